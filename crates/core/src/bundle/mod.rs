@@ -1,0 +1,44 @@
+//! A bundle: everything that is served, under one id, sealed.
+//!
+//! Files: `manifest.json`, `features.json` ([`FeatureEncoder`]), `items.arrow`, `histories.arrow`, `model.safetensors`,
+//! `item_embeddings.f32`, `channels/…` (one file a channel), `golden.json`, `config.toml`, `report.json`.
+//! `bundle_id` = `<date>-<8 hex digits of the SHA-256 over the sorted (path, sha256) pairs>`.
+//! User tower, item vectors and encoder live in one [`Bundle`]; no function takes them apart.
+
+mod golden;
+mod manifest;
+mod open;
+mod write;
+
+pub use golden::{Golden, GoldenCase, GoldenItem};
+pub use manifest::{BundleManifest, check_bundle_id};
+pub use open::{Bundle, LoadQueryEncoder};
+pub use write::{Draft, current, publish, set_current};
+#[allow(unused_imports)]
+use crate::encode::FeatureEncoder;
+
+/// Files of a bundle, by role.
+pub mod file {
+    /// [`super::BundleManifest`].
+    pub const MANIFEST: &str = "manifest.json";
+    /// Schema and fitted state.
+    pub const FEATURES: &str = "features.json";
+    /// The corpus.
+    pub const ITEMS: &str = "items.arrow";
+    /// Histories and raw user features.
+    pub const HISTORIES: &str = "histories.arrow";
+    /// Towers.
+    pub const MODEL: &str = "model.safetensors";
+    /// Item vectors, row = item index.
+    pub const ITEM_EMBEDDINGS: &str = "item_embeddings.f32";
+    /// Golden set (P6).
+    pub const GOLDEN: &str = "golden.json";
+    /// Effective config.
+    pub const CONFIG: &str = "config.toml";
+    /// Channel files.
+    pub const CHANNELS: &str = "channels";
+    /// Merge settings.
+    pub const MERGE: &str = "merge.json";
+    /// Evaluation figures.
+    pub const REPORT: &str = "report.json";
+}

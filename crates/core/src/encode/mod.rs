@@ -1,0 +1,16 @@
+//! The one feature encoder, used by `samples`, by evaluation and by every request.
+//!
+//! In: raw values ([`Raw`]) by feature name. Out: [`EncodedRows`], the integers and numbers that a tower reads.
+//! A [`FeatureEncoder`] is a [`FeatureSchema`](crate::schema::FeatureSchema) plus what was learnt from the training part ([`Fitted`]: vocabularies, means).
+
+mod encoder;
+mod fit;
+mod layout;
+mod raw;
+mod rows;
+
+pub use encoder::FeatureEncoder;
+pub use fit::{Collisions, Fitted, Fitter};
+pub use layout::{DenseField, HistoryField, MultiField, SingleField, TowerLayout};
+pub use raw::{Raw, RawFeatures, RawValue};
+pub use rows::{EncodedRows, EncodedView, MultiColumn, MultiView};

@@ -1,0 +1,33 @@
+//! Identifiers and positions. A user or an item is named by text outside, and by its row in a table inside.
+
+use crate::{CoreError, Result};
+
+/// Stands for "no user", "no value" or "skip nothing" wherever a table holds `u32`.
+pub const MISSING: u32 = u32::MAX;
+
+/// Longest user or item id, in bytes.
+pub const MAX_ID_BYTES: usize = 256;
+
+/// Accepts any UTF-8 of 1..=256 bytes without control characters.
+///
+/// # Errors
+/// [`CoreError::Invalid`] that names `field`.
+pub fn check_id(field: &str, id: &str) -> Result<()> {
+    if id.is_empty() || id.len() > MAX_ID_BYTES || id.chars().any(char::is_control) {
+        let reason = format!("an id has 1 to {MAX_ID_BYTES} bytes and no control characters");
+        return Err(CoreError::Invalid { field: field.to_owned(), reason });
+    }
+    Ok(())
+}
+
+/// Joins the columns that make up one user key with `|`; a single part is itself.
+/// A `|` or `\` inside a part of several is escaped with `\`, so `["a|b","c"]` and `["a","b|c"]` stay apart.
+pub fn join_key(parts: &[&str]) -> String {
+    match parts {
+        [single] => (*single).to_owned(),
+        several => {
+            let escaped: Vec<String> = several.iter().map(|part| part.replace('\\', "\\\\").replace('|', "\\|")).collect();
+            escaped.join("|")
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Cleaned events, as ingest hands them to the samples stage: `interactions/<unit>/<bucket>.arrow`.
+//!
+//! Columns: `user` Utf8 (the joined key; null without users), `item` Utf8, `time` Int64 (microseconds UTC; [`NO_TIME`]
+//! without a time), `positive` UInt8 (1: a positive; 0: an impression or a negative label), `part` UInt8
+//! ([`Part`], for splits that the input decides), `position` UInt64 (file number · 2^40 + row: breaks ties of time),
+//! and one nullable Utf8 column `f:<column>` for each raw column that a feature needs from the log.
+
+/// Stands for "no time" in the `time` column.
+pub const NO_TIME: i64 = i64::MIN;
+
+/// Which part of the data a row belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum Part {
+    /// Fits the model.
+    Train = 0,
+    /// Chooses settings and stops training.
+    Validation = 1,
+    /// Judges once.
+    Test = 2,
+}
+
+impl Part {
+    /// Name of the folder and of the report row.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! What offline and online must agree on.
+//!
+//! In: raw values, identifiers, files. Out: the one [`encode::FeatureEncoder`], the tables that stages hand to each
+//! other, and the sealed [`bundle::Bundle`] that is served. This crate trains nothing, searches nothing and listens
+//! to nothing.
+//!
+//! Reading order: [`schema`] and [`encode`] (raw values to model inputs), [`interaction`], [`history`], [`items`],
+//! [`sample`] (the tables), [`stage`] (how a stage writes them), [`query`] and [`bundle`] (what is served).
+
+pub mod bundle;
+pub mod check;
+pub mod clock;
+pub mod embedding;
+pub mod encode;
+pub mod error;
+pub mod failpoint;
+pub mod hash;
+pub mod history;
+pub mod ids;
+pub mod interaction;
+pub mod items;
+pub mod partition;
+pub mod progress;
+pub mod query;
+pub mod rng;
+pub mod sample;
+pub mod schema;
+pub mod stage;
+pub mod table;
+pub mod vfs;
+
+pub use error::{CoreError, Result};

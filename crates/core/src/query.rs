@@ -1,0 +1,58 @@
+//! Queries, and what answers them: a query vector, candidates.
+
+use crate::encode::{EncodedView, RawFeatures};
+use crate::Result;
+
+/// A request, before anything is looked up.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Query {
+    /// User key; her history and features are looked up in the bundle.
+    pub user: Option<String>,
+    /// Raw features by name; they win over what is stored for the user.
+    pub features: RawFeatures,
+    /// Item ids, oldest first; replaces the stored history.
+    pub history: Option<Vec<String>>,
+    /// Item ids that must not come back.
+    pub exclude: Vec<String>,
+    /// How many candidates are wanted, 1..=1000.
+    pub k: usize,
+    /// Names of the channels to ask; empty: all.
+    pub channels: Vec<String>,
+}
+
+/// Encoded queries: what a user tower reads.
+#[derive(Debug, Clone)]
+pub struct QueryBatch<'a> {
+    /// User and context features, `[queries, …]`.
+    pub features: EncodedView<'a>,
+    /// Item indices of each query's history, oldest first (`[queries]`).
+    pub histories: Vec<&'a [u32]>,
+}
+
+/// Queries to vectors; implemented by the user tower, so that search never sees a layer.
+pub trait QueryEncoder: Send + Sync {
+    /// Length of a vector.
+    fn dimension(&self) -> usize;
+    /// Writes `[queries, dimension]`, row-major, into `vectors`.
+    ///
+    /// # Errors
+    /// When a batch does not fit the tower's fields.
+    fn encode(&self, queries: &QueryBatch<'_>, vectors: &mut [f32]) -> Result<()>;
+}
+
+/// An item with its score.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scored {
+    /// Row of the corpus.
+    pub item: u32,
+    /// Higher is better; finite.
+    pub score: f32,
+}
+
+impl Scored {
+    /// The one order of candidates: higher score first, then lower item index. A score that is not finite comes last.
+    pub fn order(&self, other: &Self) -> std::cmp::Ordering {
+        let key = |score: f32| if score.is_finite() { score } else { f32::NEG_INFINITY };
+        key(other.score).total_cmp(&key(self.score)).then(self.item.cmp(&other.item))
+    }
+}
