@@ -26,7 +26,13 @@ pub struct Faults {
 
 impl Faults {
     /// Records one fault.
-    pub fn push(&mut self, key: impl Into<String>, value: impl ToString, reason: impl Into<String>, hint: impl Into<String>) {
+    pub fn push(
+        &mut self,
+        key: impl Into<String>,
+        value: impl ToString,
+        reason: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
         self.found.push(Fault { key: key.into(), value: value.to_string(), reason: reason.into(), hint: hint.into() });
     }
 

@@ -40,6 +40,12 @@ pub enum CoreError {
         /// The path that is taken.
         path: PathBuf,
     },
+    /// Input that should be there is not: a day without logs, a folder without files.
+    #[error("{reason}")]
+    Missing {
+        /// What is missing, with day and pattern.
+        reason: String,
+    },
     /// A value in a request or a setting is not allowed.
     #[error("{field}: {reason}")]
     Invalid {
@@ -59,5 +65,33 @@ impl CoreError {
     /// A file that is not what it should be.
     pub fn damaged(path: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
         Self::Damaged { path: path.into(), reason: reason.into() }
+    }
+
+    /// A stable name of the kind of error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "io",
+            Self::Damaged { .. } => "damaged",
+            Self::Mismatch { .. } => "mismatch",
+            Self::Exists { .. } => "exists",
+            Self::Missing { .. } => "missing-partition",
+            Self::Invalid { .. } => "invalid-value",
+        }
+    }
+
+    /// What to do next.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Io { .. } => "check that the path exists and that it may be read or written".into(),
+            Self::Damaged { .. } => "make the file again with `twinspire run`, or serve another bundle".into(),
+            Self::Mismatch { .. } => {
+                "the parts come from different settings or versions: run `twinspire run` again".into()
+            }
+            Self::Missing { .. } => {
+                "check `input.path`, `--data`, `--date` and `--days`; every day of the window needs logs".into()
+            }
+            Self::Exists { .. } => "nothing is lost; sealed folders are never overwritten".into(),
+            Self::Invalid { .. } => "correct the value and try again".into(),
+        }
     }
 }

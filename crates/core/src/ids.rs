@@ -26,7 +26,8 @@ pub fn join_key(parts: &[&str]) -> String {
     match parts {
         [single] => (*single).to_owned(),
         several => {
-            let escaped: Vec<String> = several.iter().map(|part| part.replace('\\', "\\\\").replace('|', "\\|")).collect();
+            let escaped: Vec<String> =
+                several.iter().map(|part| part.replace('\\', "\\\\").replace('|', "\\|")).collect();
             escaped.join("|")
         }
     }

@@ -1,7 +1,7 @@
 //! Queries, and what answers them: a query vector, candidates.
 
-use crate::encode::{EncodedView, RawFeatures};
 use crate::Result;
+use crate::encode::{EncodedView, RawFeatures};
 
 /// A request, before anything is looked up.
 #[derive(Debug, Clone, Default, PartialEq)]

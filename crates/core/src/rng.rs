@@ -88,8 +88,14 @@ mod tests {
 
     #[test]
     fn streams_repeat_and_differ() {
-        let first: Vec<u64> = { let mut r = Rng::stream(7, "a", 0); (0..4).map(|_| r.next_u64()).collect() };
-        let again: Vec<u64> = { let mut r = Rng::stream(7, "a", 0); (0..4).map(|_| r.next_u64()).collect() };
+        let first: Vec<u64> = {
+            let mut r = Rng::stream(7, "a", 0);
+            (0..4).map(|_| r.next_u64()).collect()
+        };
+        let again: Vec<u64> = {
+            let mut r = Rng::stream(7, "a", 0);
+            (0..4).map(|_| r.next_u64()).collect()
+        };
         assert_eq!(first, again);
         assert_ne!(first[0], Rng::stream(7, "b", 0).next_u64());
         assert_ne!(first[0], Rng::stream(7, "a", 1).next_u64());

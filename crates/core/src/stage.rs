@@ -1,13 +1,19 @@
 //! How a stage writes its folder: under a temporary name, with a manifest, made visible by one rename; skipped when
 //! settings and inputs are those of the folder that is there.
 
-use crate::{clock::Clock, vfs::Vfs, Result};
+use crate::vfs::{Vfs, files_below, replace_folder, write_file};
+use crate::{CoreError, Result, clock::Clock};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Name of the manifest in a stage folder.
 pub const MANIFEST: &str = "manifest.json";
+
+/// Version of the manifest and of the tables beside it.
+const FORMAT: u32 = 1;
 
 /// A file with its checksum. Paths are relative for outputs, as given for inputs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +33,7 @@ pub struct StageManifest {
     pub format: u32,
     /// Name of the stage.
     pub stage: String,
-    /// SHA-256 of the settings that matter to this stage and of the fingerprints of its inputs.
+    /// SHA-256 of the settings that matter to this stage and of the checksums of its inputs.
     pub fingerprint: String,
     /// Files it was made from.
     pub inputs: Vec<FileRecord>,
@@ -44,6 +50,7 @@ pub struct StageManifest {
 }
 
 /// What a stage is told.
+#[derive(Clone, Copy)]
 pub struct StageContext<'a> {
     /// Every durable write.
     pub vfs: &'a dyn Vfs,
@@ -58,9 +65,9 @@ pub struct StageContext<'a> {
 pub struct StageKey {
     /// Name of the stage.
     pub stage: &'static str,
-    /// Settings that matter, as canonical JSON.
+    /// Settings that matter.
     pub settings: serde_json::Value,
-    /// Files that are read. Checksummed when the stage is decided upon.
+    /// Files that are read; checksummed when the stage is decided upon.
     pub inputs: Vec<PathBuf>,
 }
 
@@ -80,29 +87,193 @@ impl StageOutcome {
             Self::Skipped(manifest) | Self::Done(manifest) => manifest,
         }
     }
+
+    /// True when the folder was up to date.
+    pub fn is_skipped(&self) -> bool {
+        matches!(self, Self::Skipped(_))
+    }
 }
 
 /// Runs a stage unless `folder` is up to date. `write` fills the staging folder and returns the counts.
 ///
 /// # Errors
 /// Whatever `write` returns; I/O. The earlier folder is still there then.
-pub fn run_stage<E: From<crate::CoreError>>(
-    _context: &StageContext<'_>,
-    _folder: &Path,
-    _key: &StageKey,
-    _write: impl FnOnce(&Path) -> Result<BTreeMap<String, u64>, E>,
+pub fn run_stage<E: From<CoreError>>(
+    context: &StageContext<'_>,
+    folder: &Path,
+    key: &StageKey,
+    write: impl FnOnce(&Path) -> Result<BTreeMap<String, u64>, E>,
 ) -> Result<StageOutcome, E> {
-    todo!()
+    let mut inputs = Vec::with_capacity(key.inputs.len());
+    for path in &key.inputs {
+        inputs.push(file_record(path, path.to_string_lossy().replace('\\', "/"))?);
+    }
+    let fingerprint = stage_fingerprint(context, key, &inputs);
+    if let Some(manifest) = up_to_date(context.vfs, folder, &fingerprint) {
+        return Ok(StageOutcome::Skipped(manifest));
+    }
+    let manifest = replace_folder(context.vfs, folder, |staging| {
+        let rows = write(staging)?;
+        let manifest = StageManifest {
+            format: FORMAT,
+            stage: key.stage.to_owned(),
+            fingerprint,
+            inputs,
+            outputs: records_below(context.vfs, staging)?,
+            rows,
+            seed: context.seed,
+            instruction_set: instruction_set().to_owned(),
+            finished_micros: context.clock.now_micros(),
+        };
+        write_json(context.vfs, &staging.join(MANIFEST), &manifest)?;
+        Ok::<_, E>(manifest)
+    })?;
+    Ok(StageOutcome::Done(manifest))
+}
+
+/// Inputs count by content, not by name, so that moved data is not read again.
+fn stage_fingerprint(context: &StageContext<'_>, key: &StageKey, inputs: &[FileRecord]) -> String {
+    let checksums: Vec<&str> = inputs.iter().map(|input| input.sha256.as_str()).collect();
+    fingerprint(&serde_json::json!({
+        "format": FORMAT, "stage": key.stage, "settings": key.settings, "inputs": checksums,
+        "seed": context.seed, "instruction_set": instruction_set(), "version": env!("CARGO_PKG_VERSION"),
+    }))
+}
+
+/// The manifest, if it has this fingerprint and every file is there with its size.
+fn up_to_date(vfs: &dyn Vfs, folder: &Path, fingerprint: &str) -> Option<StageManifest> {
+    let manifest = read_manifest(vfs, folder).ok()?;
+    let whole = |output: &FileRecord| {
+        let size = std::fs::metadata(folder.join(&output.path)).map(|metadata| metadata.len());
+        size.is_ok_and(|size| size == output.size)
+    };
+    (manifest.fingerprint == fingerprint && manifest.outputs.iter().all(whole)).then_some(manifest)
 }
 
 /// Reads the manifest of a stage folder.
-pub fn read_manifest(_folder: &Path) -> Result<StageManifest> { todo!() }
+///
+/// # Errors
+/// `Io` when it is not there, `Damaged` when it is not a manifest.
+pub fn read_manifest(vfs: &dyn Vfs, folder: &Path) -> Result<StageManifest> {
+    let path = folder.join(MANIFEST);
+    let bytes = vfs.read(&path).map_err(|error| CoreError::io(&path, error))?;
+    serde_json::from_slice(&bytes).map_err(|error| CoreError::damaged(&path, error.to_string()))
+}
+
+/// Writes a value as indented JSON and syncs it.
+///
+/// # Errors
+/// I/O, with the path.
+pub fn write_json(vfs: &dyn Vfs, path: &Path, value: &impl Serialize) -> Result<()> {
+    let mut text = serde_json::to_vec_pretty(value).map_err(|error| CoreError::io(path, error.into()))?;
+    text.push(b'\n');
+    write_file(vfs, path, &text)
+}
+
+/// Records of all files below a folder, sorted by path.
+///
+/// # Errors
+/// I/O, with the path.
+pub fn records_below(vfs: &dyn Vfs, folder: &Path) -> Result<Vec<FileRecord>> {
+    let names = files_below(vfs, folder)?;
+    names.iter().map(|name| file_record(&folder.join(name), name.to_string_lossy().replace('\\', "/"))).collect()
+}
 
 /// SHA-256 and size of a file, read in blocks.
-pub fn file_record(_path: &Path, _name: String) -> Result<FileRecord> { todo!() }
+///
+/// # Errors
+/// I/O, with the path.
+pub fn file_record(path: &Path, name: String) -> Result<FileRecord> {
+    let mut file = std::fs::File::open(path).map_err(|error| CoreError::io(path, error))?;
+    let (mut hasher, mut size, mut block) = (Sha256::new(), 0u64, vec![0; 1 << 18]);
+    loop {
+        let read = file.read(&mut block).map_err(|error| CoreError::io(path, error))?;
+        if read == 0 {
+            return Ok(FileRecord { path: name, size, sha256: hexadecimal(&hasher.finalize()) });
+        }
+        hasher.update(&block[..read]);
+        size += read as u64;
+    }
+}
 
-/// SHA-256 of canonical JSON (keys sorted), in hexadecimal.
-pub fn fingerprint(_value: &serde_json::Value) -> String { todo!() }
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
-/// The instruction set that the program uses here.
-pub fn instruction_set() -> &'static str { todo!() }
+/// SHA-256 of text, in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+/// SHA-256 of canonical JSON (keys sorted at every level), in hexadecimal.
+pub fn fingerprint(value: &serde_json::Value) -> String {
+    sha256(canonical(value).to_string().as_bytes())
+}
+
+fn canonical(value: &serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::Object(entries) => {
+            let sorted: BTreeMap<&String, Value> = entries.iter().map(|(key, value)| (key, canonical(value))).collect();
+            sorted.into_iter().map(|(key, value)| (key.clone(), value)).collect()
+        }
+        Value::Array(values) => values.iter().map(canonical).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}
+
+/// The instruction set that the program uses here; results are bit-equal within one.
+pub fn instruction_set() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let has_v3 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        if has_v3 && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
+            return "x86-64-v4";
+        }
+        if has_v3 {
+            return "x86-64-v3";
+        }
+    }
+    "portable"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::FixedClock;
+    use crate::vfs::RealVfs;
+
+    fn key(settings: u32, input: &Path) -> StageKey {
+        StageKey { stage: "test", settings: serde_json::json!({ "value": settings }), inputs: vec![input.to_owned()] }
+    }
+
+    #[test]
+    fn a_stage_is_skipped_until_settings_inputs_or_outputs_change() {
+        let base = tempfile::tempdir().unwrap();
+        let (input, folder) = (base.path().join("input"), base.path().join("runs/day/test"));
+        std::fs::write(&input, "one").unwrap();
+        let context = StageContext { vfs: &RealVfs, clock: &FixedClock(7), seed: 1 };
+        let run = |context: &StageContext<'_>, settings| {
+            let outcome = run_stage(context, &folder, &key(settings, &input), |staging| {
+                write_file(&RealVfs, &staging.join("out"), b"result")?;
+                Ok::<_, CoreError>(BTreeMap::from([("rows".to_owned(), 3)]))
+            });
+            outcome.unwrap().is_skipped()
+        };
+        assert!(!run(&context, 1) && run(&context, 1));
+        assert!(!run(&context, 2) && run(&context, 2), "other settings");
+        assert!(!run(&StageContext { seed: 2, ..context }, 2), "another seed");
+        std::fs::write(&input, "two").unwrap();
+        assert!(!run(&context, 2) && run(&context, 2), "another input");
+        std::fs::write(folder.join("out"), "cut").unwrap();
+        assert!(!run(&context, 2), "a damaged output");
+        assert!(run(&StageContext { clock: &FixedClock(8), ..context }, 2), "time does not matter");
+    }
+
+    #[test]
+    fn a_fingerprint_does_not_depend_on_the_order_of_keys() {
+        let parse = |text| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        let [first, second] = [r#"{"a":1,"b":{"c":2,"d":3}}"#, r#"{"b":{"d":3,"c":2},"a":1}"#].map(parse);
+        assert_eq!(fingerprint(&first), fingerprint(&second));
+    }
+}

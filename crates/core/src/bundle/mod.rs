@@ -1,8 +1,8 @@
 //! A bundle: everything that is served, under one id, sealed.
 //!
-//! Files: `manifest.json`, `features.json` ([`FeatureEncoder`]), `items.arrow`, `histories.arrow`, `model.safetensors`,
+//! Files: `manifest.json`, `features.json` ([`crate::encode::FeatureEncoder`]), `items.arrow`, `histories.arrow`, `model.safetensors`,
 //! `item_embeddings.f32`, `channels/…` (one file a channel), `golden.json`, `config.toml`, `report.json`.
-//! `bundle_id` = `<date>-<8 hex digits of the SHA-256 over the sorted (path, sha256) pairs>`.
+//! `bundle_id` = `<date>-<8 hex digits>` of the SHA-256 over all that the manifest says.
 //! User tower, item vectors and encoder live in one [`Bundle`]; no function takes them apart.
 
 mod golden;
@@ -13,9 +13,7 @@ mod write;
 pub use golden::{Golden, GoldenCase, GoldenItem};
 pub use manifest::{BundleManifest, check_bundle_id};
 pub use open::{Bundle, LoadQueryEncoder};
-pub use write::{Draft, current, publish, set_current};
-#[allow(unused_imports)]
-use crate::encode::FeatureEncoder;
+pub use write::{Draft, bundles_folder, current, publish, set_current};
 
 /// Files of a bundle, by role.
 pub mod file {

@@ -1,6 +1,11 @@
 //! Sealing and publishing a bundle.
-use crate::{clock::Clock, vfs::Vfs, Result};
-use std::path::Path;
+
+use super::file;
+use super::manifest::{BundleManifest, FORMAT, bundle_id, check_bundle_id};
+use crate::stage::{instruction_set, records_below, write_json};
+use crate::vfs::{Vfs, atomic_publish, replace_pointer};
+use crate::{CoreError, Result, clock::Clock};
+use std::path::{Path, PathBuf};
 
 /// What a bundle is sealed with, besides its files.
 #[derive(Debug, Clone)]
@@ -21,15 +26,80 @@ pub struct Draft {
     pub seed: u64,
 }
 
-/// `write` fills a staging folder under `<base_dir>/bundles`; its files are checksummed, the id is made of them, the
-/// manifest is written, and the folder gets its name by one rename. `current` is not touched.
+/// Where sealed bundles lie.
+pub fn bundles_folder(base_dir: &Path) -> PathBuf {
+    base_dir.join("bundles")
+}
+
+/// Seals the files of a filled draft folder: checksums, id, manifest; then publishes a copy of the folder's files under
+/// the id by one rename. `current` is not touched. Returns the id.
 ///
 /// # Errors
-/// `Exists` when a bundle of the same id is there (it is the same bundle); whatever `write` returns; I/O.
-pub fn publish<E: From<crate::CoreError>>(_vfs: &dyn Vfs, _clock: &dyn Clock, _base_dir: &Path, _draft: &Draft, _write: impl FnOnce(&Path) -> Result<(), E>) -> Result<String, E> { todo!() }
+/// [`CoreError::Exists`] when a bundle of the same id, and so of the same content, is there; I/O.
+pub fn publish(vfs: &dyn Vfs, clock: &dyn Clock, base_dir: &Path, draft: &Draft, folder: &Path) -> Result<String> {
+    let mut files = records_below(vfs, folder)?;
+    files.retain(|record| record.path != crate::stage::MANIFEST);
+    let mut manifest = BundleManifest {
+        format: FORMAT,
+        bundle_id: String::new(),
+        features_fingerprint: draft.features_fingerprint.clone(),
+        dimension: draft.dimension,
+        items: draft.items,
+        users: draft.users,
+        checkpoint: draft.checkpoint.clone(),
+        seed: draft.seed,
+        instruction_set: instruction_set().to_owned(),
+        files,
+        created_micros: clock.now_micros(),
+    };
+    manifest.bundle_id = bundle_id(&draft.date, &manifest);
+    check_bundle_id(&manifest.bundle_id)?;
+    let target = bundles_folder(base_dir).join(&manifest.bundle_id);
+    atomic_publish(vfs, &target, |staging| {
+        for record in &manifest.files {
+            copy(vfs, &folder.join(&record.path), &staging.join(&record.path))?;
+        }
+        write_json(vfs, &staging.join(file::MANIFEST), &manifest)
+    })?;
+    Ok(manifest.bundle_id)
+}
+
+/// Copies a file and syncs it.
+fn copy(vfs: &dyn Vfs, from: &Path, to: &Path) -> Result<()> {
+    if let Some(parent) = to.parent() {
+        vfs.create_dir_all(parent).map_err(|error| CoreError::io(parent, error))?;
+    }
+    let mut source = std::fs::File::open(from).map_err(|error| CoreError::io(from, error))?;
+    let mut target = vfs.create(to).map_err(|error| CoreError::io(to, error))?;
+    std::io::copy(&mut source, &mut target).map_err(|error| CoreError::io(to, error))?;
+    target.sync().map_err(|error| CoreError::io(to, error))
+}
 
 /// Points `<base_dir>/current` at a bundle that is there.
-pub fn set_current(_vfs: &dyn Vfs, _base_dir: &Path, _bundle_id: &str) -> Result<()> { todo!() }
+///
+/// # Errors
+/// `Invalid` for an id that is not one, or of no bundle; I/O.
+pub fn set_current(vfs: &dyn Vfs, base_dir: &Path, bundle_id: &str) -> Result<()> {
+    check_bundle_id(bundle_id)?;
+    let manifest = bundles_folder(base_dir).join(bundle_id).join(file::MANIFEST);
+    if !vfs.exists(&manifest).map_err(|error| CoreError::io(&manifest, error))? {
+        let reason = format!("there is no bundle `{bundle_id}` in {}", bundles_folder(base_dir).display());
+        return Err(CoreError::Invalid { field: "bundle_id".into(), reason });
+    }
+    replace_pointer(vfs, &base_dir.join("current"), bundle_id)
+}
 
 /// The bundle id in `<base_dir>/current`, if there is one.
-pub fn current(_vfs: &dyn Vfs, _base_dir: &Path) -> Result<Option<String>> { todo!() }
+///
+/// # Errors
+/// `Damaged` when the line is not a bundle id; I/O.
+pub fn current(vfs: &dyn Vfs, base_dir: &Path) -> Result<Option<String>> {
+    let path = base_dir.join("current");
+    if !vfs.exists(&path).map_err(|error| CoreError::io(&path, error))? {
+        return Ok(None);
+    }
+    let bytes = vfs.read(&path).map_err(|error| CoreError::io(&path, error))?;
+    let line = String::from_utf8_lossy(&bytes).trim_end().to_owned();
+    check_bundle_id(&line).map_err(|_| CoreError::damaged(&path, format!("`{line}` is not a bundle id")))?;
+    Ok(Some(line))
+}

@@ -8,6 +8,9 @@ mod fit;
 mod layout;
 mod raw;
 mod rows;
+#[cfg(test)]
+mod tests;
+mod value;
 
 pub use encoder::FeatureEncoder;
 pub use fit::{Collisions, Fitted, Fitter};

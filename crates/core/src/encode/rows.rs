@@ -13,6 +13,22 @@ pub struct MultiColumn {
     pub weights: Vec<f32>,
 }
 
+impl MultiColumn {
+    /// Ends the row that was appended to `ids` and `weights`.
+    pub(super) fn end_row(&mut self) {
+        let end = i32::try_from(self.ids.len()).expect("a table part has less than 2^31 list values");
+        self.offsets.push(end);
+    }
+
+    /// Drops everything after the first `rows` rows.
+    pub(super) fn truncate(&mut self, rows: usize) {
+        self.offsets.truncate(rows + 1);
+        let end = self.offsets[rows] as usize;
+        self.ids.truncate(end);
+        self.weights.truncate(end);
+    }
+}
+
 /// Encoded rows of one tower, owned.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EncodedRows {
@@ -61,7 +77,11 @@ pub struct EncodedView<'a> {
 impl EncodedRows {
     /// The same rows, borrowed.
     pub fn view(&self) -> EncodedView<'_> {
-        let multi = self.multi.iter().map(|column| MultiView { offsets: &column.offsets, ids: &column.ids, weights: &column.weights });
+        let multi = self.multi.iter().map(|column| MultiView {
+            offsets: &column.offsets,
+            ids: &column.ids,
+            weights: &column.weights,
+        });
         EncodedView { rows: self.rows, single: &self.single, dense: &self.dense, multi: multi.collect() }
     }
 }
@@ -71,7 +91,8 @@ impl<'a> EncodedView<'a> {
     pub fn slice(&self, range: Range<usize>) -> EncodedView<'a> {
         let width = |cells: usize| if self.rows == 0 { 0 } else { cells / self.rows };
         let (single, dense) = (width(self.single.len()), width(self.dense.len()));
-        let multi = self.multi.iter().map(|column| MultiView { offsets: &column.offsets[range.start..=range.end], ..*column });
+        let multi =
+            self.multi.iter().map(|column| MultiView { offsets: &column.offsets[range.start..=range.end], ..*column });
         EncodedView {
             rows: range.len(),
             single: &self.single[range.start * single..range.end * single],

@@ -1,6 +1,12 @@
 //! Which features there are: the `[[features]]` entries of the config, parsed and then checked into a
 //! [`FeatureSchema`] that nothing else can build.
 
+mod section;
+#[cfg(test)]
+mod tests;
+
+pub use section::{FeatureSection, KindName};
+
 use crate::check::Faults;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -43,11 +49,11 @@ pub enum Normalise {
     Log,
 }
 
-/// How a raw value becomes a model input.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+/// How a raw value becomes a model input, with the settings of that way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum FeatureKind {
-    /// FarmHash Fingerprint64 of the text, modulo `buckets`; equals TensorFlow's `categorical_column_with_hash_bucket`.
+    /// FarmHash Fingerprint64 of the text, modulo `buckets`.
     Hash {
         /// Number of buckets, which is the number of rows of the embedding table.
         buckets: u32,
@@ -55,50 +61,31 @@ pub enum FeatureKind {
     /// Known values, each with a row of its own; all others are missing.
     Vocabulary {
         /// The values; empty: those of the training part, by falling frequency.
-        #[serde(default)]
         values: Vec<String>,
         /// With empty `values`: least number of occurrences of a value.
-        #[serde(default = "one")]
         min_count: u32,
         /// With empty `values`: most values that are kept.
-        #[serde(default = "max_vocabulary")]
         max_size: u32,
     },
     /// A number that enters the tower as it is, after `normalise`.
     Numeric {
         /// What the number goes through.
-        #[serde(default)]
         normalise: Normalise,
     },
-    /// A number that is replaced by the interval it falls into (TensorFlow's `bucketized_column`).
+    /// A number that is replaced by the interval it falls into.
     Bucketised {
         /// Rising boundaries; `n` boundaries make `n + 1` buckets, a boundary belongs to the bucket above it.
         boundaries: Vec<f64>,
     },
-    /// Item features of the user's history as of the event, pooled over the last `max_length` items.
+    /// Item features of the user's history as of the event, pooled.
     History {
-        /// Names of item features (`hash`, `vocabulary` or `bucketised`) whose embeddings are pooled, then joined.
+        /// Names of item features whose embeddings are pooled, then joined.
         of: Vec<String>,
         /// Most items that are used, counted from the newest.
-        #[serde(default = "max_history")]
         max_length: u32,
         /// Use the item tower's embedding tables instead of tables of its own.
-        #[serde(default = "yes")]
         shared: bool,
     },
-}
-
-fn one() -> u32 {
-    1
-}
-fn max_vocabulary() -> u32 {
-    10_000_000
-}
-fn max_history() -> u32 {
-    50
-}
-fn yes() -> bool {
-    true
 }
 
 /// How a cell that holds several values is read.
@@ -117,44 +104,29 @@ fn bar() -> char {
     '|'
 }
 
-/// One `[[features]]` entry of the config.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// One checked feature.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FeatureSpec {
     /// Name of the feature, and of the field in a request.
     pub name: String,
-    /// Column of the log or of a side table; the name by default.
-    #[serde(default)]
-    pub column: Option<String>,
+    /// Column of the log or of a side table.
+    pub column: String,
     /// Whose feature it is.
     pub side: Side,
     /// How a raw value becomes a model input.
-    #[serde(flatten)]
     pub kind: FeatureKind,
-    /// Width of the embedding; `model.embedding_dimension` by default.
-    #[serde(default)]
+    /// Width of the embedding; `None`: the model's default.
     pub dimension: Option<u32>,
     /// The cell holds several values.
-    #[serde(default)]
     pub list: Option<ListFormat>,
     /// How several embeddings become one.
-    #[serde(default)]
     pub pooling: Pooling,
     /// Cut white space at both ends before anything else.
-    #[serde(default)]
     pub trim: bool,
     /// Lower-case (Unicode) before hashing or look-up.
-    #[serde(default)]
     pub lowercase: bool,
     /// Stands in for a missing value; without it, missing is the zero vector.
-    #[serde(default)]
     pub default: Option<String>,
-}
-
-impl FeatureSpec {
-    /// The column that is read.
-    pub fn column(&self) -> &str {
-        self.column.as_deref().unwrap_or(&self.name)
-    }
 }
 
 /// Checked features, in the order of the config.
@@ -165,10 +137,63 @@ pub struct FeatureSchema {
 }
 
 impl FeatureSchema {
-    /// Checks the entries: unique names, sizes above 0, rising boundaries, `history.of` names item features, a list
-    /// only with `hash` or `vocabulary`, history only on the user side, at least one item and one user or context feature.
-    pub fn check(_features: Vec<FeatureSpec>, _faults: &mut Faults) -> Option<Self> {
-        todo!()
+    /// Checks the entries: unique names, sizes above 0, rising boundaries, lists only where they are read, histories of
+    /// item features, and at least one feature for each tower.
+    pub fn check(sections: Vec<FeatureSection>, faults: &mut Faults) -> Option<Self> {
+        let expected = sections.len();
+        let numbered = sections.into_iter().enumerate();
+        let features: Vec<_> = numbered.filter_map(|(number, section)| section.check(number, faults)).collect();
+        let schema = Self { features };
+        if schema.features.len() < expected {
+            return None;
+        }
+        schema.check_names(faults);
+        schema.check_histories(faults);
+        schema.check_towers(faults);
+        Some(schema)
+    }
+
+    fn check_names(&self, faults: &mut Faults) {
+        for (number, feature) in self.features.iter().enumerate() {
+            if self.features[..number].iter().any(|earlier| earlier.name == feature.name) {
+                let key = format!("features[{number}].name");
+                faults.push(
+                    key,
+                    &feature.name,
+                    "another feature has this name",
+                    "names are unique; use `column` to read one column twice",
+                );
+            }
+        }
+    }
+
+    fn check_histories(&self, faults: &mut Faults) {
+        for (number, feature) in self.features.iter().enumerate() {
+            let FeatureKind::History { of, .. } = &feature.kind else { continue };
+            for name in of {
+                let embeds =
+                    |kind: &FeatureKind| !matches!(kind, FeatureKind::Numeric { .. } | FeatureKind::History { .. });
+                if !self.find(name).is_some_and(|found| found.side == Side::Item && embeds(&found.kind)) {
+                    let reason = "not an item feature with an embedding (hash, vocabulary or bucketised)";
+                    faults.push(format!("features[{number}].of"), name, reason, "name a feature with side = \"item\"");
+                }
+            }
+        }
+    }
+
+    fn check_towers(&self, faults: &mut Faults) {
+        let has = |is_item: bool| self.features.iter().any(|feature| (feature.side == Side::Item) == is_item);
+        for (is_item, tower) in [(false, "user or context"), (true, "item")] {
+            if !has(is_item) {
+                let reason = format!("there is no {tower} feature, so that tower has nothing to read");
+                faults.push(
+                    "features",
+                    "",
+                    reason,
+                    "add a [[features]] entry; `twinspire init --from FILES` writes some",
+                );
+            }
+        }
     }
 
     /// All features.
@@ -179,10 +204,5 @@ impl FeatureSchema {
     /// The feature called `name`.
     pub fn find(&self, name: &str) -> Option<&FeatureSpec> {
         self.features.iter().find(|feature| feature.name == name)
-    }
-
-    /// SHA-256 of everything that decides how a value is encoded, in hexadecimal.
-    pub fn fingerprint(&self) -> String {
-        todo!()
     }
 }

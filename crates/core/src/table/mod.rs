@@ -1,10 +1,15 @@
-//! Arrow IPC files with one record batch each: written through the [`Vfs`], memory-mapped when read, so that a table
-//! larger than memory can be used and pandas, Polars or DuckDB can open it.
+//! Arrow IPC files with one record batch each: written through the [`Vfs`](crate::vfs::Vfs), memory-mapped when read,
+//! so that a table larger than memory can be used and pandas, Polars or DuckDB can open it.
 
+mod encoded;
 mod read;
+#[cfg(test)]
+mod tests;
 mod write;
 
-pub use read::{floats_f32, integers_i64, integers_u32, lists, read_mapped, text_column, ListView};
-pub use write::{list_column, write_table};
-#[allow(unused_imports)]
-use crate::vfs::Vfs;
+pub use encoded::{EncodedTable, check_ids, check_layout, encoded_columns, layout_text};
+pub use read::{
+    ListView, floats_f32, integers_i64, integers_u8, integers_u32, integers_u64, lists, read_mapped, text_column,
+};
+pub(crate) use read::{SharedLists, shared, shared_lists};
+pub use write::{batch_of, list_column, matrix_f32, matrix_u32, write_table};

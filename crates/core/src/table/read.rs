@@ -1,28 +1,167 @@
 //! Memory-mapped tables and typed looks at their columns.
-use crate::Result;
-use arrow_array::{RecordBatch, StringArray};
+
+use crate::{CoreError, Result};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{ArrowPrimitiveType, Float32Type, Int64Type, UInt8Type, UInt32Type, UInt64Type};
+use arrow_array::{Array, ArrayRef, PrimitiveArray, RecordBatch, StringArray};
+use arrow_buffer::{ArrowNativeType, Buffer, OffsetBuffer, ScalarBuffer};
+use arrow_ipc::convert::try_fb_to_schema;
+use arrow_ipc::reader::{FileDecoder, read_footer_length};
+use arrow_ipc::root_as_footer;
+use arrow_schema::DataType;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Maps a file of [`super::write_table`]; columns borrow from the map, nothing is copied.
 ///
 /// # Errors
 /// `Io`, or `Damaged` when it is not such a file.
-pub fn read_mapped(_path: &Path) -> Result<RecordBatch> { todo!() }
+pub fn read_mapped(path: &Path) -> Result<RecordBatch> {
+    let file = std::fs::File::open(path).map_err(|error| CoreError::io(path, error))?;
+    // SAFETY: tables are written once under a temporary name and never changed after the rename.
+    let map = unsafe { memmap2::Mmap::map(&file) }.map_err(|error| CoreError::io(path, error))?;
+    let map = Arc::new(map);
+    let start = std::ptr::NonNull::new(map.as_ptr().cast_mut()).expect("a map is never null");
+    // SAFETY: the buffer owns the map, so the bytes live as long as it does, and nobody writes to them.
+    let buffer = unsafe { Buffer::from_custom_allocation(start, map.len(), map.clone()) };
+    decode(buffer).map_err(|reason| CoreError::damaged(path, reason))
+}
+
+const TRAILER: usize = 10;
+
+fn decode(buffer: Buffer) -> std::result::Result<RecordBatch, String> {
+    let text = |error: arrow_schema::ArrowError| error.to_string();
+    let length = buffer.len();
+    if length < TRAILER {
+        return Err("shorter than the trailer of an Arrow file".into());
+    }
+    let trailer: [u8; TRAILER] = buffer[length - TRAILER..].try_into().map_err(|_| "no trailer")?;
+    let footer_length = read_footer_length(trailer).map_err(text)?;
+    let footer_start = (length - TRAILER).checked_sub(footer_length).ok_or("the footer is longer than the file")?;
+    let footer = root_as_footer(&buffer[footer_start..length - TRAILER]).map_err(|error| error.to_string())?;
+    let schema = try_fb_to_schema(footer.schema().ok_or("no schema")?).map_err(text)?;
+    let blocks = footer.recordBatches().ok_or("no record batches")?;
+    if blocks.len() != 1 {
+        return Err(format!("{} record batches, expected 1", blocks.len()));
+    }
+    let block = blocks.get(0);
+    let block_length = (block.metaDataLength() as i64).checked_add(block.bodyLength()).ok_or("a forged block")?;
+    let block_end = block.offset().checked_add(block_length).ok_or("a forged block")?;
+    if block.offset() < 0 || block.metaDataLength() < 0 || block_length < 0 || block_end > length as i64 {
+        return Err("a block lies outside the file".into());
+    }
+    let decoder = FileDecoder::new(Arc::new(schema), footer.version()).with_require_alignment(true);
+    let data = buffer.slice_with_length(block.offset() as usize, block_length as usize);
+    decoder.read_record_batch(block, &data).map_err(text)?.ok_or_else(|| "no record batch".into())
+}
+
+fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
+    let found = batch.column_by_name(name);
+    found.ok_or_else(|| CoreError::damaged("table", format!("there is no column `{name}`")))
+}
+
+fn wrong_type(name: &str, array: &ArrayRef, expected: &str) -> CoreError {
+    let reason = format!(
+        "column `{name}` has type {} with {} nulls, expected {expected}",
+        array.data_type(),
+        array.null_count()
+    );
+    CoreError::damaged("table", reason)
+}
+
+/// The values of a primitive column without nulls, or of a fixed-size list of such values, row-major.
+fn primitive<'a, T: ArrowPrimitiveType>(batch: &'a RecordBatch, name: &str) -> Result<&'a ScalarBuffer<T::Native>> {
+    let array = column(batch, name)?;
+    let values = match array.data_type() {
+        DataType::FixedSizeList(_, _) => array.as_fixed_size_list().values(),
+        _ => array,
+    };
+    let typed = values.as_primitive_opt::<T>().filter(|typed| typed.null_count() == 0 && array.null_count() == 0);
+    typed.map(PrimitiveArray::values).ok_or_else(|| wrong_type(name, array, &T::DATA_TYPE.to_string()))
+}
+
+/// As [`integers_u32`] and its kin, but shared: it keeps the table mapped.
+///
+/// # Errors
+/// As [`integers_u32`].
+pub(crate) fn shared<T: ArrowPrimitiveType>(batch: &RecordBatch, name: &str) -> Result<ScalarBuffer<T::Native>> {
+    primitive::<T>(batch, name).cloned()
+}
+
+/// As [`lists`], but shared: it keeps the table mapped.
+///
+/// # Errors
+/// As [`lists`].
+pub(crate) fn shared_lists<T: ArrowPrimitiveType>(batch: &RecordBatch, name: &str) -> Result<SharedLists<T::Native>> {
+    let array = column(batch, name)?;
+    let list = array.as_list_opt::<i32>().filter(|list| list.null_count() == 0);
+    let list = list.ok_or_else(|| wrong_type(name, array, "List"))?;
+    let values = list.values().as_primitive_opt::<T>().filter(|values| values.null_count() == 0);
+    let values = values.ok_or_else(|| wrong_type(name, array, &format!("List<{}>", T::DATA_TYPE)))?;
+    Ok(SharedLists { offsets: list.offsets().clone(), values: values.values().clone() })
+}
+
+/// A list column that keeps its table mapped.
+#[derive(Debug, Clone)]
+pub(crate) struct SharedLists<T: ArrowNativeType> {
+    pub(crate) offsets: OffsetBuffer<i32>,
+    pub(crate) values: ScalarBuffer<T>,
+}
+
+impl<T: ArrowNativeType> SharedLists<T> {
+    pub(crate) fn view(&self) -> ListView<'_, T> {
+        ListView { offsets: &self.offsets, values: &self.values }
+    }
+}
+
+/// A `UInt8` column without nulls.
+///
+/// # Errors
+/// `Damaged` when the column is not there or has another type; so for every function below.
+pub fn integers_u8<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a [u8]> {
+    primitive::<UInt8Type>(batch, name).map(AsRef::as_ref)
+}
+
 /// A `UInt32` column without nulls; also the values of a `FixedSizeList<UInt32>` column, row-major.
-pub fn integers_u32<'a>(_batch: &'a RecordBatch, _name: &str) -> Result<&'a [u32]> { todo!() }
+pub fn integers_u32<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a [u32]> {
+    primitive::<UInt32Type>(batch, name).map(AsRef::as_ref)
+}
+
+/// A `UInt64` column without nulls.
+pub fn integers_u64<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a [u64]> {
+    primitive::<UInt64Type>(batch, name).map(AsRef::as_ref)
+}
+
 /// An `Int64` column without nulls.
-pub fn integers_i64<'a>(_batch: &'a RecordBatch, _name: &str) -> Result<&'a [i64]> { todo!() }
+pub fn integers_i64<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a [i64]> {
+    primitive::<Int64Type>(batch, name).map(AsRef::as_ref)
+}
+
 /// A `Float32` column without nulls; also the values of a `FixedSizeList<Float32>` column, row-major.
-pub fn floats_f32<'a>(_batch: &'a RecordBatch, _name: &str) -> Result<&'a [f32]> { todo!() }
-/// A `Utf8` column (nulls allowed).
-pub fn text_column<'a>(_batch: &'a RecordBatch, _name: &str) -> Result<&'a StringArray> { todo!() }
+pub fn floats_f32<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a [f32]> {
+    primitive::<Float32Type>(batch, name).map(AsRef::as_ref)
+}
+
+/// A `Utf8` column; nulls are allowed.
+pub fn text_column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray> {
+    let array = column(batch, name)?;
+    array.as_string_opt::<i32>().ok_or_else(|| wrong_type(name, array, "Utf8"))
+}
+
 /// A `List` column of a primitive type without nulls.
-pub fn lists<'a, T: arrow_array::ArrowPrimitiveType>(_batch: &'a RecordBatch, _name: &str) -> Result<ListView<'a, T::Native>> { todo!() }
+pub fn lists<'a, T: ArrowPrimitiveType>(batch: &'a RecordBatch, name: &str) -> Result<ListView<'a, T::Native>> {
+    let array = column(batch, name)?;
+    let list = array.as_list_opt::<i32>().filter(|list| list.null_count() == 0);
+    let list = list.ok_or_else(|| wrong_type(name, array, "List"))?;
+    let values = list.values().as_primitive_opt::<T>().filter(|values| values.null_count() == 0);
+    let values = values.ok_or_else(|| wrong_type(name, array, &format!("List<{}>", T::DATA_TYPE)))?;
+    Ok(ListView { offsets: list.value_offsets(), values: values.values() })
+}
 
 /// A list column: row `r` has `values[offsets[r]..offsets[r + 1]]`.
 #[derive(Debug, Clone, Copy)]
 pub struct ListView<'a, T> {
-    /// `[rows + 1]`.
+    /// `[rows + 1]`, rising.
     pub offsets: &'a [i32],
     /// Values of all rows.
     pub values: &'a [T],
@@ -30,7 +169,12 @@ pub struct ListView<'a, T> {
 
 impl<'a, T> ListView<'a, T> {
     /// Number of rows.
-    pub fn rows(&self) -> usize { self.offsets.len() - 1 }
+    pub fn rows(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
     /// Values of one row.
-    pub fn row(&self, row: usize) -> &'a [T] { &self.values[self.offsets[row] as usize..self.offsets[row + 1] as usize] }
+    pub fn row(&self, row: usize) -> &'a [T] {
+        &self.values[self.offsets[row] as usize..self.offsets[row + 1] as usize]
+    }
 }

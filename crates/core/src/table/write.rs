@@ -1,9 +1,70 @@
 //! Writing tables.
-use crate::{vfs::Vfs, Result};
-use arrow_array::{ArrayRef, RecordBatch};
-use std::path::Path;
 
-/// Writes one batch as an Arrow IPC file and syncs it.
-pub fn write_table(_vfs: &dyn Vfs, _path: &Path, _batch: &RecordBatch) -> Result<()> { todo!() }
-/// A `List` column from offsets and values.
-pub fn list_column<T: arrow_array::ArrowPrimitiveType>(_offsets: Vec<i32>, _values: Vec<T::Native>) -> ArrayRef { todo!() }
+use crate::vfs::{Vfs, VfsFile};
+use crate::{CoreError, Result};
+use arrow_array::types::{ArrowPrimitiveType, Float32Type, UInt32Type};
+use arrow_array::{ArrayRef, FixedSizeListArray, ListArray, PrimitiveArray, RecordBatch};
+use arrow_buffer::{OffsetBuffer, ScalarBuffer};
+use arrow_ipc::MetadataVersion;
+use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
+use arrow_schema::{ArrowError, Field, Schema};
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+fn io(path: &Path, error: ArrowError) -> CoreError {
+    CoreError::io(path, std::io::Error::other(error))
+}
+
+/// Writes one batch as an Arrow IPC file (uncompressed, aligned to 64 bytes) and syncs it.
+///
+/// # Errors
+/// I/O, with the path.
+pub fn write_table(vfs: &dyn Vfs, path: &Path, batch: &RecordBatch) -> Result<()> {
+    let options = IpcWriteOptions::try_new(64, false, MetadataVersion::V5).map_err(|error| io(path, error))?;
+    let mut file: Box<dyn VfsFile> = vfs.create(path).map_err(|error| CoreError::io(path, error))?;
+    let mut writer =
+        FileWriter::try_new_with_options(&mut file, &batch.schema(), options).map_err(|error| io(path, error))?;
+    writer.write(batch).map_err(|error| io(path, error))?;
+    writer.finish().map_err(|error| io(path, error))?;
+    drop(writer);
+    file.sync().map_err(|error| CoreError::io(path, error))
+}
+
+/// A batch of named columns, none of which is nullable unless it holds nulls, with text metadata.
+///
+/// # Errors
+/// `Damaged` when the columns have different lengths.
+pub fn batch_of(columns: Vec<(String, ArrayRef)>, metadata: Vec<(&str, String)>) -> Result<RecordBatch> {
+    let field = |(name, array): &(String, ArrayRef)| Field::new(name, array.data_type().clone(), array.is_nullable());
+    let fields: Vec<Field> = columns.iter().map(field).collect();
+    let metadata: HashMap<String, String> =
+        metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    let schema = Schema::new_with_metadata(fields, metadata);
+    let arrays = columns.into_iter().map(|(_, array)| array).collect();
+    RecordBatch::try_new(Arc::new(schema), arrays).map_err(|error| CoreError::damaged("table", error.to_string()))
+}
+
+/// A `List` column from offsets (rising, from 0) and values.
+pub fn list_column<T: ArrowPrimitiveType>(offsets: Vec<i32>, values: Vec<T::Native>) -> ArrayRef {
+    let item = Arc::new(Field::new_list_field(T::DATA_TYPE, false));
+    let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+    let values = Arc::new(PrimitiveArray::<T>::new(ScalarBuffer::from(values), None));
+    Arc::new(ListArray::new(item, offsets, values, None))
+}
+
+fn matrix<T: ArrowPrimitiveType>(width: usize, values: Vec<T::Native>) -> ArrayRef {
+    let item = Arc::new(Field::new_list_field(T::DATA_TYPE, false));
+    let values = Arc::new(PrimitiveArray::<T>::new(ScalarBuffer::from(values), None));
+    Arc::new(FixedSizeListArray::new(item, width as i32, values, None))
+}
+
+/// A `FixedSizeList<UInt32>` column from row-major values; `width` is above 0.
+pub fn matrix_u32(width: usize, values: Vec<u32>) -> ArrayRef {
+    matrix::<UInt32Type>(width, values)
+}
+
+/// A `FixedSizeList<Float32>` column from row-major values; `width` is above 0.
+pub fn matrix_f32(width: usize, values: Vec<f32>) -> ArrayRef {
+    matrix::<Float32Type>(width, values)
+}

@@ -8,11 +8,14 @@ mod memory;
 mod publish;
 mod real;
 
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub use memory::MemoryVfs;
-pub use publish::{atomic_publish, replace_folder, replace_pointer};
+pub use publish::{atomic_publish, files_below, replace_folder, replace_pointer, write_file};
 pub use real::RealVfs;
 
 /// A file that is being written. `sync` makes its content durable; dropping it without `sync` promises nothing.
@@ -45,6 +48,8 @@ pub trait Vfs: Send + Sync {
     fn remove_dir_all(&self, path: &Path) -> io::Result<()>;
     /// Is there a file or a folder?
     fn exists(&self, path: &Path) -> io::Result<bool>;
+    /// Is there a folder?
+    fn is_dir(&self, path: &Path) -> io::Result<bool>;
     /// Names in a folder, sorted.
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>>;
 }

@@ -1,17 +1,149 @@
 //! The only ways in which something becomes visible to readers.
-use super::Vfs;
-use crate::Result;
-use std::path::Path;
+//!
+//! A folder is filled under a staging name beside its final name (`.<name>.staging`), synced from the leaves up, and
+//! renamed; then the parent is synced. What a dead run left under the staging name is swept by the next one.
 
-/// Builds a folder aside and makes it visible by one rename: files → fsync → directory fsync → rename → parent fsync.
-/// `write` fills the staging folder that it is given (every file it makes must be synced).
+use super::Vfs;
+use crate::{CoreError, Result, failpoint};
+use std::path::{Path, PathBuf};
+
+fn beside(folder: &Path, role: &str) -> PathBuf {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    folder.with_file_name(format!(".{name}.{role}"))
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or_else(|| Path::new("."))
+}
+
+fn at<T>(path: &Path, result: std::io::Result<T>) -> Result<T> {
+    result.map_err(|source| CoreError::io(path, source))
+}
+
+/// All files below `folder`, as paths relative to it, sorted.
 ///
 /// # Errors
-/// [`crate::CoreError::Exists`] if `folder` is there; whatever `write` returns; I/O. On error nothing is visible.
-pub fn atomic_publish<T, E: From<crate::CoreError>>(_vfs: &dyn Vfs, _folder: &Path, _write: impl FnOnce(&Path) -> Result<T, E>) -> Result<T, E> { todo!() }
+/// I/O, with the path.
+pub fn files_below(vfs: &dyn Vfs, folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut waiting = vec![PathBuf::new()];
+    while let Some(relative) = waiting.pop() {
+        let here = folder.join(&relative);
+        for name in at(&here, vfs.list(&here))? {
+            let path = relative.join(name);
+            if at(&here, vfs.is_dir(&folder.join(&path)))? {
+                waiting.push(path);
+            } else {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
 
-/// Like [`atomic_publish`], but replaces a folder of an earlier run (stage folders, which can be made again).
-pub fn replace_folder<T, E: From<crate::CoreError>>(_vfs: &dyn Vfs, _folder: &Path, _write: impl FnOnce(&Path) -> Result<T, E>) -> Result<T, E> { todo!() }
+/// Syncs the entries of a folder and of every folder in it, leaves first.
+fn sync_tree(vfs: &dyn Vfs, folder: &Path) -> Result<()> {
+    for name in at(folder, vfs.list(folder))? {
+        let path = folder.join(name);
+        if at(&path, vfs.is_dir(&path))? {
+            sync_tree(vfs, &path)?;
+        }
+    }
+    at(folder, vfs.sync_dir(folder))
+}
 
-/// Replaces a one-line file (`current`) so that a reader sees the old line or the new one.
-pub fn replace_pointer(_vfs: &dyn Vfs, _path: &Path, _line: &str) -> Result<()> { todo!() }
+/// Writes a whole small file and syncs its content.
+///
+/// # Errors
+/// I/O, with the path.
+pub fn write_file(vfs: &dyn Vfs, path: &Path, content: &[u8]) -> Result<()> {
+    let mut file = at(path, vfs.create(path))?;
+    at(path, file.write_all(content))?;
+    at(path, file.sync())
+}
+
+/// Fills a fresh staging folder and makes it durable.
+fn stage<T, E: From<CoreError>>(
+    vfs: &dyn Vfs,
+    staging: &Path,
+    write: impl FnOnce(&Path) -> Result<T, E>,
+) -> Result<T, E> {
+    at(staging, vfs.remove_dir_all(staging))?;
+    at(staging, vfs.create_dir_all(staging))?;
+    let filled = write(staging).and_then(|value| {
+        failpoint::hit("publish.before_sync");
+        sync_tree(vfs, staging)?;
+        Ok(value)
+    });
+    if filled.is_err() {
+        // The error that matters is the first one; what cannot be removed now is swept by the next run.
+        let _ = vfs.remove_dir_all(staging);
+    }
+    filled
+}
+
+/// Gives a staged folder its name and makes the name durable.
+fn reveal(vfs: &dyn Vfs, staging: &Path, folder: &Path) -> Result<()> {
+    failpoint::hit("publish.before_rename");
+    at(folder, vfs.rename(staging, folder))?;
+    failpoint::hit("publish.after_rename");
+    at(parent(folder), vfs.sync_dir(parent(folder)))
+}
+
+/// Builds a folder aside and makes it visible by one rename: files → fsync → directory fsync → rename → parent fsync.
+/// `write` fills the staging folder that it is given; every file it makes must be synced. The value that `write`
+/// returns comes back.
+///
+/// # Errors
+/// [`CoreError::Exists`] if `folder` is there; whatever `write` returns; I/O. On an error before the rename nothing is visible.
+pub fn atomic_publish<T, E: From<CoreError>>(
+    vfs: &dyn Vfs,
+    folder: &Path,
+    write: impl FnOnce(&Path) -> Result<T, E>,
+) -> Result<T, E> {
+    if at(folder, vfs.exists(folder))? {
+        return Err(CoreError::Exists { path: folder.to_owned() }.into());
+    }
+    at(parent(folder), vfs.create_dir_all(parent(folder)))?;
+    let staging = beside(folder, "staging");
+    let value = stage(vfs, &staging, write)?;
+    reveal(vfs, &staging, folder)?;
+    Ok(value)
+}
+
+/// Like [`atomic_publish`], but replaces the folder of an earlier run. For stage folders, which can be made again: the
+/// old folder is moved aside first, so a crash between two renames leaves no folder, and the stage runs again.
+///
+/// # Errors
+/// Whatever `write` returns; I/O. When `write` fails, the earlier folder is still there.
+pub fn replace_folder<T, E: From<CoreError>>(
+    vfs: &dyn Vfs,
+    folder: &Path,
+    write: impl FnOnce(&Path) -> Result<T, E>,
+) -> Result<T, E> {
+    at(parent(folder), vfs.create_dir_all(parent(folder)))?;
+    let (staging, old) = (beside(folder, "staging"), beside(folder, "old"));
+    let value = stage(vfs, &staging, write)?;
+    at(&old, vfs.remove_dir_all(&old))?;
+    if at(folder, vfs.exists(folder))? {
+        at(folder, vfs.rename(folder, &old))?;
+    }
+    reveal(vfs, &staging, folder)?;
+    at(&old, vfs.remove_dir_all(&old))?;
+    Ok(value)
+}
+
+/// Replaces a one-line file (`current`) so that a reader sees the old line or the new one, also after a power loss.
+///
+/// # Errors
+/// I/O, with the path.
+pub fn replace_pointer(vfs: &dyn Vfs, path: &Path, line: &str) -> Result<()> {
+    at(parent(path), vfs.create_dir_all(parent(path)))?;
+    let staging = beside(path, "staging");
+    write_file(vfs, &staging, format!("{line}\n").as_bytes())?;
+    failpoint::hit("pointer.before_rename");
+    at(path, vfs.rename(&staging, path))?;
+    failpoint::hit("pointer.after_rename");
+    at(parent(path), vfs.sync_dir(parent(path)))
+}

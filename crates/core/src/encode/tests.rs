@@ -1,0 +1,116 @@
+//! Known answers of every kind, and that learnt state does not depend on how the data was split.
+
+use super::*;
+use crate::check::Faults;
+use crate::hash::bucket;
+use crate::ids::MISSING;
+use crate::schema::FeatureSchema;
+
+fn schema(json: &str) -> FeatureSchema {
+    let mut faults = Faults::default();
+    let schema = FeatureSchema::check(serde_json::from_str(json).unwrap(), &mut faults).unwrap();
+    assert!(faults.is_empty());
+    schema
+}
+
+const SCHEMA: &str = r#"[
+    {"name": "city", "side": "user", "kind": "hash", "buckets": 1000, "trim": true, "lowercase": true},
+    {"name": "site", "side": "context", "kind": "vocabulary", "min_count": 2},
+    {"name": "age", "side": "user", "kind": "bucketised", "boundaries": [18, 35], "default": "20"},
+    {"name": "spend", "side": "user", "kind": "numeric"},
+    {"name": "likes", "side": "user", "kind": "hash", "buckets": 50, "list": {"separator": "|", "weighted": true}},
+    {"name": "seen", "side": "user", "kind": "history", "of": ["id"]},
+    {"name": "id", "side": "item", "kind": "vocabulary", "values": ["x", "y"]}]"#;
+
+fn text(value: &str) -> Raw<'_> {
+    Raw::Text(value)
+}
+
+fn fitted() -> (Fitted, Vec<Collisions>) {
+    let mut fitter = Fitter::new(&schema(SCHEMA));
+    for (site, spend) in [("b", "1"), ("b", "3"), ("a", "1"), ("a", "3"), ("rare", "")] {
+        fitter.see_user(&[text(" Rome"), text(site), Raw::Missing, text(spend), text("p:1|q:2")]);
+    }
+    fitter.finish()
+}
+
+#[test]
+fn every_kind_gives_its_known_answer() {
+    let (fitted, collisions) = fitted();
+    assert_eq!(fitted.vocabularies["site"], ["a", "b"], "by count, then by text; rare ones are left out");
+    assert_eq!(fitted.moments["spend"], (2.0, 1.0));
+    assert_eq!((collisions[0].distinct, collisions[0].colliding), (1, 0));
+    let encoder = FeatureEncoder::new(schema(SCHEMA), fitted).unwrap();
+    let mut rows = encoder.empty_user_rows();
+    encoder.encode_user(&[text(" ROME "), text("b"), text("18"), text("4"), text("p:1||q:2")], &mut rows).unwrap();
+    encoder.encode_user(&[text(""), text("new"), Raw::Missing, Raw::Missing, Raw::Missing], &mut rows).unwrap();
+    assert_eq!(rows.rows, 2);
+    assert_eq!(rows.single, [bucket("rome", 1000), 1, 1, MISSING, MISSING, 1]);
+    assert_eq!(rows.dense, [2.0, 0.0]);
+    assert_eq!(rows.multi[0].offsets, [0, 2, 2]);
+    assert_eq!(rows.multi[0].ids, [bucket("p", 50), bucket("q", 50)]);
+    assert_eq!(rows.multi[0].weights, [1.0, 2.0]);
+    assert_eq!(encoder.user_layout().history[0].of, ["id"]);
+    assert_eq!(encoder.item_layout().single[0].cardinality, 2);
+}
+
+#[test]
+fn a_bad_value_is_refused_by_name_and_leaves_no_trace() {
+    let encoder = FeatureEncoder::new(schema(SCHEMA), fitted().0).unwrap();
+    let good = [text("a"), text("b"), text("1"), text("1"), text("p:1")];
+    let mut rows = encoder.empty_user_rows();
+    encoder.encode_user(&good, &mut rows).unwrap();
+    let before = rows.clone();
+    for (position, bad, name) in
+        [(2, "old", "age"), (3, "NaN", "spend"), (3, "1e400", "spend"), (4, "p", "likes"), (4, "q:1|p:-1", "likes")]
+    {
+        let mut values = good;
+        values[position] = text(bad);
+        let error = encoder.encode_user(&values, &mut rows).unwrap_err().to_string();
+        assert!(error.starts_with(name), "{error}");
+        assert_eq!(rows, before);
+    }
+}
+
+#[test]
+fn a_cell_and_a_request_meet_the_same_ids() {
+    let encoder = FeatureEncoder::new(schema(SCHEMA), fitted().0).unwrap();
+    let likes = [("p".to_owned(), 1.0), ("q".to_owned(), 2.0)];
+    let (mut offline, mut online) = (encoder.empty_user_rows(), encoder.empty_user_rows());
+    encoder.encode_user(&[text("Rome"), text("a"), text("40"), text("2.5"), text("p:1|q:2")], &mut offline).unwrap();
+    let age: RawValue = serde_json::from_str("40").unwrap();
+    let spend: RawValue = serde_json::from_str("2.50").unwrap();
+    encoder
+        .encode_user(&[text("Rome"), text("a"), age.as_raw(), spend.as_raw(), Raw::List(&likes)], &mut online)
+        .unwrap();
+    assert_eq!(offline, online);
+}
+
+#[test]
+fn an_encoder_survives_its_file_and_a_changed_rule_changes_the_fingerprint() {
+    let encoder = FeatureEncoder::new(schema(SCHEMA), fitted().0).unwrap();
+    let again = FeatureEncoder::from_json("features.json".as_ref(), &encoder.to_json()).unwrap();
+    assert_eq!(encoder.fingerprint(), again.fingerprint());
+    let without_trim = SCHEMA.replace(r#""trim": true, "#, "");
+    let other = FeatureEncoder::new(schema(&without_trim), fitted().0).unwrap();
+    assert_ne!(encoder.fingerprint(), other.fingerprint());
+    assert!(FeatureEncoder::from_json("features.json".as_ref(), "{}").is_err());
+}
+
+#[test]
+fn fitters_of_parts_merge_to_the_same_state() {
+    let rows = |fitter: &mut Fitter, range: std::ops::Range<u32>| {
+        for number in range {
+            let (site, spend) = (format!("s{}", number % 7), format!("{}", number % 5));
+            fitter.see_user(&[text("x"), text(&site), Raw::Missing, text(&spend), Raw::Missing]);
+        }
+    };
+    let mut whole = Fitter::new(&schema(SCHEMA));
+    rows(&mut whole, 0..100);
+    let mut first = Fitter::new(&schema(SCHEMA));
+    let mut second = first.clone();
+    rows(&mut first, 0..40);
+    rows(&mut second, 40..100);
+    first.merge(second);
+    assert_eq!(whole.finish(), first.finish());
+}

@@ -1,0 +1,195 @@
+//! One `[[features]]` entry as it is written in the config: flat, so that unknown keys are refused.
+
+use super::{FeatureKind, FeatureSpec, ListFormat, Normalise, Pooling, Side};
+use crate::check::Faults;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How a raw value becomes a model input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KindName {
+    /// FarmHash Fingerprint64 of the text, modulo `buckets`; equals TensorFlow's `categorical_column_with_hash_bucket`.
+    Hash,
+    /// Known values, each with an embedding of its own; all others are missing.
+    Vocabulary,
+    /// A number that enters the tower as it is, after `normalise`.
+    Numeric,
+    /// A number that is replaced by the interval it falls into (TensorFlow's `bucketized_column`).
+    Bucketised,
+    /// Item features of the user's history as of the event, pooled over the newest `max_length` items.
+    History,
+}
+
+/// One `[[features]]` entry of the config.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureSection {
+    /// Name of the feature, and of the field in a request.
+    pub name: String,
+    /// Whose feature it is: `user` and `context` enter the user tower, `item` the item tower.
+    pub side: Side,
+    /// How a raw value becomes a model input.
+    pub kind: KindName,
+    /// Column of the log or of a side table; the name by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    /// Width of the embedding; `model.embedding_dimension` by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dimension: Option<u32>,
+    /// Kind `hash`: number of buckets, which is the number of rows of the embedding table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buckets: Option<u32>,
+    /// Kind `vocabulary`: the values; without them, those of the training part by falling frequency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<Vec<String>>,
+    /// Kind `vocabulary` without `values`: least number of occurrences of a value; 1 by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_count: Option<u32>,
+    /// Kind `vocabulary` without `values`: most values that are kept; 10,000,000 by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_size: Option<u32>,
+    /// Kind `numeric`: what the number goes through; `standard` by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalise: Option<Normalise>,
+    /// Kind `bucketised`: rising boundaries; a boundary belongs to the bucket above it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boundaries: Option<Vec<f64>>,
+    /// Kind `history`: names of item features whose embeddings are pooled, then joined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<Vec<String>>,
+    /// Kind `history`: most items that are used, counted from the newest; 50 by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_length: Option<u32>,
+    /// Kind `history`: use the item tower's embedding tables instead of tables of its own; true by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared: Option<bool>,
+    /// Kinds `hash` and `vocabulary`: the cell holds several values, as in `a|b` or `a:2|b:1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<ListFormat>,
+    /// Lists and histories: how several embeddings become one.
+    #[serde(default)]
+    pub pooling: Pooling,
+    /// Cut white space at both ends before anything else.
+    #[serde(default)]
+    pub trim: bool,
+    /// Lower-case (Unicode) before hashing or look-up.
+    #[serde(default)]
+    pub lowercase: bool,
+    /// Stands in for a missing value; without it, missing is the zero vector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+}
+
+const KIND_KEYS: [(&str, KindName); 9] = [
+    ("buckets", KindName::Hash),
+    ("values", KindName::Vocabulary),
+    ("min_count", KindName::Vocabulary),
+    ("max_size", KindName::Vocabulary),
+    ("normalise", KindName::Numeric),
+    ("boundaries", KindName::Bucketised),
+    ("of", KindName::History),
+    ("max_length", KindName::History),
+    ("shared", KindName::History),
+];
+
+impl FeatureSection {
+    /// Keys that are set and belong to another kind.
+    fn foreign_keys(&self) -> Vec<(&'static str, KindName)> {
+        let is_set = |key: &str| match key {
+            "buckets" => self.buckets.is_some(),
+            "values" => self.values.is_some(),
+            "min_count" => self.min_count.is_some(),
+            "max_size" => self.max_size.is_some(),
+            "normalise" => self.normalise.is_some(),
+            "boundaries" => self.boundaries.is_some(),
+            "of" => self.of.is_some(),
+            "max_length" => self.max_length.is_some(),
+            _ => self.shared.is_some(),
+        };
+        KIND_KEYS.into_iter().filter(|&(key, home)| home != self.kind && is_set(key)).collect()
+    }
+
+    /// The entry as a kind with its own settings; faults are recorded under `features[number]`.
+    pub(super) fn check(self, number: usize, faults: &mut Faults) -> Option<FeatureSpec> {
+        let at = |key: &str| format!("features[{number}].{key}");
+        for (key, home) in self.foreign_keys() {
+            let reason = format!("`{key}` belongs to kind {home:?}, and this feature has kind {:?}", self.kind);
+            faults.push(at(key), "", reason.to_lowercase(), format!("remove `{key}`"));
+        }
+        if self.name.is_empty() {
+            faults.push(at("name"), "", "a feature needs a name", "name it as its field in a request");
+        }
+        if self.dimension == Some(0) {
+            faults.push(at("dimension"), 0, "an embedding is at least 1 wide", "leave it out for the model's width");
+        }
+        let kind = self.checked_kind(&at, faults)?;
+        let is_categorical = matches!(kind, FeatureKind::Hash { .. } | FeatureKind::Vocabulary { .. });
+        if self.list.is_some() && !is_categorical {
+            faults.push(at("list"), "", "only hash and vocabulary features read lists", "remove `list`");
+        }
+        Some(FeatureSpec {
+            column: self.column.unwrap_or_else(|| self.name.clone()),
+            name: self.name,
+            side: self.side,
+            kind,
+            dimension: self.dimension,
+            list: self.list,
+            pooling: self.pooling,
+            trim: self.trim,
+            lowercase: self.lowercase,
+            default: self.default,
+        })
+    }
+
+    fn checked_kind(&self, at: &impl Fn(&str) -> String, faults: &mut Faults) -> Option<FeatureKind> {
+        match self.kind {
+            KindName::Hash => match self.buckets {
+                Some(buckets) if buckets > 0 && buckets < u32::MAX => Some(FeatureKind::Hash { buckets }),
+                found => {
+                    let value = found.map_or_else(String::new, |buckets| buckets.to_string());
+                    faults.push(at("buckets"), value, "a hash feature needs buckets above 0", "buckets = 10000");
+                    None
+                }
+            },
+            KindName::Vocabulary => Some(FeatureKind::Vocabulary {
+                values: self.values.clone().unwrap_or_default(),
+                min_count: self.min_count.unwrap_or(1),
+                max_size: self.max_size.unwrap_or(10_000_000),
+            }),
+            KindName::Numeric => Some(FeatureKind::Numeric { normalise: self.normalise.unwrap_or_default() }),
+            KindName::Bucketised => self.checked_boundaries(at, faults),
+            KindName::History => self.checked_history(at, faults),
+        }
+    }
+
+    fn checked_boundaries(&self, at: &impl Fn(&str) -> String, faults: &mut Faults) -> Option<FeatureKind> {
+        let boundaries = self.boundaries.clone().unwrap_or_default();
+        let rising = boundaries.windows(2).all(|pair| pair[0] < pair[1]);
+        if boundaries.is_empty() || !rising || boundaries.iter().any(|boundary| !boundary.is_finite()) {
+            let reason = "a bucketised feature needs finite, rising boundaries";
+            faults.push(at("boundaries"), format!("{boundaries:?}"), reason, "boundaries = [18, 25, 35, 50]");
+            return None;
+        }
+        Some(FeatureKind::Bucketised { boundaries })
+    }
+
+    fn checked_history(&self, at: &impl Fn(&str) -> String, faults: &mut Faults) -> Option<FeatureKind> {
+        let of = self.of.clone().unwrap_or_default();
+        if of.is_empty() {
+            faults.push(at("of"), "[]", "a history names at least one item feature", "of = [\"item_id\"]");
+        }
+        if self.side != Side::User {
+            faults.push(at("side"), "", "a history belongs to the user", "side = \"user\"");
+        }
+        let max_length = self.max_length.unwrap_or(50);
+        if max_length == 0 {
+            faults.push(at("max_length"), 0, "a history has at least one item", "max_length = 50");
+        }
+        (!of.is_empty() && max_length > 0).then(|| FeatureKind::History {
+            of,
+            max_length,
+            shared: self.shared.unwrap_or(true),
+        })
+    }
+}

@@ -1,0 +1,50 @@
+//! Entries that are accepted, and the faults of those that are not.
+
+use super::*;
+use crate::check::Fault;
+
+pub(crate) fn sections(json: &str) -> Vec<FeatureSection> {
+    serde_json::from_str(json).unwrap()
+}
+
+fn faults(json: &str) -> Vec<Fault> {
+    let mut faults = Faults::default();
+    FeatureSchema::check(sections(json), &mut faults);
+    faults.into_vec()
+}
+
+#[test]
+fn a_good_schema_has_no_faults() {
+    let json = r#"[
+        {"name": "user_id", "column": "user", "side": "user", "kind": "vocabulary"},
+        {"name": "seen", "side": "user", "kind": "history", "of": ["item_id"]},
+        {"name": "item_id", "column": "item", "side": "item", "kind": "hash", "buckets": 100},
+        {"name": "price", "side": "item", "kind": "numeric", "normalise": "log"}]"#;
+    assert_eq!(faults(json), []);
+}
+
+#[test]
+fn all_faults_come_at_once_with_their_keys() {
+    let json = r#"[
+        {"name": "a", "side": "user", "kind": "hash", "buckets": 0},
+        {"name": "b", "side": "user", "kind": "bucketised", "boundaries": [2, 1]},
+        {"name": "c", "side": "item", "kind": "numeric", "buckets": 3, "list": {}}]"#;
+    let keys: Vec<String> = faults(json).into_iter().map(|fault| fault.key).collect();
+    assert_eq!(keys, ["features[0].buckets", "features[1].boundaries", "features[2].buckets", "features[2].list"]);
+}
+
+#[test]
+fn names_histories_and_towers_are_checked_together() {
+    let json = r#"[
+        {"name": "a", "side": "user", "kind": "history", "of": ["nothing"]},
+        {"name": "a", "side": "context", "kind": "vocabulary"}]"#;
+    let keys: Vec<String> = faults(json).into_iter().map(|fault| fault.key).collect();
+    assert_eq!(keys, ["features[1].name", "features[0].of", "features"]);
+}
+
+#[test]
+fn an_unknown_key_is_refused() {
+    let parsed: Result<Vec<FeatureSection>, _> =
+        serde_json::from_str(r#"[{"name": "a", "side": "user", "kind": "vocabulary", "bucket": 3}]"#);
+    assert!(parsed.unwrap_err().to_string().contains("unknown field `bucket`"));
+}
