@@ -8,6 +8,8 @@
 mod golden;
 mod manifest;
 mod open;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use golden::{Golden, GoldenCase, GoldenItem};

@@ -38,8 +38,7 @@ pub fn write_table(vfs: &dyn Vfs, path: &Path, batch: &RecordBatch) -> Result<()
 pub fn batch_of(columns: Vec<(String, ArrayRef)>, metadata: Vec<(&str, String)>) -> Result<RecordBatch> {
     let field = |(name, array): &(String, ArrayRef)| Field::new(name, array.data_type().clone(), array.is_nullable());
     let fields: Vec<Field> = columns.iter().map(field).collect();
-    let metadata: HashMap<String, String> =
-        metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    let metadata: HashMap<String, String> = metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     let schema = Schema::new_with_metadata(fields, metadata);
     let arrays = columns.into_iter().map(|(_, array)| array).collect();
     RecordBatch::try_new(Arc::new(schema), arrays).map_err(|error| CoreError::damaged("table", error.to_string()))
