@@ -67,8 +67,9 @@ fn fill(folder: &Path, mark: f32) {
     write_file(&RealVfs, &folder.join(file::CHANNELS).join("popular.json"), b"{}").unwrap();
 }
 
-fn draft() -> Draft {
+fn draft(folder: &Path) -> Draft {
     Draft {
+        folders: vec![folder.to_owned()],
         date: "2026-11-20".into(),
         features_fingerprint: encoder().fingerprint(),
         dimension: 2,
@@ -82,7 +83,7 @@ fn draft() -> Draft {
 fn published(base: &Path, mark: f32) -> PathBuf {
     let folder = base.join(format!("draft-{mark}"));
     fill(&folder, mark);
-    let id = publish(&RealVfs, &FixedClock(1), base, &draft(), &folder).unwrap();
+    let id = publish(&RealVfs, &FixedClock(1), base, &draft(&folder)).unwrap();
     bundles_folder(base).join(id)
 }
 
@@ -104,7 +105,7 @@ fn a_bundle_is_published_opened_and_pointed_at() {
 fn the_id_is_made_of_the_content_and_not_of_the_time() {
     let base = tempfile::tempdir().unwrap();
     let first = published(base.path(), 0.5);
-    let again = publish(&RealVfs, &FixedClock(99), base.path(), &draft(), &base.path().join("draft-0.5"));
+    let again = publish(&RealVfs, &FixedClock(99), base.path(), &draft(&base.path().join("draft-0.5")));
     assert!(matches!(again, Err(CoreError::Exists { path }) if path == first));
     assert_ne!(published(base.path(), 0.25), first);
 }
@@ -149,6 +150,22 @@ fn a_change_of_any_byte_and_any_cut_is_refused() {
 }
 
 #[test]
+fn files_of_several_stages_make_one_bundle_and_no_name_is_taken_twice() {
+    let base = tempfile::tempdir().unwrap();
+    let (folder, report) = (base.path().join("draft"), base.path().join("report"));
+    fill(&folder, 0.5);
+    fs::create_dir_all(&report).unwrap();
+    fs::write(report.join(file::REPORT), "{}").unwrap();
+    fs::write(report.join(file::MANIFEST), "of a stage").unwrap();
+    let joined = Draft { folders: vec![folder.clone(), report.clone()], ..draft(&folder) };
+    let id = publish(&RealVfs, &FixedClock(1), base.path(), &joined).unwrap();
+    let sealed = bundles_folder(base.path()).join(id);
+    assert!(open(&sealed).is_ok() && sealed.join(file::REPORT).is_file());
+    fs::write(report.join(file::MODEL), "2").unwrap();
+    assert!(matches!(publish(&RealVfs, &FixedClock(1), base.path(), &joined), Err(CoreError::Exists { .. })));
+}
+
+#[test]
 fn files_of_another_bundle_and_foreign_files_are_refused() {
     let base = tempfile::tempdir().unwrap();
     let (folder, other) = (published(base.path(), 0.5), published(base.path(), 0.25));
@@ -168,13 +185,13 @@ fn parts_that_do_not_fit_each_other_are_refused_even_with_right_checksums() {
     let folder = base.path().join("draft");
     fill(&folder, 0.5);
     let seal = |draft: Draft| {
-        bundles_folder(base.path()).join(publish(&RealVfs, &FixedClock(1), base.path(), &draft, &folder).unwrap())
+        bundles_folder(base.path()).join(publish(&RealVfs, &FixedClock(1), base.path(), &draft).unwrap())
     };
-    refused(&seal(Draft { features_fingerprint: "other".into(), ..draft() }), "another encoder");
-    refused(&seal(Draft { dimension: 3, ..draft() }), "another dimension");
-    refused(&seal(Draft { users: 7, ..draft() }), "another number of users");
+    refused(&seal(Draft { features_fingerprint: "other".into(), ..draft(&folder) }), "another encoder");
+    refused(&seal(Draft { dimension: 3, ..draft(&folder) }), "another dimension");
+    refused(&seal(Draft { users: 7, ..draft(&folder) }), "another number of users");
     write_file(&RealVfs, &folder.join(file::MODEL), b"5").unwrap();
-    refused(&seal(draft()), "a tower of another dimension");
+    refused(&seal(draft(&folder)), "a tower of another dimension");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::file;
 use super::manifest::{BundleManifest, FORMAT, bundle_id, check_bundle_id};
-use crate::stage::{instruction_set, records_below, write_json};
+use crate::stage::{FileRecord, MANIFEST, instruction_set, records_below, write_json};
 use crate::vfs::{Vfs, atomic_publish, replace_pointer};
 use crate::{CoreError, Result, clock::Clock};
 use std::path::{Path, PathBuf};
@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 /// What a bundle is sealed with, besides its files.
 #[derive(Debug, Clone)]
 pub struct Draft {
+    /// Stage folders whose files make up the bundle.
+    pub folders: Vec<PathBuf>,
     /// Date of the run, the first part of the id.
     pub date: String,
     /// Fingerprint of the feature encoder.
@@ -31,14 +33,13 @@ pub fn bundles_folder(base_dir: &Path) -> PathBuf {
     base_dir.join("bundles")
 }
 
-/// Seals the files of a filled draft folder: checksums, id, manifest; then publishes a copy of the folder's files under
-/// the id by one rename. `current` is not touched. Returns the id.
+/// Seals the files of the stage folders in `draft`: checksums, id, manifest; then publishes a copy of them under the id
+/// by one rename. `current` is not touched. Returns the id.
 ///
 /// # Errors
 /// [`CoreError::Exists`] when a bundle of the same id, and so of the same content, is there; I/O.
-pub fn publish(vfs: &dyn Vfs, clock: &dyn Clock, base_dir: &Path, draft: &Draft, folder: &Path) -> Result<String> {
-    let mut files = records_below(vfs, folder)?;
-    files.retain(|record| record.path != crate::stage::MANIFEST);
+pub fn publish(vfs: &dyn Vfs, clock: &dyn Clock, base_dir: &Path, draft: &Draft) -> Result<String> {
+    let (files, sources) = files_of(vfs, &draft.folders)?;
     let mut manifest = BundleManifest {
         format: FORMAT,
         bundle_id: String::new(),
@@ -56,12 +57,27 @@ pub fn publish(vfs: &dyn Vfs, clock: &dyn Clock, base_dir: &Path, draft: &Draft,
     check_bundle_id(&manifest.bundle_id)?;
     let target = bundles_folder(base_dir).join(&manifest.bundle_id);
     atomic_publish(vfs, &target, |staging| {
-        for record in &manifest.files {
-            copy(vfs, &folder.join(&record.path), &staging.join(&record.path))?;
+        for (record, source) in manifest.files.iter().zip(&sources) {
+            copy(vfs, source, &staging.join(&record.path))?;
         }
         write_json(vfs, &staging.join(file::MANIFEST), &manifest)
     })?;
     Ok(manifest.bundle_id)
+}
+
+/// Records of all files of the folders, their stage manifests aside, and where each lies; sorted by path.
+fn files_of(vfs: &dyn Vfs, folders: &[PathBuf]) -> Result<(Vec<FileRecord>, Vec<PathBuf>)> {
+    let mut found = Vec::new();
+    for folder in folders {
+        let records = records_below(vfs, folder)?.into_iter().filter(|record| record.path != MANIFEST);
+        found.extend(records.map(|record| (folder.join(&record.path), record)));
+    }
+    found.sort_by(|(_, left), (_, right)| left.path.cmp(&right.path));
+    if let Some(twice) = found.windows(2).find(|pair| pair[0].1.path == pair[1].1.path) {
+        return Err(CoreError::Exists { path: twice[1].0.clone() });
+    }
+    let (sources, records) = found.into_iter().unzip();
+    Ok((records, sources))
 }
 
 /// Copies a file and syncs it.

@@ -1,0 +1,136 @@
+//! The table of routes, and what each does with a request.
+//!
+//! A request takes one `Arc<Retriever>` when it is admitted and uses it to its end, so user tower, item vectors and
+//! channels of an answer are always those of one bundle.
+
+use crate::identify::{HEADER, RequestIds};
+use crate::problem::Problem;
+use crate::wire::{RecallRequest, RecallResponse};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::json;
+use std::sync::Arc;
+use twinspire_core::CoreError;
+use twinspire_retrieval::{RetrievalError, Retriever};
+
+/// One row of the table of routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// HTTP method.
+    pub method: &'static str,
+    /// Path.
+    pub path: &'static str,
+    /// What it does.
+    pub about: &'static str,
+}
+
+/// All routes.
+pub const ROUTES: [Route; 3] = [
+    Route { method: "POST", path: "/v1/recall", about: "at most 1000 candidates for a user or for features" },
+    Route { method: "GET", path: "/livez", about: "200 while the process answers" },
+    Route { method: "GET", path: "/readyz", about: "200 with the bundle id once requests can be answered" },
+];
+
+/// What all requests share.
+pub(crate) struct Shared {
+    pub retriever: Arc<Retriever>,
+    pub ids: RequestIds,
+    pub max_body_bytes: usize,
+}
+
+/// The router over [`ROUTES`]; everything else is 404 or 405.
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    let [recall_route, live_route, ready_route] = ROUTES.map(|route| route.path);
+    Router::new()
+        .route(recall_route, post(recall))
+        .route(live_route, get(|| async { Json(json!({ "status": "live" })) }))
+        .route(ready_route, get(ready))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(shared)
+}
+
+async fn ready(State(shared): State<Arc<Shared>>) -> Response {
+    Json(json!({ "status": "ready", "reasons": [], "bundle_id": shared.retriever.bundle().id() })).into_response()
+}
+
+async fn not_found(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    let paths: Vec<&str> = ROUTES.iter().map(|route| route.path).collect();
+    let title = format!("there is no such route; the routes are {}", paths.join(", "));
+    leave(shared.ids.of(&headers), Err(Problem::new(StatusCode::NOT_FOUND, "no-route", title)))
+}
+
+async fn method_not_allowed(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "this route has another method");
+    leave(shared.ids.of(&headers), Err(problem))
+}
+
+async fn recall(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let request_id = shared.ids.of(request.headers());
+    let answered = admit_and_answer(&shared, &request_id, request).await;
+    leave(request_id, answered.map(IntoResponse::into_response))
+}
+
+async fn admit_and_answer(
+    shared: &Shared,
+    request_id: &str,
+    request: Request,
+) -> Result<Json<RecallResponse>, Problem> {
+    let retriever = shared.retriever.clone();
+    check_content_type(request.headers())?;
+    let body = read_body(request.into_body(), shared.max_body_bytes).await?;
+    let query = RecallRequest::parse(&body)?.into_query();
+    let answering = tokio::task::spawn_blocking(move || retriever.retrieve(&query));
+    let answer = answering.await.map_err(|panic| failed(request_id, &panic))?;
+    let answer = answer.map_err(|error| refused(request_id, &error))?;
+    Ok(Json(RecallResponse { request_id: request_id.to_owned(), answer }))
+}
+
+fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = given.split(';').next().unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    let title = "the body must be sent with content-type: application/json";
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong-type", title))
+}
+
+async fn read_body(body: Body, limit: usize) -> Result<Bytes, Problem> {
+    to_bytes(body, limit).await.map_err(|error| {
+        if std::error::Error::source(&error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>()) {
+            let title = format!("the body has more than {limit} bytes");
+            return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", title);
+        }
+        Problem::new(StatusCode::BAD_REQUEST, "cut-body", "the body ended too early")
+    })
+}
+
+/// A refusal of the retriever: a value of the client is 422, anything else a fault of ours.
+fn refused(request_id: &str, error: &RetrievalError) -> Problem {
+    match error {
+        RetrievalError::Core(CoreError::Invalid { field, reason }) => {
+            Problem::value(format!("/{}", field.replace('.', "/")), reason.clone(), error.hint())
+        }
+        _ => failed(request_id, error),
+    }
+}
+
+fn failed(request_id: &str, error: &dyn std::fmt::Display) -> Problem {
+    eprintln!("request {request_id} failed: {error}");
+    Problem::internal()
+}
+
+/// Every answer carries the request id, in the header and in a problem's body.
+fn leave(request_id: String, answered: Result<Response, Problem>) -> Response {
+    let header_value = HeaderValue::from_str(&request_id);
+    let mut response = answered.unwrap_or_else(|problem| Problem { request_id, ..problem }.into_response());
+    if let Ok(value) = header_value {
+        response.headers_mut().insert(HEADER, value);
+    }
+    response
+}

@@ -1,0 +1,143 @@
+//! Bodies of requests and answers. A request is refused before any work when a field is unknown or of another type.
+
+use crate::problem::Problem;
+use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
+use twinspire_core::encode::RawFeatures;
+use twinspire_core::query::Query;
+use twinspire_retrieval::Answer;
+
+/// Most item ids that a request may send as history or to exclude.
+const MOST_IDS: usize = 1_000;
+
+/// Body of `POST /v1/recall`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecallRequest {
+    /// User key; her history and features are looked up in the bundle.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// Raw features by name; they win over what is stored for the user.
+    #[serde(default)]
+    pub features: RawFeatures,
+    /// Item ids, oldest first; replaces the stored history.
+    #[serde(default)]
+    pub history: Option<Vec<String>>,
+    /// How many candidates are wanted; 1 to 1000, 10 by default.
+    #[serde(default = "ten")]
+    pub k: usize,
+    /// Item ids that must not come back.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+    /// Names of the channels to ask; all by default.
+    #[serde(default)]
+    pub channels: Vec<String>,
+}
+
+fn ten() -> usize {
+    10
+}
+
+/// Body of the answer to `POST /v1/recall`.
+#[derive(Debug, Serialize)]
+pub struct RecallResponse {
+    /// Id of the request; log it with impressions and clicks.
+    pub request_id: String,
+    /// Candidates and how they were found.
+    #[serde(flatten)]
+    pub answer: Answer,
+}
+
+impl RecallRequest {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// 400 when it is not JSON, 422 with a pointer for an unknown field, a wrong type, or too many ids.
+    pub fn parse(body: &[u8]) -> Result<Self, Problem> {
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let request: Self = serde_path_to_error::deserialize(&mut json).map_err(|error| refused(&error))?;
+        json.end().map_err(|error| Problem::syntax(error.to_string()))?;
+        request.check_lengths()?;
+        Ok(request)
+    }
+
+    fn check_lengths(&self) -> Result<(), Problem> {
+        let history = self.history.as_ref().map_or(0, Vec::len);
+        for (field, length) in [("history", history), ("exclude", self.exclude.len())] {
+            if length > MOST_IDS {
+                let message = format!("expected at most {MOST_IDS} ids, found {length}");
+                return Err(Problem::value(format!("/{field}"), message, "send the newest ids only".into()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The same request as the retriever takes it.
+    pub fn into_query(self) -> Query {
+        let Self { user, features, history, k, exclude, channels } = self;
+        Query { user, features, history, exclude, k, channels }
+    }
+}
+
+fn refused(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let message = error.inner().to_string();
+    match error.inner().classify() {
+        Category::Data => {
+            let hint = "the fields are user, features, history, k, exclude, channels".to_owned();
+            Problem::value(pointer(error.path()), message, hint)
+        }
+        Category::Syntax | Category::Eof | Category::Io => Problem::syntax(message),
+    }
+}
+
+/// `history[3]` as `/history/3`; the document itself is the empty pointer.
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let part = |segment: &Segment| match segment {
+        Segment::Seq { index } => index.to_string(),
+        Segment::Map { key } => key.replace('~', "~0").replace('/', "~1"),
+        Segment::Enum { variant } => variant.clone(),
+        Segment::Unknown => "?".into(),
+    };
+    path.iter().map(|segment| format!("/{}", part(segment))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(body: &str) -> (u16, String) {
+        let problem = RecallRequest::parse(body.as_bytes()).unwrap_err();
+        (problem.status, problem.errors[0].pointer.clone())
+    }
+
+    #[test]
+    fn a_request_has_defaults_and_becomes_a_query() {
+        let request = RecallRequest::parse(br#"{"user": "u", "features": {"hour": 3}, "exclude": ["i"]}"#).unwrap();
+        let query = request.into_query();
+        assert_eq!((query.user.as_deref(), query.k, query.exclude.len()), (Some("u"), 10, 1));
+        assert!(query.history.is_none() && query.features.contains_key("hour"));
+    }
+
+    #[test]
+    fn a_refusal_points_at_the_place() {
+        assert_eq!(refusal("{"), (400, String::new()));
+        assert_eq!(refusal("{} {}"), (400, String::new()));
+        assert_eq!(refusal("\u{0}"), (400, String::new()));
+        assert_eq!(refusal(r#"{"user": 3}"#), (422, "/user".into()));
+        assert_eq!(refusal(r#"{"k": -1}"#), (422, "/k".into()));
+        assert_eq!(refusal(r#"{"k": 9223372036854775808999}"#), (422, "/k".into()));
+        assert_eq!(refusal(r#"{"history": ["a", 4]}"#), (422, "/history/1".into()));
+        assert_eq!(refusal(r#"{"features": {"a/b": {}}}"#), (422, "/features/a~1b".into()));
+        assert_eq!(refusal(r#"{"usr": "u"}"#), (422, "/usr".into()));
+        assert_eq!(refusal(r#"{"user": "u", "user": "v"}"#).0, 422);
+        assert_eq!(refusal("[]").0, 422);
+    }
+
+    #[test]
+    fn too_many_ids_are_refused() {
+        let ids = vec!["\"i\""; MOST_IDS + 1].join(",");
+        assert_eq!(refusal(&format!(r#"{{"history": [{ids}]}}"#)), (422, "/history".into()));
+        assert_eq!(refusal(&format!(r#"{{"exclude": [{ids}]}}"#)), (422, "/exclude".into()));
+    }
+}
