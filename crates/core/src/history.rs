@@ -22,6 +22,8 @@ pub struct Histories {
     times: SharedLists<i64>,
     /// (fingerprint of the key, row), ascending: 12 bytes a user.
     by_key: Arc<Vec<(u64, u32)>>,
+    /// Raw columns that hold the key of every user.
+    key_columns: Arc<Vec<String>>,
 }
 
 /// Histories before they are written, one row a user.
@@ -90,7 +92,8 @@ impl Histories {
         if by_key.windows(2).any(equal) {
             return Err(CoreError::damaged("histories.arrow", "a user occurs twice"));
         }
-        Ok(Self { batch, users, items, times, by_key: Arc::new(by_key) })
+        let key_columns = Arc::new(key_columns(&batch, &users));
+        Ok(Self { batch, users, items, times, by_key: Arc::new(by_key), key_columns })
     }
 
     /// A table without users.
@@ -142,11 +145,27 @@ impl Histories {
         self.times.view().row(row as usize)
     }
 
+    /// True when a raw column is the user key itself: it holds the key of every user. A user without a row then has her
+    /// key as its value too, as she would have had in the log.
+    pub fn is_key(&self, column: &str) -> bool {
+        self.key_columns.iter().any(|key| key == column)
+    }
+
     /// Last known raw value of a user-side column.
     pub fn raw(&self, row: u32, column: &str) -> Option<&str> {
         let values = text_column(&self.batch, &format!("f:{column}")).ok()?;
         (!values.is_null(row as usize)).then(|| values.value(row as usize))
     }
+}
+
+/// Raw columns that equal the keys; none where there is no user to tell.
+fn key_columns(batch: &RecordBatch, users: &StringArray) -> Vec<String> {
+    let schema = batch.schema_ref();
+    let raw = schema.fields().iter().filter_map(|field| field.name().strip_prefix("f:"));
+    let equal = |column: &str| {
+        !users.is_empty() && text_column(batch, &format!("f:{column}")).is_ok_and(|values| values == users)
+    };
+    raw.filter(|column| equal(column)).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

@@ -23,12 +23,40 @@ pub fn check_id(field: &str, id: &str) -> Result<()> {
 /// Joins the columns that make up one user key with `|`; a single part is itself.
 /// A `|` or `\` inside a part of several is escaped with `\`, so `["a|b","c"]` and `["a","b|c"]` stay apart.
 pub fn join_key(parts: &[&str]) -> String {
-    match parts {
-        [single] => (*single).to_owned(),
-        several => {
-            let escaped: Vec<String> =
-                several.iter().map(|part| part.replace('\\', "\\\\").replace('|', "\\|")).collect();
-            escaped.join("|")
+    let mut key = String::new();
+    join_key_into(parts.iter().copied(), &mut key);
+    key
+}
+
+/// As [`join_key`], but into a text that is used again for every row.
+pub fn join_key_into<'a>(parts: impl ExactSizeIterator<Item = &'a str>, key: &mut String) {
+    key.clear();
+    let escapes = parts.len() > 1;
+    for (number, part) in parts.enumerate() {
+        if number > 0 {
+            key.push('|');
         }
+        for letter in part.chars() {
+            if escapes && matches!(letter, '|' | '\\') {
+                key.push('\\');
+            }
+            key.push(letter);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_different_parts_stay_apart() {
+        assert_eq!(join_key(&["a|b"]), "a|b", "a single part is itself");
+        assert_eq!(join_key(&["a|b", "c"]), "a\\|b|c");
+        assert_eq!(join_key(&["a", "b|c"]), "a|b\\|c");
+        assert_eq!(join_key(&["a\\", "b"]), "a\\\\|b");
+        let mut key = String::from("of the row before");
+        join_key_into(["", "b"].into_iter(), &mut key);
+        assert_eq!(key, "|b");
     }
 }

@@ -6,7 +6,7 @@ use crate::embedding::EmbeddingTable;
 use crate::encode::FeatureEncoder;
 use crate::history::Histories;
 use crate::items::ItemTable;
-use crate::query::QueryEncoder;
+use crate::query::{Lookup, QueryEncoder};
 use crate::stage::file_record;
 use crate::vfs::{RealVfs, files_below};
 use crate::{CoreError, Result};
@@ -99,6 +99,11 @@ impl Bundle {
     /// Histories and raw user features.
     pub fn histories(&self) -> &Histories {
         &self.parts.histories
+    }
+
+    /// The way from a query to what the user tower reads.
+    pub fn lookup(&self) -> Lookup<'_> {
+        Lookup { encoder: &self.parts.encoder, items: &self.parts.items, histories: &self.parts.histories }
     }
 
     /// Item vectors, one row an item of the corpus.

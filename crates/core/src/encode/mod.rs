@@ -3,6 +3,7 @@
 //! In: raw values ([`Raw`]) by feature name. Out: [`EncodedRows`], the integers and numbers that a tower reads.
 //! A [`FeatureEncoder`] is a [`FeatureSchema`](crate::schema::FeatureSchema) plus what was learnt from the training part ([`Fitted`]: vocabularies, means).
 
+mod cell;
 mod encoder;
 mod fit;
 mod layout;
@@ -12,6 +13,7 @@ mod rows;
 mod tests;
 mod value;
 
+pub use cell::{CellFault, cell_fault};
 pub use encoder::FeatureEncoder;
 pub use fit::{Collisions, Fitted, Fitter};
 pub use layout::{DenseField, HistoryField, MultiField, SingleField, TowerLayout};

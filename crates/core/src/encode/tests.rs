@@ -114,3 +114,21 @@ fn fitters_of_parts_merge_to_the_same_state() {
     first.merge(second);
     assert_eq!(whole.finish(), first.finish());
 }
+
+#[test]
+fn a_cell_has_a_fault_when_the_encoder_refuses_it() {
+    let encoder = FeatureEncoder::new(schema(SCHEMA), fitted().0).unwrap();
+    let good = [text("a"), text("b"), text("1"), text("1"), text("p:1")];
+    let cells = ["", "1", "-2.5", " 3", "x", "NaN", "inf", "1e400", "p:1", "p", "p:x", "p:-1", "p:NaN", "p:1||q:0"];
+    for (number, (name, _)) in encoder.user_columns().iter().enumerate() {
+        for cell in cells {
+            let mut values = good;
+            values[number] = text(cell);
+            let refused = encoder.encode_user(&values, &mut encoder.empty_user_rows()).is_err();
+            let fault = cell_fault(encoder.schema().find(name).unwrap(), cell);
+            assert_eq!(fault.is_some(), refused, "{name} {cell:?}: {fault:?}");
+        }
+    }
+    let spend = schema(SCHEMA).find("spend").cloned().unwrap();
+    assert_eq!(cell_fault(&spend, "1e300"), Some(CellFault::NotFinite), "too large for 32 bits");
+}

@@ -1,4 +1,9 @@
-//! Queries, and what answers them: a query vector, candidates.
+//! Queries, and what answers them: a query vector, candidates. [`Lookup`] is the one way from a [`Query`] to what a user
+//! tower reads.
+
+mod lookup;
+
+pub use lookup::{EncodedQuery, Lookup};
 
 use crate::Result;
 use crate::encode::{EncodedView, RawFeatures};
