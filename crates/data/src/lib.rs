@@ -1,1 +1,22 @@
-//! placeholder
+//! From click logs to interactions, and from interactions to samples.
+//!
+//! In: dated or plain CSV files, as `[input]` of the config maps them. Out: the folders `interactions` and `samples` of a
+//! run. This crate is the only one that reads logs; it trains nothing and serves nothing.
+//!
+//! Reading order: [`config`], [`ingest`] (files to interactions), `sample` (interactions to samples), [`infer`] (a
+//! first config from a look at the files), [`world`] (a made-up click world), [`convert`].
+
+pub mod check;
+pub mod config;
+pub mod context;
+pub mod convert;
+pub mod error;
+pub mod infer;
+pub mod ingest;
+pub mod sample;
+pub mod statistics;
+pub mod world;
+
+pub use config::{CleanSection, DataSettings, InputSection, SamplesSection};
+pub use context::{DataContext, Window, run_date};
+pub use error::{DataError, Result};

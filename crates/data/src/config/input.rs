@@ -1,0 +1,161 @@
+//! The `[input]` section as it is written.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Where the logs are and what their columns mean.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct InputSection {
+    /// Path of the logs, relative to the config file or to `--data DIR`. `{date}` stands for the day of a dated folder or file; `*` and `?` match inside the last parts. Endings `.gz` and `.zst` are decompressed.
+    pub path: String,
+    /// How `{date}` is written, as a strftime pattern such as `%Y-%m-%d` or `%Y%m%d`.
+    pub date_format: String,
+    /// Length of the window in days, counted back from its last day; 1 or more. Without it, all days up to the last are read. `--days` overrides it.
+    pub days: Option<u32>,
+    /// The first line of each log file names the columns; true or false.
+    pub header: bool,
+    /// Names of the columns of a log file without header, in their order.
+    pub columns: Vec<String>,
+    /// Character between two cells: one ASCII character, such as `,`, `;` or a tab.
+    pub delimiter: char,
+    /// Largest share of rejected rows a file may have before the run stops; 0.0 to 1.0.
+    pub max_reject_ratio: f64,
+    /// Column that names the user, or a list of columns that are joined to one key; absent when nobody is identified.
+    pub user: Option<UserColumns>,
+    /// Column that names the item.
+    pub item: String,
+    /// Column that holds the time of the row; absent when there is none.
+    pub time: Option<TimeSection>,
+    /// Column that names the event, and which events are positives; not together with `label`.
+    pub event: Option<EventSection>,
+    /// Column that holds a label or a rating; not together with `event`. With neither, every row is a positive.
+    pub label: Option<LabelSection>,
+    /// Side table of items: extra items of the corpus, and item features. It has a header line and the same delimiter.
+    pub items: Option<ItemsSection>,
+    /// Side table of users: user features. It has a header line and the same delimiter.
+    pub users: Option<UsersSection>,
+}
+
+impl Default for InputSection {
+    fn default() -> Self {
+        Self {
+            path: String::new(),
+            date_format: "%Y-%m-%d".into(),
+            days: None,
+            header: true,
+            columns: Vec::new(),
+            delimiter: ',',
+            max_reject_ratio: 0.01,
+            user: None,
+            item: "item".into(),
+            time: None,
+            event: None,
+            label: None,
+            items: None,
+            users: None,
+        }
+    }
+}
+
+/// One column, or several that are joined to a key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum UserColumns {
+    /// The key is the cell.
+    One(String),
+    /// The key is the cells joined with `|`.
+    Several(Vec<String>),
+}
+
+impl UserColumns {
+    /// The columns, in their order.
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Self::One(name) => vec![name.clone()],
+            Self::Several(names) => names.clone(),
+        }
+    }
+}
+
+impl Default for UserColumns {
+    fn default() -> Self {
+        Self::One("user".into())
+    }
+}
+
+/// The time of a row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TimeSection {
+    /// Column that holds the time.
+    pub column: String,
+    /// How the time is written: `auto`, `seconds`, `milliseconds`, `microseconds`, `rfc3339`, `order` (any integer that only orders the rows), or a strptime pattern such as `%Y-%m-%d %H:%M:%S`.
+    pub format: String,
+    /// Time zone of times without offset, and of the days of `by_date`: an IANA name such as `UTC` or `Asia/Shanghai`.
+    pub zone: String,
+}
+
+impl Default for TimeSection {
+    fn default() -> Self {
+        Self { column: "time".into(), format: "auto".into(), zone: "UTC".into() }
+    }
+}
+
+/// Which events are positives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct EventSection {
+    /// Column that names the event.
+    pub column: String,
+    /// Events that are positives; all others are impressions.
+    pub positive: Vec<String>,
+}
+
+impl Default for EventSection {
+    fn default() -> Self {
+        Self { column: "event".into(), positive: vec!["click".into()] }
+    }
+}
+
+/// How a label is read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LabelSection {
+    /// Column that holds the label.
+    pub column: String,
+    /// Least value of a positive, such as 4.0 for ratings of 1 to 5. Without it the value must be 0 or 1.
+    pub at_least: Option<f64>,
+}
+
+impl Default for LabelSection {
+    fn default() -> Self {
+        Self { column: "label".into(), at_least: None }
+    }
+}
+
+/// A side table of items.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ItemsSection {
+    /// Path of the file, relative like `input.path`.
+    pub path: String,
+    /// Column that names the item.
+    pub item: String,
+}
+
+impl Default for ItemsSection {
+    fn default() -> Self {
+        Self { path: String::new(), item: "item".into() }
+    }
+}
+
+/// A side table of users.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct UsersSection {
+    /// Path of the file, relative like `input.path`.
+    pub path: String,
+    /// Column, or columns, that name the user: as many as `input.user` has.
+    pub user: UserColumns,
+}

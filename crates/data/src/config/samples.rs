@@ -1,0 +1,90 @@
+//! The `[clean]` and `[samples]` sections as they are written.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Which rows are left out before samples are made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CleanSection {
+    /// Of rows with the same user, item, time and event, only the first stays; true or false. Needs `input.user`.
+    pub drop_duplicates: bool,
+}
+
+/// What a row means.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Positives are events of users; negatives are drawn from the corpus.
+    #[default]
+    Events,
+    /// Every row carries its label, 0 or 1.
+    Labels,
+}
+
+/// How rows are divided into training, validation and test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Split {
+    /// By day: the last `test_days` days are test, the `validation_days` before them validation.
+    ByDate {
+        /// Days of the validation part.
+        #[serde(default = "one_day")]
+        validation_days: u32,
+        /// Days of the test part.
+        #[serde(default)]
+        test_days: u32,
+    },
+    /// Per user: the last positive is test, the one before it validation.
+    LeaveLastOneOut {},
+    /// By the value of a column; all values that are not named are training.
+    ByColumn {
+        /// The column.
+        column: String,
+        /// Values of the validation part.
+        #[serde(default)]
+        validation: Vec<String>,
+        /// Values of the test part.
+        #[serde(default)]
+        test: Vec<String>,
+    },
+    /// The test part is a file of its own; a validation part is drawn from the training positives with the seed.
+    Given {
+        /// Path of the test file, relative like `input.path`.
+        test: String,
+        /// Share of the training positives that is drawn, per user; 0.0 to below 1.0.
+        #[serde(default = "one_tenth")]
+        validation_share: f64,
+    },
+}
+
+fn one_day() -> u32 {
+    1
+}
+fn one_tenth() -> f64 {
+    0.1
+}
+
+impl Default for Split {
+    fn default() -> Self {
+        Self::ByDate { validation_days: 1, test_days: 0 }
+    }
+}
+
+/// How interactions become samples.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SamplesSection {
+    /// What a row means: `events` (positives, negatives are drawn) or `labels` (every row carries 0 or 1).
+    pub mode: Mode,
+    /// How rows are divided into training, validation and test: `by_date`, `leave_last_one_out`, `by_column` or `given`.
+    pub split: Split,
+    /// Memory budget in MiB, from which the number of buckets follows; 16 or more.
+    pub memory_mib: u32,
+}
+
+impl Default for SamplesSection {
+    fn default() -> Self {
+        Self { mode: Mode::Events, split: Split::default(), memory_mib: 1024 }
+    }
+}

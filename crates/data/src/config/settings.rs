@@ -1,0 +1,293 @@
+//! The checked settings of the data stage, which nothing else can build.
+
+use super::{
+    CleanSection, InputSection, ItemsSection, Mode, SamplesSection, Split, TimeFormat, TimeSettings, UsersSection,
+};
+use jiff::tz::TimeZone;
+use std::collections::BTreeSet;
+use twinspire_core::check::Faults;
+use twinspire_core::schema::FeatureSchema;
+
+/// What makes a row a positive.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// Every row.
+    Always,
+    /// The event is one of these; any other event is an impression.
+    Event {
+        /// Column of the event.
+        column: String,
+        /// Events that are positives.
+        positive: Vec<String>,
+    },
+    /// The value is 1, or reaches `at_least`.
+    Label {
+        /// Column of the label.
+        column: String,
+        /// Least value of a positive; without it only 0 and 1 are allowed.
+        at_least: Option<f64>,
+    },
+}
+
+/// Checked `[input]`, `[clean]` and `[samples]`, with the features they must provide.
+#[derive(Debug, Clone)]
+pub struct DataSettings {
+    input: InputSection,
+    user: Vec<String>,
+    time: Option<TimeSettings>,
+    outcome: Outcome,
+    clean: CleanSection,
+    samples: SamplesSection,
+    features: FeatureSchema,
+}
+
+impl DataSettings {
+    /// Checks the sections against each other. All faults are pushed; `None` when there was one.
+    pub fn check(
+        input: &InputSection,
+        clean: &CleanSection,
+        samples: &SamplesSection,
+        features: &FeatureSchema,
+        faults: &mut Faults,
+    ) -> Option<Self> {
+        let mut own = Faults::default();
+        check_input(input, &mut own);
+        check_side_tables(input, &mut own);
+        check_outcome(input, samples, &mut own);
+        check_split(input, &samples.split, &mut own);
+        let memory_is_enough = samples.memory_mib >= 16;
+        own.require(memory_is_enough, "samples.memory_mib", samples.memory_mib, "16 or more are needed");
+        let identified = !clean.drop_duplicates || input.user.is_some();
+        own.require(
+            identified,
+            "clean.drop_duplicates",
+            true,
+            "without `input.user` nobody knows whose rows are equal",
+        );
+        let time = input.time.as_ref().map(|section| TimeSettings::check(section, &mut own));
+        let sound = own.is_empty();
+        for fault in own.into_vec() {
+            faults.push(fault.key, fault.value, fault.reason, fault.hint);
+        }
+        sound.then(|| Self {
+            input: input.clone(),
+            user: input.user.as_ref().map(|user| user.names()).unwrap_or_default(),
+            time: time.flatten(),
+            outcome: outcome(input),
+            clean: clean.clone(),
+            samples: samples.clone(),
+            features: features.clone(),
+        })
+    }
+
+    /// The checked `[input]` section as it was written.
+    pub fn input(&self) -> &InputSection {
+        &self.input
+    }
+
+    /// Columns that make up the user key, in their order; empty when nobody is identified.
+    pub fn user_columns(&self) -> &[String] {
+        &self.user
+    }
+
+    /// True when rows have a user.
+    pub fn has_users(&self) -> bool {
+        !self.user.is_empty()
+    }
+
+    /// Column of the item.
+    pub fn item_column(&self) -> &str {
+        &self.input.item
+    }
+
+    /// The time column, if there is one.
+    pub fn time(&self) -> Option<&TimeSettings> {
+        self.time.as_ref()
+    }
+
+    /// True when the path has `{date}`.
+    pub fn is_dated(&self) -> bool {
+        self.input.path.contains("{date}")
+    }
+
+    /// True when interactions carry a time: from the time column, or the first moment of the day of their folder.
+    pub fn has_time(&self) -> bool {
+        self.time.is_some() || self.is_dated()
+    }
+
+    /// The zone of days; UTC without a time column.
+    pub fn zone(&self) -> TimeZone {
+        self.time.as_ref().map_or(TimeZone::UTC, |time| time.zone().clone())
+    }
+
+    /// What makes a row a positive.
+    pub fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    /// Side table of items, if there is one.
+    pub fn items_table(&self) -> Option<&ItemsSection> {
+        self.input.items.as_ref()
+    }
+
+    /// Side table of users, if there is one.
+    pub fn users_table(&self) -> Option<&UsersSection> {
+        self.input.users.as_ref()
+    }
+
+    /// Of rows with equal user, item, time and event only the first stays.
+    pub fn drop_duplicates(&self) -> bool {
+        self.clean.drop_duplicates
+    }
+
+    /// `events` or `labels`.
+    pub fn mode(&self) -> Mode {
+        self.samples.mode
+    }
+
+    /// How rows are divided. For `by_column` and `given` the `part` column of the interactions is set already.
+    pub fn split(&self) -> &Split {
+        &self.samples.split
+    }
+
+    /// Memory budget in MiB.
+    pub fn memory_mib(&self) -> u32 {
+        self.samples.memory_mib
+    }
+
+    /// The features whose raw values the interactions and side tables carry.
+    pub fn features(&self) -> &FeatureSchema {
+        &self.features
+    }
+}
+
+fn outcome(input: &InputSection) -> Outcome {
+    match (&input.event, &input.label) {
+        (Some(event), _) => Outcome::Event { column: event.column.clone(), positive: event.positive.clone() },
+        (None, Some(label)) => Outcome::Label { column: label.column.clone(), at_least: label.at_least },
+        (None, None) => Outcome::Always,
+    }
+}
+
+fn all_unique(names: &[String]) -> bool {
+    names.iter().collect::<BTreeSet<_>>().len() == names.len()
+}
+
+fn check_input(input: &InputSection, faults: &mut Faults) {
+    faults.require(!input.path.is_empty(), "input.path", "", "a path or a pattern is needed");
+    faults.require(!input.item.is_empty(), "input.item", "", "a column name is needed");
+    faults.require(input.days != Some(0), "input.days", 0, "1 or more, or leave it out");
+    let delimiter_is_plain = input.delimiter.is_ascii() && !matches!(input.delimiter, '"' | '\n' | '\r' | '\0');
+    faults.require(
+        delimiter_is_plain,
+        "input.delimiter",
+        input.delimiter,
+        "one ASCII character, no quote, no line end",
+    );
+    let ratio = input.max_reject_ratio;
+    faults.require((0.0..=1.0).contains(&ratio), "input.max_reject_ratio", ratio, "a share from 0.0 to 1.0");
+    let columns = format!("{:?}", input.columns);
+    if input.header {
+        faults.require(
+            input.columns.is_empty(),
+            "input.columns",
+            &columns,
+            "names are given only with `header = false`",
+        );
+    } else {
+        faults.require(!input.columns.is_empty(), "input.columns", &columns, "names are needed with `header = false`");
+        faults.require(all_unique(&input.columns), "input.columns", &columns, "every name may occur once");
+    }
+    if let Some(user) = &input.user {
+        let names = user.names();
+        let sound = !names.is_empty() && names.iter().all(|name| !name.is_empty()) && all_unique(&names);
+        faults.require(sound, "input.user", format!("{names:?}"), "one column name, or several different ones");
+    }
+    if input.path.contains("{date}") {
+        let pattern = &input.date_format;
+        faults.require(pattern.contains('%'), "input.date_format", pattern, "a strftime pattern such as %Y-%m-%d");
+    }
+}
+
+fn check_side_tables(input: &InputSection, faults: &mut Faults) {
+    if let Some(items) = &input.items {
+        faults.require(!items.path.is_empty(), "input.items.path", "", "a path is needed");
+        faults.require(!items.item.is_empty(), "input.items.item", "", "a column name is needed");
+    }
+    if let Some(users) = &input.users {
+        faults.require(!users.path.is_empty(), "input.users.path", "", "a path is needed");
+        let (here, there) = (users.user.names(), input.user.as_ref().map(|user| user.names()).unwrap_or_default());
+        let reason = "as many columns as `input.user` has, which must be set";
+        let fits = here.len() == there.len() && all_unique(&here);
+        faults.require(fits, "input.users.user", format!("{here:?}"), reason);
+    }
+}
+
+fn check_outcome(input: &InputSection, samples: &SamplesSection, faults: &mut Faults) {
+    if let Some(event) = &input.event {
+        faults.require(!event.column.is_empty(), "input.event.column", "", "a column name is needed");
+        faults.require(!event.positive.is_empty(), "input.event.positive", "[]", "at least one event is a positive");
+        faults.require(input.label.is_none(), "input.label", "set", "`event` and `label` exclude each other");
+    }
+    if let Some(label) = &input.label {
+        faults.require(!label.column.is_empty(), "input.label.column", "", "a column name is needed");
+        let threshold = label.at_least.unwrap_or(0.0);
+        faults.require(threshold.is_finite(), "input.label.at_least", threshold, "a finite number");
+    }
+    let labelled = samples.mode == Mode::Events || input.event.is_some() || input.label.is_some();
+    faults.require(labelled, "samples.mode", "labels", "`labels` needs `input.label` or `input.event`");
+}
+
+fn check_split(input: &InputSection, split: &Split, faults: &mut Faults) {
+    let format = input.time.as_ref().map(|time| time.format.as_str());
+    let dated = input.path.contains("{date}");
+    match split {
+        Split::ByDate { validation_days, test_days } => {
+            let has_days = dated || format.is_some_and(|format| format != TimeFormat::ORDER);
+            faults.require(
+                has_days,
+                "samples.split.kind",
+                "by_date",
+                "needs `{date}` in `input.path`, or a time that is not `order`",
+            );
+            let held_out = validation_days.saturating_add(*test_days);
+            let reason = "validation_days + test_days must leave a day to train on";
+            let days = input.days.unwrap_or(u32::MAX);
+            faults.require(held_out < days, "samples.split.validation_days", held_out, reason);
+        }
+        Split::LeaveLastOneOut {} => {
+            let reason = "needs `input.user` and a time (`format = \"order\"` is enough)";
+            let ordered = input.user.is_some() && (dated || format.is_some());
+            faults.require(ordered, "samples.split.kind", "leave_last_one_out", reason);
+        }
+        Split::ByColumn { column, validation, test } => {
+            faults.require(!column.is_empty(), "samples.split.column", "", "a column name is needed");
+            let disjoint = validation.iter().all(|value| !test.contains(value));
+            let sound = disjoint && !(validation.is_empty() && test.is_empty());
+            let values = format!("{validation:?} {test:?}");
+            faults.require(
+                sound,
+                "samples.split.test",
+                values,
+                "name values for validation or test, none of them twice",
+            );
+        }
+        Split::Given { test, validation_share } => {
+            faults.require(!test.is_empty(), "samples.split.test", "", "the path of the test file is needed");
+            let named = input.time.is_some() || !dated;
+            faults.require(
+                named,
+                "samples.split.kind",
+                "given",
+                "with `{date}` in `input.path` it needs `input.time`: the test file has no day",
+            );
+            let share = *validation_share;
+            faults.require(
+                (0.0..1.0).contains(&share),
+                "samples.split.validation_share",
+                share,
+                "from 0.0 to below 1.0",
+            );
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Embedding tables to Parquet, for everything that reads Parquet: one column `id` (Utf8) and one column `embedding`
+//! (FixedSizeList of Float32), compressed with zstd. Text, `.npy` and raw forms are in the core crate.
+
+use crate::error::Result;
+use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, StringArray};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+use std::path::Path;
+use std::sync::Arc;
+use twinspire_core::CoreError;
+use twinspire_core::embedding::EmbeddingTable;
+use twinspire_core::vfs::Vfs;
+
+/// Rows that are turned into Arrow at a time; bounds the memory, and is the size of a row group.
+const ROW_GROUP: usize = 65_536;
+
+fn schema(dimension: usize) -> SchemaRef {
+    let value = Arc::new(Field::new("item", DataType::Float32, false));
+    let embedding = DataType::FixedSizeList(value, dimension as i32);
+    Arc::new(Schema::new(vec![Field::new("id", DataType::Utf8, false), Field::new("embedding", embedding, false)]))
+}
+
+/// Rows `start..end` of the table.
+fn batch(
+    table: &EmbeddingTable,
+    start: usize,
+    end: usize,
+    schema: &SchemaRef,
+) -> std::result::Result<RecordBatch, arrow_schema::ArrowError> {
+    let ids: ArrayRef = Arc::new(StringArray::from_iter_values(&table.ids[start..end]));
+    let values = &table.values[start * table.dimension..end * table.dimension];
+    let value = Arc::new(Field::new("item", DataType::Float32, false));
+    let values = Arc::new(Float32Array::from(values.to_vec()));
+    let embeddings = FixedSizeListArray::try_new(value, table.dimension as i32, values, None)?;
+    RecordBatch::try_new(schema.clone(), vec![ids, Arc::new(embeddings)])
+}
+
+/// Writes `table` to `path` and syncs it. Equal tables give equal bytes.
+///
+/// # Errors
+/// [`CoreError::Io`] with the path.
+pub fn embeddings_to_parquet(table: &EmbeddingTable, vfs: &dyn Vfs, path: &Path) -> Result<()> {
+    let failed = |reason: String| CoreError::io(path, std::io::Error::other(reason));
+    let file = vfs.create(path).map_err(|source| CoreError::io(path, source))?;
+    let schema = schema(table.dimension);
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(Some(ROW_GROUP))
+        .build();
+    let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties));
+    let mut writer = writer.map_err(|error| failed(error.to_string()))?;
+    for start in (0..table.ids.len()).step_by(ROW_GROUP) {
+        let end = (start + ROW_GROUP).min(table.ids.len());
+        let rows = batch(table, start, end, &schema).map_err(|error| failed(error.to_string()))?;
+        writer.write(&rows).map_err(|error| failed(error.to_string()))?;
+    }
+    let mut file = writer.into_inner().map_err(|error| failed(error.to_string()))?;
+    file.sync().map_err(|source| CoreError::io(path, source))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Float32Type;
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+    use twinspire_core::vfs::RealVfs;
+
+    fn table(rows: usize) -> EmbeddingTable {
+        let values = (0..rows * 3).map(|value| value as f32 / 7.0).collect();
+        EmbeddingTable::new((0..rows).map(|row| format!("id {row}")).collect(), 3, values).unwrap()
+    }
+
+    fn write(rows: usize) -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("items.parquet");
+        embeddings_to_parquet(&table(rows), &RealVfs, &path).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn a_table_of_several_row_groups_reads_back_equal() {
+        let rows = ROW_GROUP + 5;
+        let (_folder, path) = write(rows);
+        let reader = ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(path).unwrap()).unwrap();
+        assert_eq!(reader.metadata().num_row_groups(), 2);
+        let expected = table(rows);
+        let mut row = 0;
+        for batch in reader.build().unwrap() {
+            let batch = batch.unwrap();
+            let (ids, embeddings) = (batch.column(0).as_string::<i32>(), batch.column(1).as_fixed_size_list());
+            for at in 0..batch.num_rows() {
+                assert_eq!(ids.value(at), expected.ids[row]);
+                let vector = embeddings.value(at);
+                assert_eq!(vector.as_primitive::<Float32Type>().values().as_ref(), expected.row(row));
+                row += 1;
+            }
+        }
+        assert_eq!(row, rows);
+    }
+
+    #[test]
+    fn equal_tables_give_equal_bytes() {
+        let (first, second) = (write(100), write(100));
+        assert_eq!(std::fs::read(first.1).unwrap(), std::fs::read(second.1).unwrap());
+    }
+
+    #[test]
+    fn an_empty_table_has_both_columns() {
+        let (_folder, path) = write(0);
+        let reader = ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(path).unwrap()).unwrap();
+        let names: Vec<&str> = reader.schema().fields().iter().map(|field| field.name().as_str()).collect();
+        assert_eq!(names, ["id", "embedding"]);
+        assert_eq!(reader.metadata().file_metadata().num_rows(), 0);
+    }
+}

@@ -1,0 +1,158 @@
+//! Errors of this crate, grouped by what the caller does next. Bad rows are not errors: they are counted, see
+//! [`crate::ingest`]; only too many of them are.
+
+use crate::ingest::FileAccount;
+use std::path::{Path, PathBuf};
+use twinspire_core::CoreError;
+use twinspire_core::partition::Date;
+
+/// A result of this crate.
+pub type Result<T, E = DataError> = std::result::Result<T, E>;
+
+/// What can go wrong between the logs and the samples.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// A column of the config is not in a file: correct the config.
+    #[error("{key}: column `{column}` is not in {file}; its columns are: {found}", file = file.display(), found = found.join(", "))]
+    MissingColumn {
+        /// Key of the config that names the column.
+        key: String,
+        /// The column that was looked for.
+        column: String,
+        /// The file.
+        file: PathBuf,
+        /// The columns that are there.
+        found: Vec<String>,
+        /// The closest of them.
+        suggestion: Option<String>,
+    },
+    /// A column that is needed occurs twice in a header: correct the file.
+    #[error("column `{column}` occurs {times} times in the header of {file}", file = file.display())]
+    RepeatedColumn {
+        /// The column.
+        column: String,
+        /// How often it occurs.
+        times: usize,
+        /// The file.
+        file: PathBuf,
+    },
+    /// A day of the window has no file: supply it, or choose another window.
+    #[error("no file for {date}: nothing matches {pattern}")]
+    MissingPartition {
+        /// The day.
+        date: Date,
+        /// The pattern for that day.
+        pattern: String,
+        /// First and last day for which there are files.
+        available: Option<(Date, Date)>,
+    },
+    /// No day has a file: correct the path.
+    #[error("no file matches {pattern}")]
+    NoFile {
+        /// The path or pattern.
+        pattern: String,
+    },
+    /// A file has no rows: supply it, or take it away.
+    #[error("{path} is empty: {reason}", path = path.display())]
+    EmptyFile {
+        /// The file.
+        path: PathBuf,
+        /// No byte, or no row.
+        reason: String,
+    },
+    /// A file ends too early or is not what its ending says: fetch it again.
+    #[error("{path} cannot be read: {reason}", path = path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the decompressor or the system said.
+        reason: String,
+    },
+    /// More rows of a file were rejected than the config allows; nothing is published.
+    #[error("{path}: {rejected} of {read} rows rejected, more than max_reject_ratio = {allowed} allows", path = account.path, rejected = account.rejects(), read = account.read)]
+    TooManyRejects {
+        /// Counts and first examples of the file.
+        account: Box<FileAccount>,
+        /// The share that is allowed.
+        allowed: f64,
+        /// All stored rejects of the file.
+        rejects: PathBuf,
+    },
+    /// The window cannot be known from the data: name its last day.
+    #[error("`days` counts back from a last day, and {pattern} has no {{date}}")]
+    UnknownWindow {
+        /// The path.
+        pattern: String,
+    },
+    /// The data does not allow what the settings ask for.
+    #[error("{what}: {reason}")]
+    Unsuitable {
+        /// Setting or stage.
+        what: String,
+        /// Why.
+        reason: String,
+    },
+    /// Files, tables, features.
+    #[error(transparent)]
+    Core(#[from] CoreError),
+}
+
+impl DataError {
+    /// An I/O error with the path it happened at.
+    pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
+        Self::Core(CoreError::io(path, source))
+    }
+
+    /// A stable name of the kind of error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::MissingColumn { .. } => "missing-column",
+            Self::RepeatedColumn { .. } => "repeated-column",
+            Self::MissingPartition { .. } => "missing-partition",
+            Self::NoFile { .. } => "no-file",
+            Self::EmptyFile { .. } => "empty-file",
+            Self::Unreadable { .. } => "unreadable-file",
+            Self::TooManyRejects { .. } => "too-many-rejects",
+            Self::UnknownWindow { .. } => "unknown-window",
+            Self::Unsuitable { .. } => "unsuitable-data",
+            Self::Core(error) => error.code(),
+        }
+    }
+
+    /// What to do next.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::MissingColumn { key, suggestion: Some(name), .. } => {
+                Some(format!("did you mean `{name}`? Set it at {key}"))
+            }
+            Self::MissingColumn { key, .. } => Some(format!("set {key} to one of the columns that are there")),
+            Self::RepeatedColumn { .. } => {
+                Some("rename one of the columns, or use `header = false` with `columns`".into())
+            }
+            Self::MissingPartition { available: Some((first, last)), .. } => Some(format!(
+                "there are files from {first} to {last}: name the last day with `--date {last}`, or its length with `--days`"
+            )),
+            Self::MissingPartition { .. } => Some("check input.path and input.date_format: no day has a file".into()),
+            Self::NoFile { .. } => {
+                Some("check input.path; a relative path starts at the config file, or at --data DIR".into())
+            }
+            Self::EmptyFile { .. } => Some("write the file again, or take it away".into()),
+            Self::Unreadable { path, .. } => Some(unreadable_hint(path)),
+            Self::TooManyRejects { rejects, .. } => {
+                Some(format!("look at {}, then correct the rows or raise input.max_reject_ratio", rejects.display()))
+            }
+            Self::UnknownWindow { .. } => Some("name the last day with `--date`, or leave out input.days".into()),
+            Self::Unsuitable { .. } => None,
+            Self::Core(error) => Some(error.hint()),
+        }
+    }
+}
+
+fn unreadable_hint(path: &Path) -> String {
+    let shown = path.display();
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("gz") => format!("the file was cut or damaged: try `gzip -t {shown}`, then fetch it again"),
+        Some("zst") => format!("the file was cut or damaged: try `zstd -t {shown}`, then fetch it again"),
+        _ => "check that the file may be read".into(),
+    }
+}

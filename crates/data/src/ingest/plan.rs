@@ -1,0 +1,190 @@
+//! What ingest will do, before any row is read: the files, what is wanted of them, and the number of buckets.
+//! In: the settings, the names of the files and the first line of some of them. Out: [`Plan`].
+
+use super::open::expected_bytes;
+use super::table::{Header, Table};
+use super::wanted::{AllWanted, Headers, Wanted};
+use crate::config::{DataSettings, Split, start_of_day};
+use crate::context::{DataContext, LogFiles, log_files, plain_files};
+use crate::error::{DataError, Result};
+use serde_json::json;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use twinspire_core::interaction::{NO_TIME, Part};
+use twinspire_core::partition::{Date, Partition};
+
+/// A bucket has about this share of the memory budget as text: sorted and encoded it is several times larger, and
+/// every thread holds one.
+const BUCKETS_PER_BUDGET: u64 = 16;
+
+/// Smaller buckets than this are not worth a file, and more than so many are not needed to keep threads busy.
+const SMALL_BUCKET: u64 = 1 << 20;
+const BUSY_BUCKETS: u64 = 16;
+const MOST_BUCKETS: u64 = 4_096;
+
+/// One input file of the log, or the test file of a `given` split.
+#[derive(Debug, Clone)]
+pub(crate) struct Unit {
+    /// From 0; the high bits of the positions of its rows.
+    pub number: usize,
+    pub path: PathBuf,
+    /// How accounts and messages name it.
+    pub name: String,
+    /// Day of its folder.
+    pub date: Option<Date>,
+    /// Time of its rows when there is no time column.
+    pub time: i64,
+    /// Part of its rows, unless a column says otherwise.
+    pub part: Part,
+}
+
+/// A side table.
+#[derive(Debug, Clone)]
+pub(crate) struct SideFiles {
+    /// `items` or `users`.
+    pub name: &'static str,
+    pub files: Vec<PathBuf>,
+    /// Columns that make up the key.
+    pub key: Vec<String>,
+    /// Key of the config that names them.
+    pub config_key: &'static str,
+    /// Columns of the first file.
+    header: Header,
+}
+
+/// Everything that is known before rows are read.
+pub(crate) struct Plan<'a> {
+    pub settings: &'a DataSettings,
+    pub data_dir: &'a Path,
+    pub units: Vec<Unit>,
+    pub items: Option<SideFiles>,
+    pub users: Option<SideFiles>,
+    pub(super) wanted: AllWanted,
+    pub buckets: u64,
+    /// Times of the days that were asked for, where the folders do not say it.
+    pub window: Option<Range<i64>>,
+}
+
+/// A file as accounts name it: relative to the data folder where it lies in it.
+pub(super) fn shown(path: &Path, data_dir: &Path) -> String {
+    path.strip_prefix(data_dir).unwrap_or(path).to_string_lossy().replace('\\', "/")
+}
+
+impl<'a> Plan<'a> {
+    /// Finds the files and their columns.
+    ///
+    /// # Errors
+    /// A missing partition, an empty file, a column that is not there.
+    pub fn new(context: &DataContext<'a>, settings: &'a DataSettings) -> Result<Self> {
+        let logs = log_files(context, settings)?;
+        let window = window_of(&logs, settings);
+        let units = units(context, settings, logs)?;
+        let log = first_header(units.iter().map(|unit| &unit.path), settings)?;
+        let items = settings.items_table().map(|table| {
+            side_files(context, settings, "items", &table.path, (vec![table.item.clone()], "input.items.item"))
+        });
+        let users = settings
+            .users_table()
+            .map(|table| side_files(context, settings, "users", &table.path, (table.user.names(), "input.users.user")));
+        let (items, users) = (items.transpose()?, users.transpose()?);
+        let headers = Headers {
+            log: &log,
+            items: items.as_ref().map(|side| &side.header),
+            users: users.as_ref().map(|side| &side.header),
+        };
+        let wanted = AllWanted::find(settings, &headers)?;
+        let buckets = bucket_count(&units, settings)?;
+        Ok(Self { settings, data_dir: context.data_dir, units, items, users, wanted, buckets, window })
+    }
+
+    /// Everything that decides the bytes of the interactions, the contents of the files aside.
+    pub fn fingerprint(&self) -> serde_json::Value {
+        let window = self.window.as_ref().map(|window| [window.start, window.end]);
+        let part_column = match self.settings.split() {
+            split @ Split::ByColumn { .. } => Some(split),
+            Split::ByDate { .. } | Split::LeaveLastOneOut {} | Split::Given { .. } => None,
+        };
+        let units: Vec<_> = self.units.iter().map(|unit| (&unit.name, unit.time, unit.part)).collect();
+        json!({
+            "input": self.settings.input(), "part": part_column, "wanted": self.wanted,
+            "buckets": self.buckets, "window": window, "units": units,
+        })
+    }
+
+    /// All files, in the order in which they are read.
+    pub fn inputs(&self) -> Vec<PathBuf> {
+        let side = self.side_tables().flat_map(|(side, _)| side.files.iter());
+        self.units.iter().map(|unit| &unit.path).chain(side).cloned().collect()
+    }
+
+    /// The side tables, and what is wanted of each.
+    pub fn side_tables(&self) -> impl Iterator<Item = (&SideFiles, &Wanted)> {
+        let items = self.items.iter().map(|side| (side, &self.wanted.items));
+        items.chain(self.users.iter().map(|side| (side, &self.wanted.users)))
+    }
+}
+
+/// From the first moment of the first day to the first moment after the last one.
+fn window_of(logs: &LogFiles, settings: &DataSettings) -> Option<Range<i64>> {
+    let (first, last) = logs.days.filter(|_| !settings.is_dated())?;
+    let start = start_of_day(first, &settings.zone()).unwrap_or(i64::MIN);
+    let end = last.tomorrow().ok().and_then(|day| start_of_day(day, &settings.zone())).unwrap_or(i64::MAX);
+    Some(start..end)
+}
+
+fn units(context: &DataContext<'_>, settings: &DataSettings, logs: LogFiles) -> Result<Vec<Unit>> {
+    let mut files: Vec<(Partition, Part)> = logs.files.into_iter().map(|file| (file, Part::Train)).collect();
+    if let Split::Given { test, .. } = settings.split() {
+        files.extend(plain_files(context, test)?.into_iter().map(|file| (file, Part::Test)));
+    }
+    let unit = |(number, (file, part)): (usize, (Partition, Part))| Unit {
+        number,
+        name: shown(&file.path, context.data_dir),
+        time: file.date.and_then(|day| start_of_day(day, &settings.zone())).unwrap_or(NO_TIME),
+        date: file.date,
+        path: file.path,
+        part,
+    };
+    Ok(files.into_iter().enumerate().map(unit).collect())
+}
+
+/// Columns of the first file that has any.
+fn first_header<'p>(paths: impl Iterator<Item = &'p PathBuf>, settings: &DataSettings) -> Result<Header> {
+    let input = settings.input();
+    let columns = (!input.header).then_some(input.columns.as_slice());
+    let mut last = PathBuf::new();
+    for path in paths {
+        if let Some(table) = Table::open(path, input.delimiter, columns)? {
+            return Ok(table.header().clone());
+        }
+        last.clone_from(path);
+    }
+    Err(DataError::EmptyFile { path: last, reason: "it has no header line".into() })
+}
+
+fn side_files(
+    context: &DataContext<'_>,
+    settings: &DataSettings,
+    name: &'static str,
+    path: &str,
+    (key, config_key): (Vec<String>, &'static str),
+) -> Result<SideFiles> {
+    let files: Vec<PathBuf> = plain_files(context, path)?.into_iter().map(|file| file.path).collect();
+    let Some(table) = Table::open(&files[0], settings.input().delimiter, None)? else {
+        return Err(DataError::EmptyFile { path: files[0].clone(), reason: "it has no header line".into() });
+    };
+    let header = table.header().clone();
+    key.iter().try_for_each(|column| header.find(column, config_key).map(drop))?;
+    Ok(SideFiles { name, files, key, config_key, header })
+}
+
+fn bucket_count(units: &[Unit], settings: &DataSettings) -> Result<u64> {
+    let mut bytes = 0u64;
+    for unit in units {
+        bytes = bytes.saturating_add(expected_bytes(&unit.path)?);
+    }
+    let budget = u64::from(settings.memory_mib()) << 20;
+    let for_memory = bytes.div_ceil(budget / BUCKETS_PER_BUDGET);
+    let for_threads = bytes.div_ceil(SMALL_BUCKET).min(BUSY_BUCKETS);
+    Ok(for_memory.max(for_threads).clamp(1, MOST_BUCKETS))
+}

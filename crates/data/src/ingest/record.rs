@@ -1,0 +1,222 @@
+//! The bounded CSV reader. In: bytes. Out: records of cells, and damaged rows, each with its place.
+//!
+//! A damaged row costs that row only, in constant memory: a record has at most 1 MiB; a quote that is never closed
+//! rejects its own first line and reading goes on at the next one; so does a record over several lines that does not
+//! fit the columns. A quote is special only at the beginning of a cell, and written twice inside a quoted cell. Lines
+//! end with `\n` or `\r\n`; blank lines are no records. What is found does not depend on the size of the reads.
+
+use super::account::{Kind, Place};
+use super::buffer::{Line, MAX_RECORD, Window};
+use super::cells::{Cells, Quoted};
+use std::io::{self, Read};
+
+/// What the reader found next.
+pub(crate) enum Found<'a> {
+    /// A record with as many cells as columns (any number before the columns are known).
+    Record(Record<'a>),
+    /// A row that is no record.
+    Damaged {
+        /// Where it stands.
+        place: Place<'a>,
+        /// What is wrong with it.
+        kind: Kind,
+        /// Number of the cell at fault, where one is.
+        cell: Option<usize>,
+    },
+}
+
+/// The cells of one row.
+#[derive(Clone, Copy)]
+pub(crate) struct Record<'a> {
+    /// Where it stands.
+    pub place: Place<'a>,
+    text: &'a str,
+    ends: &'a [u32],
+}
+
+impl<'a> Record<'a> {
+    /// Number of cells.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// A cell by its number.
+    pub fn cell(&self, number: usize) -> &'a str {
+        let start = if number == 0 { 0 } else { self.ends[number - 1] as usize + 1 };
+        &self.text[start..self.ends[number] as usize]
+    }
+}
+
+/// The part of the window that the last answer was made of.
+#[derive(Clone, Copy, Default)]
+struct Pending {
+    bytes: usize,
+    lines: u64,
+    /// Bytes of its first line, line end included.
+    first_line: usize,
+}
+
+/// Reads records one after the other.
+pub(crate) struct RecordReader<R> {
+    window: Window<R>,
+    cells: Cells,
+    columns: Option<usize>,
+    pending: Pending,
+    /// The beginning of a line that is too long.
+    long: Vec<u8>,
+    line: u64,
+    offset: u64,
+}
+
+impl<R: Read> RecordReader<R> {
+    /// `block` is the size of the reads.
+    pub fn new(source: R, delimiter: u8, block: usize) -> Self {
+        Self {
+            window: Window::new(source, block),
+            cells: Cells::new(delimiter),
+            columns: None,
+            pending: Pending::default(),
+            long: Vec::new(),
+            line: 1,
+            offset: 0,
+        }
+    }
+
+    /// From now on every record must have so many cells.
+    pub fn expect_columns(&mut self, columns: usize) {
+        self.columns = Some(columns);
+    }
+
+    /// The next record or damaged row; `None` at the end.
+    ///
+    /// # Errors
+    /// The source cannot be read: it is cut or damaged.
+    pub fn next(&mut self) -> io::Result<Option<Found<'_>>> {
+        if self.offset == 0 && self.line == 1 && self.pending.bytes == 0 {
+            self.skip_byte_order_mark()?;
+        }
+        loop {
+            self.advance();
+            match self.window.line()? {
+                Line::None => return Ok(None),
+                Line::TooLong => return self.too_long().map(Some),
+                Line::Whole { length, with_end } => {
+                    self.pending = Pending { bytes: with_end, lines: 1, first_line: with_end };
+                    let length = length - usize::from(self.window.waiting()[..length].ends_with(b"\r"));
+                    if length > 0 {
+                        return self.row(length).map(Some);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives the lines behind the first of the last record back, because the record is wrong: its quote may be.
+    pub fn reread_from_second_line(&mut self) {
+        self.pending = Pending { bytes: self.pending.first_line, lines: 1, first_line: self.pending.first_line };
+    }
+
+    fn skip_byte_order_mark(&mut self) -> io::Result<()> {
+        let mark = [0xef, 0xbb, 0xbf];
+        for (at, byte) in mark.iter().enumerate() {
+            if self.window.byte(at)? != Some(*byte) {
+                return Ok(());
+            }
+        }
+        self.window.consume(mark.len());
+        self.offset = mark.len() as u64;
+        Ok(())
+    }
+
+    fn advance(&mut self) {
+        self.window.consume(self.pending.bytes);
+        self.offset += self.pending.bytes as u64;
+        self.line += self.pending.lines;
+        self.pending = Pending::default();
+    }
+
+    fn too_long(&mut self) -> io::Result<Found<'_>> {
+        let beginning = self.window.waiting();
+        self.long.clear();
+        self.long.extend_from_slice(&beginning[..beginning.len().min(super::account::MAX_VALUE_BYTES)]);
+        let (line, byte_offset) = (self.line, self.offset);
+        self.offset += self.window.skip_line()?;
+        self.line += 1;
+        let place = Place { line, byte_offset, row: &self.long };
+        Ok(Found::Damaged { place, kind: Kind::TooLong, cell: None })
+    }
+
+    /// The row whose first line has `length` bytes.
+    fn row(&mut self, length: usize) -> io::Result<Found<'_>> {
+        let line = &self.window.waiting()[..length];
+        match memchr::memchr2(b'"', 0, line) {
+            None => {
+                self.cells.split(line);
+                Ok(self.checked(length))
+            }
+            Some(at) if line[at] == 0 => Ok(self.damaged(length, Kind::NulByte)),
+            Some(_) => self.quoted_row(length),
+        }
+    }
+
+    fn quoted_row(&mut self, first_line: usize) -> io::Result<Found<'_>> {
+        let read = self.cells.read_quoted(&mut self.window)?;
+        let (length, with_end) = match read {
+            Quoted::Whole { length, with_end } if length <= MAX_RECORD => (length, with_end),
+            Quoted::TextAfterQuote { at } if at < first_line => return Ok(self.damaged(first_line, Kind::BadQuote)),
+            Quoted::Whole { .. } | Quoted::TextAfterQuote { .. } | Quoted::Open => {
+                return Ok(self.damaged(first_line, Kind::UnterminatedQuote));
+            }
+        };
+        let record = &self.window.waiting()[..length];
+        let has_nul = memchr::memchr(0, record).is_some();
+        let line_ends = memchr::memchr_iter(b'\n', record).count() as u64;
+        let fits = self.columns.is_none_or(|columns| columns == self.cells.ends().len());
+        if line_ends > 0 && (!fits || has_nul) {
+            return Ok(self.damaged(first_line, Kind::UnterminatedQuote));
+        }
+        if has_nul {
+            return Ok(self.damaged(first_line, Kind::NulByte));
+        }
+        self.pending.bytes = with_end;
+        self.pending.lines = line_ends + 1;
+        Ok(self.checked(length))
+    }
+
+    /// The record of `length` bytes whose cells are split, unless its text or its number of cells is wrong.
+    fn checked(&mut self, length: usize) -> Found<'_> {
+        let found = self.cells.ends().len();
+        match self.columns {
+            Some(columns) if found < columns => return self.damaged(length, Kind::FewColumns),
+            Some(columns) if found > columns => return self.damaged(length, Kind::ManyColumns),
+            Some(_) | None => {}
+        }
+        if std::str::from_utf8(self.text(length)).is_err() {
+            self.reread_from_second_line();
+            let first_line = length.min(self.pending.first_line);
+            return self.damaged(first_line, Kind::InvalidUtf8);
+        }
+        let text = std::str::from_utf8(self.text(length)).expect("it was checked");
+        let place = Place { line: self.line, byte_offset: self.offset, row: &self.window.waiting()[..length] };
+        Found::Record(Record { place, text, ends: self.cells.ends() })
+    }
+
+    /// The text that the cells lie in: the line itself, or its unescaped form.
+    fn text(&self, length: usize) -> &[u8] {
+        self.cells.unescaped().unwrap_or_else(|| &self.window.waiting()[..length])
+    }
+
+    /// The first line as a damaged row.
+    fn damaged(&self, first_line: usize, kind: Kind) -> Found<'_> {
+        let row = &self.window.waiting()[..first_line];
+        let at_fault = if kind == Kind::NulByte {
+            memchr::memchr(0, row)
+        } else if kind == Kind::InvalidUtf8 {
+            std::str::from_utf8(row).err().map(|error| error.valid_up_to())
+        } else {
+            None
+        };
+        let cell = self.cells.number_at(row, at_fault);
+        Found::Damaged { place: Place { line: self.line, byte_offset: self.offset, row }, kind, cell }
+    }
+}

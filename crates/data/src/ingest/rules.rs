@@ -1,0 +1,194 @@
+//! The rules for one row of a log. In: a record. Out: an [`Event`], or why there is none. It stores nothing.
+
+use super::account::Kind;
+use super::plan::{Plan, Unit};
+use super::record::Record;
+use super::table::{Header, Verdict};
+use super::wanted::{KeyCells, Located};
+use crate::config::{Outcome, Split, TimeSettings};
+use crate::error::Result;
+use std::ops::Range;
+use twinspire_core::ids::check_id;
+use twinspire_core::interaction::Part;
+
+/// Why a sound row is left out: its day is not one that was asked for.
+pub(super) const OUTSIDE_WINDOW: &str = "outside_window";
+
+/// A row that is right.
+pub(crate) struct Event<'r> {
+    pub user: Option<&'r str>,
+    pub item: &'r str,
+    /// Microseconds UTC, or `NO_TIME`.
+    pub time: i64,
+    pub positive: bool,
+    pub part: Part,
+}
+
+/// The cell that decides whether a row is a positive.
+enum OutcomeCell<'a> {
+    Always,
+    Event { cell: usize, positive: &'a [String] },
+    Label { cell: usize, at_least: Option<f64> },
+}
+
+/// The column that decides the part of a row.
+struct PartCell<'a> {
+    cell: usize,
+    validation: &'a [String],
+    test: &'a [String],
+}
+
+/// The time column, with the last cell that was read: rows of a log are often of one moment.
+struct TimeCell<'a> {
+    cell: usize,
+    settings: &'a TimeSettings,
+    last: (String, Option<i64>),
+}
+
+/// The rules, with the numbers of the cells that they look at.
+pub(super) struct RowRules<'a> {
+    user: Option<KeyCells>,
+    item: usize,
+    time: Option<TimeCell<'a>>,
+    /// Time of a row without time column.
+    unit_time: i64,
+    outcome: OutcomeCell<'a>,
+    part: Option<PartCell<'a>>,
+    unit_part: Part,
+    window: Option<Range<i64>>,
+    located: Located<'a>,
+}
+
+impl<'a> RowRules<'a> {
+    /// The rules for the files of a unit.
+    ///
+    /// # Errors
+    /// A column is missing, or occurs twice.
+    pub fn new(plan: &'a Plan<'_>, unit: &Unit, header: &Header) -> Result<Self> {
+        let settings = plan.settings;
+        let user = settings.has_users().then(|| KeyCells::find(header, settings.user_columns(), "input.user"));
+        let time = settings.time().map(|time| TimeCell::find(header, time));
+        let part = match settings.split() {
+            Split::ByColumn { column, validation, test } => {
+                let cell = header.find(column, "samples.split.column")?;
+                Some(PartCell { cell, validation, test })
+            }
+            Split::ByDate { .. } | Split::LeaveLastOneOut {} | Split::Given { .. } => None,
+        };
+        Ok(Self {
+            user: user.transpose()?,
+            item: header.find(settings.item_column(), "input.item")?,
+            time: time.transpose()?,
+            unit_time: unit.time,
+            outcome: OutcomeCell::find(header, settings.outcome())?,
+            part,
+            unit_part: unit.part,
+            window: plan.window.clone().filter(|_| unit.part == Part::Train),
+            located: plan.wanted.log.locate(header)?,
+        })
+    }
+
+    /// Cells of the raw columns, in the order of the plan.
+    pub fn raw_cells(&self) -> Vec<usize> {
+        self.located.raw.clone()
+    }
+
+    /// The event of a record, or what becomes of the row instead.
+    pub fn judge<'r>(&'r mut self, record: &Record<'r>) -> std::result::Result<Event<'r>, Verdict> {
+        let user = match &mut self.user {
+            Some(cells) => {
+                let first = cells.first();
+                Some(cells.read(record).ok_or(Verdict::Rejected(Kind::BadId, first))?)
+            }
+            None => None,
+        };
+        let item = record.cell(self.item);
+        if check_id("", item).is_err() {
+            return Err(Verdict::Rejected(Kind::BadId, self.item));
+        }
+        let time = match &mut self.time {
+            Some(column) => column.read(record).ok_or(Verdict::Rejected(Kind::BadTime, column.cell))?,
+            None => self.unit_time,
+        };
+        let positive = self.outcome.read(record)?;
+        if let Some((kind, cell)) = self.located.fault(record) {
+            return Err(Verdict::Rejected(kind, cell));
+        }
+        if self.window.as_ref().is_some_and(|window| !window.contains(&time)) {
+            return Err(Verdict::Filtered(OUTSIDE_WINDOW));
+        }
+        let part = self.part.as_ref().map_or(self.unit_part, |column| column.read(record));
+        Ok(Event { user, item, time, positive, part })
+    }
+}
+
+impl<'a> TimeCell<'a> {
+    fn find(header: &Header, settings: &'a TimeSettings) -> Result<Self> {
+        let cell = header.find(settings.column(), "input.time.column")?;
+        Ok(Self { cell, settings, last: (String::new(), None) })
+    }
+
+    fn read(&mut self, record: &Record<'_>) -> Option<i64> {
+        let text = record.cell(self.cell);
+        if self.last.0 != text {
+            self.last.1 = self.settings.parse(text);
+            self.last.0.clear();
+            self.last.0.push_str(text);
+        }
+        self.last.1
+    }
+}
+
+impl<'a> OutcomeCell<'a> {
+    fn find(header: &Header, outcome: &'a Outcome) -> Result<Self> {
+        Ok(match outcome {
+            Outcome::Always => Self::Always,
+            Outcome::Event { column, positive } => {
+                Self::Event { cell: header.find(column, "input.event.column")?, positive }
+            }
+            Outcome::Label { column, at_least } => {
+                Self::Label { cell: header.find(column, "input.label.column")?, at_least: *at_least }
+            }
+        })
+    }
+
+    fn read(&self, record: &Record<'_>) -> std::result::Result<bool, Verdict> {
+        match self {
+            Self::Always => Ok(true),
+            Self::Event { cell, positive } => Ok(positive.iter().any(|event| event == record.cell(*cell))),
+            Self::Label { cell, at_least } => {
+                label(record.cell(*cell), *at_least).map_err(|kind| Verdict::Rejected(kind, *cell))
+            }
+        }
+    }
+}
+
+/// 0 or 1, or a number that reaches `at_least`.
+fn label(text: &str, at_least: Option<f64>) -> std::result::Result<bool, Kind> {
+    let value = match text {
+        "0" => 0.0,
+        "1" => 1.0,
+        _ => text.parse::<f64>().map_err(|_| Kind::Cast)?,
+    };
+    match at_least {
+        _ if !value.is_finite() => Err(Kind::NonFinite),
+        Some(least) => Ok(value >= least),
+        None if value == 1.0 => Ok(true),
+        None if value == 0.0 => Ok(false),
+        None => Err(Kind::Label),
+    }
+}
+
+impl PartCell<'_> {
+    fn read(&self, record: &Record<'_>) -> Part {
+        let value = record.cell(self.cell);
+        let is_in = |values: &[String]| values.iter().any(|named| named == value);
+        if is_in(self.test) {
+            Part::Test
+        } else if is_in(self.validation) {
+            Part::Validation
+        } else {
+            Part::Train
+        }
+    }
+}

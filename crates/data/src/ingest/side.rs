@@ -1,0 +1,101 @@
+//! Side tables: users or items with the raw columns that features need. In: all files of one table, in order. Out:
+//! `side/<name>.arrow` with the columns `key` and `f:<column>`; of several rows for one key the first stays.
+
+use super::account::{Accountant, Kind};
+use super::plan::{Plan, SideFiles, shown};
+use super::table::{Table, Verdict};
+use super::unit::ReadFile;
+use super::wanted::{KeyCells, Wanted};
+use crate::error::{DataError, Result};
+use arrow_array::builder::StringBuilder;
+use arrow_array::{ArrayRef, RecordBatch};
+use rustc_hash::FxHashSet;
+use std::sync::Arc;
+use twinspire_core::table::batch_of;
+
+/// A side table, and what became of the rows of its files.
+pub(crate) struct SideTable<'a> {
+    side: &'a SideFiles,
+    wanted: &'a Wanted,
+    keys: StringBuilder,
+    raw: Vec<StringBuilder>,
+    seen: FxHashSet<String>,
+    bytes: usize,
+    /// One a file.
+    pub files: Vec<ReadFile>,
+}
+
+impl<'a> SideTable<'a> {
+    /// Reads up to `limit` rows of each file.
+    ///
+    /// # Errors
+    /// A file cannot be read, lacks a column, or all of them are without rows; a table above 2 GiB.
+    pub fn read(plan: &Plan<'_>, side: &'a SideFiles, wanted: &'a Wanted, limit: u64) -> Result<Self> {
+        let mut made = Self {
+            side,
+            wanted,
+            keys: StringBuilder::new(),
+            raw: wanted.raw.iter().map(|_| StringBuilder::new()).collect(),
+            seen: FxHashSet::default(),
+            bytes: 0,
+            files: Vec::new(),
+        };
+        for path in &side.files {
+            let mut accountant = Accountant::new(shown(path, plan.data_dir));
+            let mut header = None;
+            if let Some(mut table) = Table::open(path, plan.settings.input().delimiter, None)? {
+                made.read_file(&mut table, limit, &mut accountant)?;
+                header = Some(table.header().clone());
+            }
+            made.files.push(ReadFile::new(accountant, header));
+        }
+        if made.files.iter().all(|file| file.account.read == 0) {
+            return Err(DataError::EmptyFile { path: side.files[0].clone(), reason: "it has no rows".into() });
+        }
+        Ok(made)
+    }
+
+    fn read_file(&mut self, table: &mut Table, limit: u64, accountant: &mut Accountant) -> Result<()> {
+        let mut key = KeyCells::find(table.header(), &self.side.key, self.side.config_key)?;
+        let located = self.wanted.locate(table.header())?;
+        table.each(limit, accountant, |record, _| {
+            let first = key.first();
+            let Some(key) = key.read(record) else { return Ok(Verdict::Rejected(Kind::BadId, first)) };
+            if let Some((kind, cell)) = located.fault(record) {
+                return Ok(Verdict::Rejected(kind, cell));
+            }
+            if self.seen.contains(key) {
+                return Ok(Verdict::Rejected(Kind::DuplicateId, first));
+            }
+            self.append(key, located.raw.iter().map(|&cell| record.cell(cell)))?;
+            Ok(Verdict::Accepted)
+        })
+    }
+
+    fn append<'r>(&mut self, key: &str, raw: impl Iterator<Item = &'r str>) -> Result<()> {
+        self.seen.insert(key.to_owned());
+        self.keys.append_value(key);
+        self.bytes += key.len();
+        for (column, text) in self.raw.iter_mut().zip(raw) {
+            column.append_option((!text.is_empty()).then_some(text));
+            self.bytes += text.len();
+        }
+        if self.bytes > i32::MAX as usize {
+            let reason = "a side table has at most 2 GiB of text".to_owned();
+            return Err(DataError::Unsuitable { what: format!("input.{}", self.side.name), reason });
+        }
+        Ok(())
+    }
+
+    /// The table of these rows.
+    ///
+    /// # Errors
+    /// Columns of different lengths.
+    pub fn batch(&mut self) -> Result<RecordBatch> {
+        let mut columns: Vec<(String, ArrayRef)> = vec![("key".into(), Arc::new(self.keys.finish()))];
+        for (name, values) in self.wanted.raw.iter().zip(&mut self.raw) {
+            columns.push((format!("f:{}", name.column), Arc::new(values.finish())));
+        }
+        Ok(batch_of(columns, vec![])?)
+    }
+}

@@ -1,0 +1,192 @@
+//! What is wanted of a file beside its keys: raw columns that features need, and cells that must be sound.
+//! In: the features and the headers of the log and the side tables. Out: [`Wanted`] for each of them.
+
+use super::account::Kind;
+use super::record::Record;
+use super::table::Header;
+use crate::config::DataSettings;
+use crate::error::Result;
+use serde::Serialize;
+use twinspire_core::encode::{CellFault, cell_fault};
+use twinspire_core::ids::{check_id, join_key_into};
+use twinspire_core::schema::{FeatureKind, FeatureSpec, Side};
+
+/// A column and the key of the config that names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct NamedColumn {
+    pub column: String,
+    pub key: String,
+}
+
+/// Columns of one kind of file.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Wanted {
+    /// Columns that are stored as `f:<column>`, each once.
+    pub raw: Vec<NamedColumn>,
+    /// Columns whose cells a feature must be able to read.
+    checks: Vec<(NamedColumn, FeatureSpec)>,
+}
+
+impl Wanted {
+    fn add_raw(&mut self, column: &NamedColumn) {
+        if !self.raw.iter().any(|known| known.column == column.column) {
+            self.raw.push(column.clone());
+        }
+    }
+
+    fn add_check(&mut self, column: &NamedColumn, feature: &FeatureSpec) {
+        let can_fail = match (&feature.kind, &feature.list) {
+            (FeatureKind::Numeric { .. } | FeatureKind::Bucketised { .. }, _) => true,
+            (FeatureKind::Hash { .. } | FeatureKind::Vocabulary { .. } | FeatureKind::History { .. }, list) => {
+                list.as_ref().is_some_and(|list| list.weighted)
+            }
+        };
+        if can_fail {
+            self.checks.push((column.clone(), feature.clone()));
+        }
+    }
+
+    /// Numbers of the columns in a file.
+    ///
+    /// # Errors
+    /// A column is missing, or occurs twice.
+    pub fn locate(&self, header: &Header) -> Result<Located<'_>> {
+        let number = |column: &NamedColumn| header.find(&column.column, &column.key);
+        let raw: Result<Vec<usize>> = self.raw.iter().map(number).collect();
+        let checks = self.checks.iter().map(|(column, feature)| Ok((number(column)?, feature)));
+        Ok(Located { raw: raw?, checks: checks.collect::<Result<_>>()? })
+    }
+}
+
+/// [`Wanted`] in one file.
+pub(crate) struct Located<'a> {
+    /// Cells of the raw columns, in the order of [`Wanted::raw`].
+    pub raw: Vec<usize>,
+    checks: Vec<(usize, &'a FeatureSpec)>,
+}
+
+impl Located<'_> {
+    /// The first cell that a feature could not read.
+    pub fn fault(&self, record: &Record<'_>) -> Option<(Kind, usize)> {
+        self.checks.iter().find_map(|&(cell, feature)| {
+            let kind = match cell_fault(feature, record.cell(cell))? {
+                CellFault::NotANumber => Kind::Cast,
+                CellFault::NotFinite => Kind::NonFinite,
+                CellFault::Weight => Kind::Weight,
+            };
+            Some((kind, cell))
+        })
+    }
+}
+
+/// Cells that make up a key.
+pub(super) struct KeyCells {
+    cells: Vec<usize>,
+    joined: String,
+}
+
+impl KeyCells {
+    /// Finds the columns; `key` is the key of the config that names them.
+    ///
+    /// # Errors
+    /// A column is missing, or occurs twice.
+    pub fn find(header: &Header, columns: &[String], key: &str) -> Result<Self> {
+        let cells: Result<_> = columns.iter().map(|column| header.find(column, key)).collect();
+        Ok(Self { cells: cells?, joined: String::new() })
+    }
+
+    /// The first cell, for messages.
+    pub fn first(&self) -> usize {
+        self.cells[0]
+    }
+
+    /// The key of a record, or `None` when it is no valid id. A key of several parts is valid while one of them is not
+    /// empty.
+    pub fn read<'r>(&'r mut self, record: &Record<'r>) -> Option<&'r str> {
+        let key = match self.cells.as_slice() {
+            [single] => record.cell(*single),
+            several => {
+                if several.iter().all(|&cell| record.cell(cell).is_empty()) {
+                    return None;
+                }
+                join_key_into(several.iter().map(|&cell| record.cell(cell)), &mut self.joined);
+                &self.joined
+            }
+        };
+        check_id("", key).is_ok().then_some(key)
+    }
+}
+
+/// Headers of all kinds of files.
+pub(super) struct Headers<'a> {
+    pub log: &'a Header,
+    pub items: Option<&'a Header>,
+    pub users: Option<&'a Header>,
+}
+
+/// What is wanted of all kinds of files.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct AllWanted {
+    pub log: Wanted,
+    pub items: Wanted,
+    pub users: Wanted,
+}
+
+/// The log column that is the key under which the feature's column is known, if it is one.
+fn key_column<'a>(settings: &'a DataSettings, feature: &FeatureSpec) -> Option<&'a str> {
+    let is_item = feature.column == settings.item_column()
+        || settings.items_table().is_some_and(|table| feature.column == table.item);
+    match (feature.side, settings.user_columns()) {
+        (Side::Item, _) => is_item.then(|| settings.item_column()),
+        (Side::User | Side::Context, [single]) => (*single == feature.column).then_some(single.as_str()),
+        (Side::User | Side::Context, _) => None,
+    }
+}
+
+impl AllWanted {
+    /// Finds every feature's column in the log or in the side table of its side.
+    ///
+    /// # Errors
+    /// A column that is nowhere, or twice in a header.
+    pub fn find(settings: &DataSettings, headers: &Headers<'_>) -> Result<Self> {
+        let mut wanted = Self::default();
+        for (number, feature) in settings.features().features().iter().enumerate() {
+            if matches!(feature.kind, FeatureKind::History { .. }) {
+                continue;
+            }
+            let mut column = NamedColumn { column: feature.column.clone(), key: format!("features[{number}].column") };
+            if let Some(key) = key_column(settings, feature) {
+                column.column = key.to_owned();
+                wanted.log.add_check(&column, feature);
+                continue;
+            }
+            let (side, header) = match feature.side {
+                Side::Item => (&mut wanted.items, headers.items),
+                Side::User => (&mut wanted.users, headers.users),
+                Side::Context => (&mut Wanted::default(), None),
+            };
+            let is_in_log = headers.log.position(&feature.column)?.is_some();
+            let is_aside = header.map(|header| header.position(&feature.column)).transpose()?.flatten().is_some();
+            if !is_in_log && !is_aside {
+                return Err(headers.nowhere(header, &column));
+            }
+            if is_aside {
+                side.add_raw(&column);
+                side.add_check(&column, feature);
+            }
+            if is_in_log {
+                wanted.log.add_raw(&column);
+                wanted.log.add_check(&column, feature);
+            }
+        }
+        Ok(wanted)
+    }
+}
+
+impl Headers<'_> {
+    /// The error for a column that is neither in the log nor in the side table.
+    fn nowhere(&self, side: Option<&Header>, column: &NamedColumn) -> crate::error::DataError {
+        let elsewhere = side.map(Header::names).unwrap_or_default();
+        self.log.missing(&column.column, &column.key, elsewhere)
+    }
+}

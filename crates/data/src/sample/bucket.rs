@@ -1,0 +1,188 @@
+//! One bucket of interactions in memory. In: the tables of all units for this bucket. Out: their rows in the order
+//! (user, time, position), grouped by user. It splits nothing and encodes nothing.
+
+use arrow_array::{Array, RecordBatch, StringArray};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use twinspire_core::ids::MISSING;
+use twinspire_core::interaction::Part;
+use twinspire_core::table::{integers_i64, integers_u8, integers_u64, read_mapped, text_column};
+use twinspire_core::{CoreError, Result};
+
+/// Rows of one file are numbered below this; see [`twinspire_core::interaction`].
+const ROWS_OF_A_FILE: u64 = 1 << 40;
+
+/// The columns of one interaction table, borrowed from its map.
+struct LogTable {
+    user: StringArray,
+    item: StringArray,
+    /// `f:` columns, in the order that [`Bucket::load`] was given.
+    raw: Vec<StringArray>,
+}
+
+/// One interaction. Its texts stay in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Row {
+    /// Rank of the user key in the bucket, or MISSING without a user.
+    pub user: u32,
+    /// Microseconds UTC, or `NO_TIME`.
+    pub time: i64,
+    /// Breaks ties of time; unique.
+    pub position: u64,
+    /// True for a click, false for an impression or a negative label.
+    pub positive: bool,
+    /// Which part it belongs to.
+    pub part: Part,
+    table: u32,
+    row: u32,
+}
+
+/// All interactions of one bucket.
+pub(super) struct Bucket {
+    tables: Vec<LogTable>,
+    /// By (user, time, position); rows without a user come last.
+    pub rows: Vec<Row>,
+    /// Rows that the duplicate filter took out.
+    pub duplicates: u64,
+}
+
+fn part_of(code: u8, path: &Path) -> Result<Part> {
+    let known = [Part::Train, Part::Validation, Part::Test].into_iter().find(|&part| part as u8 == code);
+    known.ok_or_else(|| CoreError::damaged(path, format!("expected a part of 0 to 2, found {code}")))
+}
+
+impl LogTable {
+    fn open(batch: &RecordBatch, columns: &[String]) -> Result<Self> {
+        let raw = columns.iter().map(|column| text_column(batch, &format!("f:{column}")).cloned());
+        Ok(Self {
+            user: text_column(batch, "user")?.clone(),
+            item: text_column(batch, "item")?.clone(),
+            raw: raw.collect::<Result<_>>()?,
+        })
+    }
+}
+
+/// Appends the rows of one table; `user` is left for [`rank_users`].
+fn read_rows(batch: &RecordBatch, table: u32, path: &Path, rows: &mut Vec<Row>) -> Result<()> {
+    let (time, position) = (integers_i64(batch, "time")?, integers_u64(batch, "position")?);
+    let (positive, part) = (integers_u8(batch, "positive")?, integers_u8(batch, "part")?);
+    for row in 0..batch.num_rows() {
+        rows.push(Row {
+            user: MISSING,
+            time: time[row],
+            position: position[row],
+            positive: positive[row] == 1,
+            part: part_of(part[row], path)?,
+            table,
+            row: row as u32,
+        });
+    }
+    Ok(())
+}
+
+/// Gives every row the rank of its user key among the keys of the bucket, in byte order.
+fn rank_users(tables: &[LogTable], rows: &mut [Row]) {
+    let mut numbers: FxHashMap<&str, u32> = FxHashMap::default();
+    for row in rows.iter_mut() {
+        let keys = &tables[row.table as usize].user;
+        if keys.is_valid(row.row as usize) {
+            let next = numbers.len() as u32;
+            row.user = *numbers.entry(keys.value(row.row as usize)).or_insert(next);
+        }
+    }
+    let mut keys: Vec<(&str, u32)> = numbers.into_iter().collect();
+    keys.sort_unstable();
+    let mut ranks = vec![0; keys.len()];
+    for (rank, (_, number)) in keys.into_iter().enumerate() {
+        ranks[number as usize] = rank as u32;
+    }
+    for row in rows.iter_mut().filter(|row| row.user != MISSING) {
+        row.user = ranks[row.user as usize];
+    }
+}
+
+impl Bucket {
+    /// Maps the tables and sorts their rows. `columns` are the raw columns that [`Bucket::raw`] gives.
+    /// With `drop_duplicates`, the later of two rows of the same user, time, item and kind is left out; rows without
+    /// a user are never duplicates of each other.
+    ///
+    /// # Errors
+    /// A table that cannot be read, or that lacks a column.
+    pub fn load(files: &[PathBuf], columns: &[String], drop_duplicates: bool) -> Result<Self> {
+        let (mut tables, mut rows) = (Vec::with_capacity(files.len()), Vec::new());
+        for (number, path) in files.iter().enumerate() {
+            let batch = read_mapped(path)?;
+            read_rows(&batch, number as u32, path, &mut rows)?;
+            tables.push(LogTable::open(&batch, columns)?);
+        }
+        rank_users(&tables, &mut rows);
+        rows.sort_unstable_by_key(|row| (row.user, row.time, row.position));
+        let mut bucket = Self { tables, rows, duplicates: 0 };
+        if drop_duplicates {
+            bucket.drop_duplicates();
+        }
+        Ok(bucket)
+    }
+
+    fn drop_duplicates(&mut self) {
+        let mut rows = std::mem::take(&mut self.rows);
+        let before = rows.len();
+        let mut moment = None;
+        let mut seen: FxHashSet<(&str, bool)> = FxHashSet::default();
+        rows.retain(|row| {
+            if moment != Some((row.user, row.time)) {
+                moment = Some((row.user, row.time));
+                seen.clear();
+            }
+            row.user == MISSING || seen.insert((self.item(row), row.positive))
+        });
+        drop(seen);
+        self.duplicates = (before - rows.len()) as u64;
+        self.rows = rows;
+    }
+
+    /// Ranges of rows of one user each, in the order of the keys; a row without a user is alone in its range.
+    pub fn groups(&self) -> Vec<Range<usize>> {
+        let mut groups = Vec::new();
+        let mut start = 0;
+        for end in 1..=self.rows.len() {
+            let user = self.rows[start].user;
+            if end == self.rows.len() || self.rows[end].user != user || user == MISSING {
+                groups.push(start..end);
+                start = end;
+            }
+        }
+        groups
+    }
+
+    /// Number of different users.
+    pub fn users(&self) -> u32 {
+        let named = self.rows.partition_point(|row| row.user != MISSING);
+        self.rows[..named].last().map_or(0, |row| row.user + 1)
+    }
+
+    /// Key of the row's user.
+    pub fn user_key(&self, row: &Row) -> Option<&str> {
+        let keys = &self.tables[row.table as usize].user;
+        keys.is_valid(row.row as usize).then(|| keys.value(row.row as usize))
+    }
+
+    /// Item id of a row.
+    pub fn item(&self, row: &Row) -> &str {
+        self.tables[row.table as usize].item.value(row.row as usize)
+    }
+
+    /// Raw value of a column, by its number in the `columns` of [`Bucket::load`].
+    pub fn raw(&self, row: &Row, column: usize) -> Option<&str> {
+        let values = &self.tables[row.table as usize].raw[column];
+        values.is_valid(row.row as usize).then(|| values.value(row.row as usize))
+    }
+}
+
+impl Row {
+    /// Where the row stood in the input, for messages.
+    pub fn place(&self) -> String {
+        format!("row {} of input file {}", self.position % ROWS_OF_A_FILE, self.position / ROWS_OF_A_FILE)
+    }
+}

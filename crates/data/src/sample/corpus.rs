@@ -1,0 +1,152 @@
+//! The corpus: every item that some row or the item table shows, with the log row that stands for its features.
+//! In: the rows of each bucket, split. Out: [`Corpus`], ordered by item id. Features are encoded elsewhere.
+
+use super::bucket::{Bucket, Row};
+use super::side::SideTable;
+use rustc_hash::FxHashMap;
+use twinspire_core::interaction::Part;
+use twinspire_core::{CoreError, Result};
+
+/// What one log row says of an item. The last row of the train part wins; without one, the first row of all.
+#[derive(Debug, Clone, Copy)]
+struct Sighting<R> {
+    /// Positives in the train part.
+    count: u64,
+    train: bool,
+    /// (time, position) of the row.
+    moment: (i64, u64),
+    row: R,
+}
+
+impl<R> Sighting<R> {
+    fn yields_to(&self, other: &Self) -> bool {
+        match (self.train, other.train) {
+            (false, true) => true,
+            (true, false) => false,
+            (true, true) => other.moment > self.moment,
+            (false, false) => other.moment < self.moment,
+        }
+    }
+
+    fn join(&mut self, other: Self) {
+        let count = self.count + other.count;
+        if self.yields_to(&other) {
+            *self = other;
+        }
+        self.count = count;
+    }
+}
+
+type RawValues = Box<[Option<Box<str>>]>;
+
+/// Items that some rows show, with their raw values.
+#[derive(Debug, Default)]
+pub(super) struct SeenItems {
+    items: FxHashMap<String, Sighting<RawValues>>,
+}
+
+impl SeenItems {
+    /// Items of one bucket; `columns` is the number of raw columns of the log.
+    pub fn of(bucket: &Bucket, columns: usize) -> Self {
+        let mut seen: FxHashMap<&str, Sighting<&Row>> = FxHashMap::default();
+        for row in &bucket.rows {
+            let train = row.part == Part::Train;
+            let count = u64::from(train && row.positive);
+            let sighting = Sighting { count, train, moment: (row.time, row.position), row };
+            seen.entry(bucket.item(row)).and_modify(|known| known.join(sighting)).or_insert(sighting);
+        }
+        let owned = seen.into_iter().map(|(id, Sighting { count, train, moment, row })| {
+            let values = (0..columns).map(|column| bucket.raw(row, column).map(Box::from)).collect();
+            (id.to_owned(), Sighting { count, train, moment, row: values })
+        });
+        Self { items: owned.collect() }
+    }
+
+    /// Joins the items of another bucket; the order of joining does not matter.
+    pub fn merge(&mut self, other: Self) {
+        for (id, sighting) in other.items {
+            match self.items.get_mut(&id) {
+                Some(known) => known.join(sighting),
+                None => {
+                    self.items.insert(id, sighting);
+                }
+            }
+        }
+    }
+}
+
+/// All items, ordered by id.
+#[derive(Debug, Default)]
+pub(super) struct Corpus {
+    ids: Vec<String>,
+    counts: Vec<u64>,
+    raw: Vec<Option<RawValues>>,
+    rows: FxHashMap<String, u32>,
+}
+
+impl Corpus {
+    /// Joins the items of the log with those of the item table.
+    ///
+    /// # Errors
+    /// [`CoreError::Invalid`] when there are more items than a `u32` can number.
+    pub fn new(seen: SeenItems, listed: Option<&SideTable>) -> Result<Self> {
+        let mut items: Vec<(String, u64, Option<RawValues>)> = Vec::with_capacity(seen.items.len());
+        for row in 0..listed.map_or(0, SideTable::len) {
+            let id = listed.map_or("", |table| table.key(row));
+            if !seen.items.contains_key(id) {
+                items.push((id.to_owned(), 0, None));
+            }
+        }
+        items.extend(seen.items.into_iter().map(|(id, sighting)| (id, sighting.count, Some(sighting.row))));
+        items.sort_unstable_by(|left, right| left.0.cmp(&right.0));
+        if items.len() >= u32::MAX as usize {
+            let reason = format!("expected fewer than {} items, found {}", u32::MAX, items.len());
+            return Err(CoreError::Invalid { field: "input.item".to_owned(), reason });
+        }
+        let mut corpus = Self::default();
+        for (row, (id, count, raw)) in items.into_iter().enumerate() {
+            corpus.rows.insert(id.clone(), row as u32);
+            corpus.ids.push(id);
+            corpus.counts.push(count);
+            corpus.raw.push(raw);
+        }
+        Ok(corpus)
+    }
+
+    /// Number of items.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Ids, ascending.
+    pub fn ids(&self) -> &[String] {
+        &self.ids
+    }
+
+    /// Id of an item.
+    pub fn id(&self, item: usize) -> &str {
+        &self.ids[item]
+    }
+
+    /// Positives in the train part, in the order of [`Corpus::ids`].
+    pub fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+
+    /// Row of an id that some row of the log showed.
+    ///
+    /// # Errors
+    /// [`CoreError::Mismatch`] when it did not: the log has changed since it was scanned.
+    pub fn find(&self, id: &str) -> Result<u32> {
+        self.rows.get(id).copied().ok_or_else(|| CoreError::Mismatch {
+            what: "items of the log".to_owned(),
+            expected: "an item that the first pass saw".to_owned(),
+            found: id.to_owned(),
+        })
+    }
+
+    /// Raw value of a log column, by its number; `None` also for an item that no log row shows.
+    pub fn raw(&self, item: usize, column: usize) -> Option<&str> {
+        self.raw[item].as_ref()?[column].as_deref()
+    }
+}

@@ -1,0 +1,202 @@
+//! The second pass: rows to samples. In: one bucket, split, and the fitted encoder. Out: [`BucketRows`]: samples by
+//! part, queries of the judged parts, and the histories of the bucket's users.
+
+use super::bucket::{Bucket, Row};
+use super::corpus::Corpus;
+use super::history::UserHistory;
+use super::rows::{
+    Plain, append_encoded, empty_histories, empty_queries, empty_samples, list_end, push_plain, push_user,
+};
+use super::scan::ITEM_CHUNK;
+use super::source::Sources;
+use crate::config::Mode;
+use crate::statistics::PartCounts;
+use rayon::prelude::*;
+use std::ops::Range;
+use twinspire_core::encode::{EncodedRows, FeatureEncoder, Raw};
+use twinspire_core::history::HistoryRows;
+use twinspire_core::ids::MISSING;
+use twinspire_core::interaction::Part;
+use twinspire_core::sample::SampleRows;
+use twinspire_core::{CoreError, Result};
+
+/// All parts, in the order of their numbers.
+pub(super) const PARTS: [Part; 3] = [Part::Train, Part::Validation, Part::Test];
+
+/// The judged parts: those that have queries.
+pub(super) const JUDGED: [Part; 2] = [Part::Validation, Part::Test];
+
+/// What the second pass needs to know.
+pub(super) struct Encoding<'a> {
+    pub mode: Mode,
+    pub encoder: &'a FeatureEncoder,
+    pub sources: &'a Sources,
+    pub corpus: &'a Corpus,
+}
+
+/// Everything that one bucket becomes.
+pub(super) struct BucketRows {
+    /// In the order of [`PARTS`].
+    pub samples: [SampleRows; 3],
+    /// In the order of [`JUDGED`].
+    pub queries: [SampleRows; 2],
+    pub histories: HistoryRows,
+    /// In the order of [`PARTS`].
+    pub counts: [PartCounts; 3],
+}
+
+/// The rows of one user.
+struct UserRows<'a> {
+    bucket: &'a Bucket,
+    rows: &'a [Row],
+    /// Corpus row of each.
+    items: Vec<u32>,
+    history: UserHistory,
+    /// Row of the history table, or MISSING.
+    user: u32,
+    /// Row of the user table.
+    profile: Option<usize>,
+}
+
+/// Says in which row, or of which item, a value could not be encoded.
+fn at(place: impl FnOnce() -> String, error: CoreError) -> CoreError {
+    if let CoreError::Invalid { field, reason } = error {
+        return CoreError::Invalid { field: format!("{}, {field}", place()), reason };
+    }
+    error
+}
+
+impl Encoding<'_> {
+    fn is_sample(&self, row: &Row) -> bool {
+        row.positive || self.mode == Mode::Labels
+    }
+
+    /// Encodes a bucket whose first user has the row `first_user` in the history table.
+    ///
+    /// # Errors
+    /// [`CoreError::Invalid`] that names the row whose features cannot be encoded.
+    pub fn bucket(&self, bucket: &Bucket, first_user: u32) -> Result<BucketRows> {
+        let own_items = self.mode == Mode::Labels;
+        let mut made = BucketRows {
+            samples: PARTS.map(|_| empty_samples(self.encoder, own_items)),
+            queries: JUDGED.map(|_| empty_queries(self.encoder)),
+            histories: empty_histories(self.sources),
+            counts: PARTS.map(|_| PartCounts::default()),
+        };
+        for group in bucket.groups() {
+            let user = self.user_rows(bucket, group, first_user)?;
+            self.push_samples(&user, &mut made)?;
+            for (part, queries) in JUDGED.into_iter().zip(&mut made.queries) {
+                self.push_query(&user, part, queries, &mut made.counts[part as usize])?;
+            }
+            self.push_history(&user, &mut made.histories)?;
+        }
+        Ok(made)
+    }
+
+    fn user_rows<'b>(&self, bucket: &'b Bucket, group: Range<usize>, first_user: u32) -> Result<UserRows<'b>> {
+        let rows = &bucket.rows[group];
+        let items: Vec<u32> = rows.iter().map(|row| self.corpus.find(bucket.item(row))).collect::<Result<_>>()?;
+        let history = UserHistory::of(rows, &items);
+        let user = if rows[0].user == MISSING { MISSING } else { first_user + rows[0].user };
+        let profile = self.sources.user_row(bucket.user_key(&rows[0]));
+        Ok(UserRows { bucket, rows, items, history, user, profile })
+    }
+
+    fn push_row(&self, user: &UserRows<'_>, number: usize, rows: &mut SampleRows) -> Result<()> {
+        let row = &user.rows[number];
+        let mut values: Vec<Raw<'_>> = Vec::new();
+        self.sources.user_values(user.bucket, row, user.profile, &mut values);
+        self.encoder.encode_user(&values, &mut rows.user_features).map_err(|error| at(|| row.place(), error))?;
+        if let Some(features) = &mut rows.item_features {
+            self.sources.own_item_values(user.bucket, row, &mut values);
+            self.encoder.encode_item(&values, features).map_err(|error| at(|| row.place(), error))?;
+        }
+        let item = user.items[number];
+        let seen = user.history.seen_by(row, item);
+        push_plain(rows, &Plain { user: user.user, item, positive: row.positive, time: row.time, seen });
+        Ok(())
+    }
+
+    fn push_samples(&self, user: &UserRows<'_>, made: &mut BucketRows) -> Result<()> {
+        for (number, row) in user.rows.iter().enumerate() {
+            let counts = &mut made.counts[row.part as usize];
+            counts.interactions += 1;
+            match (row.positive, self.mode) {
+                (true, _) => counts.positives += 1,
+                (false, Mode::Labels) => counts.negatives += 1,
+                (false, Mode::Events) => counts.impressions += 1,
+            }
+            if self.is_sample(row) {
+                counts.samples += 1;
+                self.push_row(user, number, &mut made.samples[row.part as usize])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One query if the user has positives in the part: features and history as of her first sample in it.
+    fn push_query(
+        &self,
+        user: &UserRows<'_>,
+        part: Part,
+        queries: &mut SampleRows,
+        counts: &mut PartCounts,
+    ) -> Result<()> {
+        let of_part = |row: &Row| row.part == part && self.is_sample(row);
+        let first = user.rows.iter().position(of_part);
+        let first_positive = user.rows.iter().position(|row| of_part(row) && row.positive);
+        let (Some(first), Some(first_positive)) = (first, first_positive) else { return Ok(()) };
+        self.push_row(user, first, queries)?;
+        let positives = user.rows.iter().zip(&user.items).filter(|(row, _)| of_part(row) && row.positive);
+        let mut truth: Vec<u32> = positives.map(|(_, &item)| item).collect();
+        truth.sort_unstable();
+        truth.dedup();
+        // The row is a query now: it stands for its true items, whatever its first sample was.
+        let last = queries.item.len() - 1;
+        queries.item[last] = user.items[first_positive];
+        queries.label[last] = 1.0;
+        counts.queries += 1;
+        counts.queries_without_user += u64::from(user.user == MISSING);
+        counts.queries_without_history += u64::from(queries.history_end[last] == 0);
+        if let Some((offsets, items)) = &mut queries.truth {
+            items.extend(truth);
+            offsets.push(list_end(items.len())?);
+        }
+        Ok(())
+    }
+
+    fn push_history(&self, user: &UserRows<'_>, histories: &mut HistoryRows) -> Result<()> {
+        let Some(key) = user.bucket.user_key(&user.rows[0]) else { return Ok(()) };
+        let last_known = self.sources.kept.iter().map(|column| {
+            let value = |row| self.sources.kept_value(column, user.bucket, row, user.profile);
+            user.rows.iter().rev().find_map(value)
+        });
+        push_user(histories, key, &user.history, last_known)
+    }
+
+    /// Item features of the whole corpus, in its order.
+    ///
+    /// # Errors
+    /// [`CoreError::Invalid`] that names the item whose features cannot be encoded.
+    pub fn items(&self) -> Result<EncodedRows> {
+        let chunks = (0..self.corpus.len().div_ceil(ITEM_CHUNK)).into_par_iter();
+        let encoded: Vec<Result<EncodedRows>> = chunks.map(|chunk| self.item_chunk(chunk)).collect();
+        let mut rows = self.encoder.empty_item_rows();
+        for chunk in encoded {
+            append_encoded(&mut rows, chunk?)?;
+        }
+        Ok(rows)
+    }
+
+    fn item_chunk(&self, chunk: usize) -> Result<EncodedRows> {
+        let mut rows = self.encoder.empty_item_rows();
+        let mut values = Vec::new();
+        for item in chunk * ITEM_CHUNK..((chunk + 1) * ITEM_CHUNK).min(self.corpus.len()) {
+            self.sources.corpus_values(self.corpus, item, &mut values);
+            let encoded = self.encoder.encode_item(&values, &mut rows);
+            encoded.map_err(|error| at(|| format!("item {:?}", self.corpus.id(item)), error))?;
+        }
+        Ok(rows)
+    }
+}

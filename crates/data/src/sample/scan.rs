@@ -1,0 +1,71 @@
+//! The first pass: what must be known before any row can be encoded. In: one bucket, split. Out: its items, what the
+//! fitters saw of the train part, and counts.
+
+use super::bucket::Bucket;
+use super::corpus::{Corpus, SeenItems};
+use super::source::Sources;
+use crate::config::Mode;
+use rayon::prelude::*;
+use twinspire_core::encode::{Collisions, Fitted, Fitter};
+use twinspire_core::interaction::Part;
+use twinspire_core::schema::FeatureSchema;
+
+/// Items that are seen or encoded by one thread at a time; part of the result's order, so it never changes.
+pub(super) const ITEM_CHUNK: usize = 16_384;
+
+/// What one bucket holds.
+pub(super) struct Scan {
+    /// Different users.
+    pub users: u32,
+    /// Rows that the duplicate filter took out.
+    pub duplicates: u64,
+    pub items: SeenItems,
+    pub fitter: Fitter,
+}
+
+/// Looks at every row of a bucket.
+pub(super) fn scan(bucket: &Bucket, sources: &Sources, schema: &FeatureSchema, mode: Mode) -> Scan {
+    let mut fitter = Fitter::new(schema);
+    let mut values = Vec::new();
+    for group in bucket.groups() {
+        let rows = &bucket.rows[group];
+        let profile = sources.user_row(bucket.user_key(&rows[0]));
+        for row in rows.iter().filter(|row| row.part == Part::Train && (row.positive || mode == Mode::Labels)) {
+            sources.user_values(bucket, row, profile, &mut values);
+            fitter.see_user(&values);
+            if mode == Mode::Labels {
+                sources.own_item_values(bucket, row, &mut values);
+                fitter.see_item(&values);
+            }
+        }
+    }
+    let items = SeenItems::of(bucket, sources.log_columns.len());
+    Scan { users: bucket.users(), duplicates: bucket.duplicates, items, fitter }
+}
+
+/// Fits on the items of the corpus, on top of what was seen of the rows. Each item is seen once, and in `events` mode
+/// once more for each of its train positives, so that a vocabulary counts occurrences in the train part.
+pub(super) fn fit_items(
+    rows: Fitter,
+    corpus: &Corpus,
+    sources: &Sources,
+    schema: &FeatureSchema,
+    mode: Mode,
+) -> (Fitted, Vec<Collisions>) {
+    let chunks: Vec<Fitter> = (0..corpus.len().div_ceil(ITEM_CHUNK))
+        .into_par_iter()
+        .map(|chunk| {
+            let mut fitter = Fitter::new(schema);
+            let mut values = Vec::new();
+            for item in chunk * ITEM_CHUNK..((chunk + 1) * ITEM_CHUNK).min(corpus.len()) {
+                sources.corpus_values(corpus, item, &mut values);
+                let occurrences = if mode == Mode::Events { corpus.counts()[item] } else { 0 };
+                (0..=occurrences).for_each(|_| fitter.see_item(&values));
+            }
+            fitter
+        })
+        .collect();
+    let mut fitter = rows;
+    chunks.into_iter().for_each(|chunk| fitter.merge(chunk));
+    fitter.finish()
+}

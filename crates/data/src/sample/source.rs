@@ -1,0 +1,195 @@
+//! Where the raw value of each feature comes from: the key itself, a side table, or the log. In: the features and the
+//! columns that the tables have. Out: [`Sources`], which fetch values row by row; they are encoded elsewhere.
+
+use super::bucket::{Bucket, Row};
+use super::corpus::Corpus;
+use super::side::SideTable;
+use twinspire_core::encode::Raw;
+use twinspire_core::schema::{FeatureKind, FeatureSchema, FeatureSpec, Side};
+use twinspire_core::{CoreError, Result};
+
+/// A place of a raw value. Numbers count the columns of the log ([`Sources::log_columns`]) or of a side table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Source {
+    /// The user key, or the item id.
+    key: bool,
+    side: Option<usize>,
+    log: Option<usize>,
+}
+
+/// A raw user column that is kept in the history table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct KeptColumn {
+    /// Name of the column.
+    pub name: String,
+    source: Source,
+}
+
+/// Where all raw values come from.
+#[derive(Debug)]
+pub(super) struct Sources {
+    /// Raw columns that are read from the interaction tables.
+    pub log_columns: Vec<String>,
+    /// In the order of the encoder's user columns.
+    user: Vec<(Source, Side)>,
+    /// In the order of the encoder's item columns.
+    item: Vec<Source>,
+    /// Columns of features of the user (not of the request), each once.
+    pub kept: Vec<KeptColumn>,
+    pub users: Option<SideTable>,
+    pub items: Option<SideTable>,
+}
+
+/// What is known of the columns before anything is read.
+pub(super) struct Columns<'a> {
+    /// Names under which the user key is a column, where it is one.
+    pub user: Vec<&'a str>,
+    /// Names under which the item id is a column.
+    pub item: Vec<&'a str>,
+    /// Raw columns in the interaction tables, without their prefix.
+    pub log: &'a [String],
+}
+
+/// Features of one tower that are encoded from a column, in the order of the config.
+fn encoded(schema: &FeatureSchema, of_item: bool) -> impl Iterator<Item = &FeatureSpec> {
+    let encoded = move |feature: &&FeatureSpec| {
+        (feature.side == Side::Item) == of_item && !matches!(feature.kind, FeatureKind::History { .. })
+    };
+    schema.features().iter().filter(encoded)
+}
+
+fn missing(feature: &FeatureSpec, tables: &str) -> CoreError {
+    let reason = format!("expected a column {:?} in {tables}, found none", feature.column);
+    CoreError::Invalid { field: format!("features.{}.column", feature.name), reason }
+}
+
+impl Sources {
+    /// Finds the columns.
+    ///
+    /// # Errors
+    /// [`CoreError::Invalid`] for a feature whose column is nowhere.
+    pub fn find(
+        schema: &FeatureSchema,
+        columns: &Columns<'_>,
+        users: Option<SideTable>,
+        items: Option<SideTable>,
+    ) -> Result<Self> {
+        let mut sources =
+            Self { log_columns: Vec::new(), user: Vec::new(), item: Vec::new(), kept: Vec::new(), users, items };
+        for feature in encoded(schema, false) {
+            let source = sources.user_source(feature, columns)?;
+            sources.user.push((source, feature.side));
+            let is_kept = sources.kept.iter().any(|kept| kept.name == feature.column);
+            if feature.side == Side::User && !is_kept {
+                sources.kept.push(KeptColumn { name: feature.column.clone(), source });
+            }
+        }
+        for feature in encoded(schema, true) {
+            let source = sources.item_source(feature, columns)?;
+            sources.item.push(source);
+        }
+        Ok(sources)
+    }
+
+    /// The number of a raw column of the log, if it has it.
+    fn log_column(&mut self, name: &str, columns: &Columns<'_>) -> Option<usize> {
+        columns.log.iter().find(|&column| column == name)?;
+        let known = self.log_columns.iter().position(|column| column == name);
+        Some(known.unwrap_or_else(|| {
+            self.log_columns.push(name.to_owned());
+            self.log_columns.len() - 1
+        }))
+    }
+
+    fn user_source(&mut self, feature: &FeatureSpec, columns: &Columns<'_>) -> Result<Source> {
+        let name = feature.column.as_str();
+        let is_side = feature.side == Side::User;
+        let side = self.users.as_ref().filter(|_| is_side).and_then(|table| table.column(name));
+        let key = side.is_none() && columns.user.contains(&name);
+        let log = if key { None } else { self.log_column(name, columns) };
+        if !key && side.is_none() && log.is_none() {
+            return Err(missing(feature, if is_side { "the log or the user table" } else { "the log" }));
+        }
+        Ok(Source { key, side, log })
+    }
+
+    fn item_source(&mut self, feature: &FeatureSpec, columns: &Columns<'_>) -> Result<Source> {
+        let name = feature.column.as_str();
+        let side = self.items.as_ref().and_then(|table| table.column(name));
+        let key = columns.item.contains(&name);
+        let log = if key { None } else { self.log_column(name, columns) };
+        if !key && side.is_none() && log.is_none() {
+            return Err(missing(feature, "the log or the item table"));
+        }
+        Ok(Source { key, side, log })
+    }
+
+    /// Row of the user's side table, if she is in it.
+    pub fn user_row(&self, key: Option<&str>) -> Option<usize> {
+        self.users.as_ref()?.find(key?)
+    }
+
+    fn user_value<'a>(
+        &'a self,
+        source: Source,
+        bucket: &'a Bucket,
+        row: &Row,
+        profile: Option<usize>,
+    ) -> Option<&'a str> {
+        if source.key {
+            return bucket.user_key(row);
+        }
+        match (source.side, source.log, &self.users, profile) {
+            (Some(column), _, Some(table), Some(profile)) => table.value(profile, column),
+            (_, Some(column), ..) => bucket.raw(row, column),
+            _ => None,
+        }
+    }
+
+    /// Raw values of the user tower for one row; `profile` is [`Sources::user_row`].
+    pub fn user_values<'a>(&'a self, bucket: &'a Bucket, row: &Row, profile: Option<usize>, values: &mut Vec<Raw<'a>>) {
+        values.clear();
+        let fetched = self.user.iter().map(|&(source, _)| self.user_value(source, bucket, row, profile));
+        values.extend(fetched.map(|value| value.map_or(Raw::Missing, Raw::Text)));
+    }
+
+    /// Raw value of a kept column at one row.
+    pub fn kept_value<'a>(
+        &'a self,
+        column: &KeptColumn,
+        bucket: &'a Bucket,
+        row: &Row,
+        profile: Option<usize>,
+    ) -> Option<&'a str> {
+        self.user_value(column.source, bucket, row, profile)
+    }
+
+    /// Raw values of the item tower for an item of the corpus: the side table first, else the log row that stands for it.
+    pub fn corpus_values<'a>(&'a self, corpus: &'a Corpus, item: usize, values: &mut Vec<Raw<'a>>) {
+        values.clear();
+        let listed = self.items.as_ref().and_then(|table| table.find(corpus.id(item)).map(|row| (table, row)));
+        let fetched = self.item.iter().map(|source| match (listed, source.side, source.log) {
+            _ if source.key => Some(corpus.id(item)),
+            (Some((table, row)), Some(column), _) => table.value(row, column),
+            (_, _, Some(column)) => corpus.raw(item, column),
+            _ => None,
+        });
+        values.extend(fetched.map(|value| value.map_or(Raw::Missing, Raw::Text)));
+    }
+
+    /// Raw values of the item tower as a row of the log has them; what the log lacks comes from the side table.
+    pub fn own_item_values<'a>(&'a self, bucket: &'a Bucket, row: &Row, values: &mut Vec<Raw<'a>>) {
+        values.clear();
+        let id = bucket.item(row);
+        let needs_side = self.item.iter().any(|source| !source.key && source.log.is_none());
+        let listed =
+            self.items.as_ref().filter(|_| needs_side).and_then(|table| table.find(id).map(|row| (table, row)));
+        let fetched = self.item.iter().map(|source| match (source.log, source.side, listed) {
+            _ if source.key => Some(id),
+            (Some(column), ..) => bucket.raw(row, column),
+            (None, Some(column), Some((table, listed))) => table.value(listed, column),
+            _ => None,
+        });
+        values.extend(fetched.map(|value| value.map_or(Raw::Missing, Raw::Text)));
+    }
+}
