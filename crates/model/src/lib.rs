@@ -1,1 +1,38 @@
-//! placeholder
+//! The two towers and how they are trained.
+//!
+//! In: encoded samples, histories and the corpus that the data stage left in a folder. Out: `model.safetensors` and
+//! `metrics.jsonl`, vectors of items and queries. This crate reads no logs, builds no index and answers no request.
+//!
+//! Reading order: [`config`], `layout` (where everything of a model lies), [`train`] (the stage), `engine` (one step),
+//! `tower` and `layer` (forward and backward), `loss`, `optimizer`; then [`model`], [`export`] and [`query`].
+
+mod batch;
+pub mod bench;
+pub mod config;
+mod engine;
+pub mod error;
+pub mod export;
+mod input;
+mod kernel;
+mod layer;
+mod layout;
+mod loss;
+mod metric;
+pub mod model;
+pub mod negative;
+mod optimizer;
+pub mod query;
+mod schedule;
+mod sequence;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod tower;
+pub mod train;
+mod validate;
+
+pub use config::{ModelSection, ModelSettings, TrainSection};
+pub use error::{ModelError, Result};
+pub use model::TwoTower;
+pub use query::load_query_encoder;
+pub use train::{EpochRecord, TrainContext, TrainReport, Validator, train};

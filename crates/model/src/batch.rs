@@ -1,0 +1,167 @@
+//! Samples as training reads them: memory-mapped tables, rows by number, a new order every epoch.
+//!
+//! In: [`SampleSet`], histories and corpus. Out: rows for the towers. Beyond the maps, it holds one `u32` a sample.
+
+use crate::input::{Row, RowSource};
+use crate::kernel::prefetch;
+use twinspire_core::encode::EncodedView;
+use twinspire_core::history::Histories;
+use twinspire_core::ids::MISSING;
+use twinspire_core::items::ItemTable;
+use twinspire_core::rng::Rng;
+use twinspire_core::sample::{SampleSet, SampleTable};
+
+/// The columns of one table.
+struct TableView<'a> {
+    table: &'a SampleTable,
+    users: EncodedView<'a>,
+    items: Option<EncodedView<'a>>,
+}
+
+/// All samples of a part, with what they point at.
+pub(crate) struct Samples<'a> {
+    tables: Vec<TableView<'a>>,
+    /// Rows before each table; one longer than `tables`.
+    starts: Vec<u32>,
+    /// Nothing where no feature reads a history: then its columns are not touched.
+    histories: Option<&'a Histories>,
+    /// Features of the corpus.
+    corpus: EncodedView<'a>,
+}
+
+/// The columns of a sample that are not features.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Outcome {
+    pub(crate) item: u32,
+    pub(crate) label: f32,
+    pub(crate) weight: f32,
+}
+
+impl<'a> Samples<'a> {
+    /// The samples of a part. There must be fewer than 2^32 of them.
+    pub(crate) fn new(set: &'a SampleSet, histories: Option<&'a Histories>, items: &'a ItemTable) -> Self {
+        let mut samples = Self { tables: Vec::new(), starts: vec![0], histories, corpus: items.features() };
+        for table in set.tables() {
+            samples.push(table);
+        }
+        samples
+    }
+
+    /// One table, such as the queries of a part.
+    pub(crate) fn of_table(table: &'a SampleTable, histories: Option<&'a Histories>, items: &'a ItemTable) -> Self {
+        let mut samples = Self { tables: Vec::new(), starts: vec![0], histories, corpus: items.features() };
+        samples.push(table);
+        samples
+    }
+
+    fn push(&mut self, table: &'a SampleTable) {
+        self.starts.push((self.len() + table.len()) as u32);
+        self.tables.push(TableView { table, users: table.user_features(), items: table.item_features() });
+    }
+
+    /// Number of samples.
+    pub(crate) fn len(&self) -> usize {
+        self.starts.last().copied().unwrap_or(0) as usize
+    }
+
+    /// Features of the corpus.
+    pub(crate) fn corpus(&self) -> &EncodedView<'a> {
+        &self.corpus
+    }
+
+    fn locate(&self, row: u32) -> (&TableView<'a>, usize) {
+        let number = match self.tables.len() {
+            1 => 0,
+            _ => self.starts.partition_point(|&start| start <= row) - 1,
+        };
+        (&self.tables[number], (row - self.starts[number]) as usize)
+    }
+
+    /// Asks for the memory of samples that are read next: in the order of an epoch they lie anywhere.
+    pub(crate) fn prefetch(&self, rows: &[u32]) {
+        for &row in rows {
+            let (view, row) = self.locate(row);
+            if self.histories.is_some() {
+                let columns = [view.table.users(), view.table.history_end(), view.table.history_skip()];
+                columns.into_iter().for_each(|column| prefetch(column, row));
+            }
+            prefetch(view.table.items(), row);
+            [view.table.labels(), view.table.weights()].into_iter().for_each(|column| prefetch(column, row));
+            [Some(&view.users), view.items.as_ref()].into_iter().flatten().for_each(|features| {
+                prefetch(features.single, row * (features.single.len() / features.rows));
+            });
+        }
+    }
+
+    /// Item, label and weight of a sample.
+    pub(crate) fn outcome(&self, row: u32) -> Outcome {
+        let (view, row) = self.locate(row);
+        Outcome { item: view.table.items()[row], label: view.table.labels()[row], weight: view.table.weights()[row] }
+    }
+
+    /// User and context features of a sample, with the history as of the event.
+    pub(crate) fn user(&self, row: u32) -> Row<'_> {
+        let (view, row) = self.locate(row);
+        let Some(histories) = self.histories else {
+            return Row { features: &view.users, row, history: &[], skip: MISSING };
+        };
+        let history = histories.before(view.table.users()[row], view.table.history_end()[row]);
+        Row { features: &view.users, row, history, skip: view.table.history_skip()[row] }
+    }
+
+    /// The sample's own item features where it has them, else those of its item in the corpus.
+    pub(crate) fn item(&self, row: u32) -> Row<'_> {
+        let (view, row) = self.locate(row);
+        match &view.items {
+            Some(features) => Row { features, row, history: &[], skip: MISSING },
+            None => self.corpus_item(view.table.items()[row]),
+        }
+    }
+
+    /// An item of the corpus.
+    pub(crate) fn corpus_item(&self, item: u32) -> Row<'_> {
+        Row { features: &self.corpus, row: item as usize, history: &[], skip: MISSING }
+    }
+
+    /// Numbers of all samples, or of those with label 1, ascending.
+    pub(crate) fn numbers(&self, only_positives: bool) -> Vec<u32> {
+        let mut numbers: Vec<u32> = (0..self.len() as u32).collect();
+        if only_positives {
+            numbers.retain(|&row| self.outcome(row).label > 0.5);
+        }
+        numbers
+    }
+}
+
+/// Brings the samples into the order of an epoch; the same seed and epoch give the same order.
+pub(crate) fn shuffle(numbers: &mut [u32], seed: u64, epoch: u32) {
+    numbers.sort_unstable();
+    Rng::stream(seed, "epoch", u64::from(epoch)).shuffle(numbers);
+}
+
+/// Users of a chunk of samples.
+pub(crate) struct UsersOf<'a>(pub(crate) &'a Samples<'a>, pub(crate) &'a [u32]);
+
+impl RowSource for UsersOf<'_> {
+    fn row(&self, number: usize) -> Row<'_> {
+        self.0.user(self.1[number])
+    }
+}
+
+/// Items of a chunk of samples.
+pub(crate) struct ItemsOf<'a>(pub(crate) &'a Samples<'a>, pub(crate) &'a [u32]);
+
+impl RowSource for ItemsOf<'_> {
+    fn row(&self, number: usize) -> Row<'_> {
+        self.0.item(self.1[number])
+    }
+}
+
+/// Items of the corpus by number.
+pub(crate) struct CorpusItems<'a>(pub(crate) &'a Samples<'a>, pub(crate) &'a [u32]);
+
+impl RowSource for CorpusItems<'_> {
+    fn row(&self, number: usize) -> Row<'_> {
+        self.0.corpus_item(self.1[number])
+    }
+}

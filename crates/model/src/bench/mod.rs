@@ -1,0 +1,204 @@
+//! Samples per second and peak memory of full training steps.
+//!
+//! In: settings, and samples of a run or none (then click rows are made in memory). Out: [`BenchReport`], whose names
+//! are those of other frameworks' scripts, so that they can be run in turns with this one.
+
+mod machine;
+mod rows;
+
+use crate::batch::{Samples, shuffle};
+use crate::config::{AdamSection, LossSection, ModelSection, ModelSettings, TrainSection};
+use crate::engine::{Batch, Engine, Objective, Pairing};
+use crate::error::{ModelError, Result};
+use crate::model::TwoTower;
+use crate::train::{Files, pairings, pool};
+use machine::OthersBusy;
+use serde::Serialize;
+use std::time::{Duration, Instant};
+use twinspire_core::check::Faults;
+use twinspire_core::encode::FeatureEncoder;
+use twinspire_core::sample::SampleLayout;
+
+/// Steps of the warm-up at least.
+const WARMUP_STEPS: usize = 10;
+
+/// Steps whose mean loss is reported as the final one.
+const FINAL_STEPS: usize = 50;
+
+/// What is measured.
+#[derive(Debug, Clone)]
+pub struct BenchSettings {
+    /// The loss.
+    pub loss: LossSection,
+    /// Samples a step.
+    pub batch_size: u32,
+    /// Length of the measured part.
+    pub seconds: f64,
+    /// Seconds before it.
+    pub warmup: f64,
+    /// Rows to make, when there are no samples.
+    pub rows: u32,
+    /// Number of worker threads; 0 stands for all cores.
+    pub threads: usize,
+    /// Of rows, order and parameters.
+    pub seed: u64,
+    /// The samples of a run, and whether they carry labels.
+    pub samples: Option<(SampleLayout, bool)>,
+    /// The towers.
+    pub model: ModelSection,
+}
+
+/// What was measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BenchReport {
+    /// Name of the program.
+    pub script: &'static str,
+    /// `bce` or `in_batch_softmax`.
+    pub loss: &'static str,
+    /// Samples a step.
+    pub batch: u32,
+    /// Worker threads.
+    pub threads: usize,
+    /// Instruction set that was used.
+    pub instruction_set: &'static str,
+    /// Samples of all measured steps by their time.
+    pub samples_per_s: u64,
+    /// Samples of a step by the median time of a step.
+    pub samples_per_s_median_step: u64,
+    /// Median time of a step, milliseconds.
+    pub median_step_ms: f64,
+    /// Measured steps.
+    pub steps: usize,
+    /// Measured steps and those of the warm-up.
+    pub steps_with_warmup: usize,
+    /// Cores that other processes kept busy meanwhile; a figure above 0.1 is not worth much.
+    pub others_busy_cores: f64,
+    /// Loss of the first step.
+    pub first_loss: f64,
+    /// Mean loss of the last 50 steps.
+    pub final_loss: f64,
+    /// Peak resident memory of the process.
+    pub peak_rss_mib: u64,
+    /// Load of the machine.
+    pub loadavg_1min: f64,
+}
+
+/// Trains for the given time and reports how fast it went.
+///
+/// # Errors
+/// Settings that [`ModelSettings::check`] refuses; samples that cannot be read; `Diverged`.
+pub fn run(settings: &BenchSettings) -> Result<BenchReport> {
+    let files = match &settings.samples {
+        Some((layout, _)) => Files::open(layout)?,
+        None => rows::files(settings.rows, settings.seed)?,
+    };
+    let labels_mode = settings.samples.as_ref().is_none_or(|(_, labels_mode)| *labels_mode);
+    let checked = checked(settings, &files.encoder, labels_mode)?;
+    pool(settings.threads)?.install(|| measure(settings, &checked, &files))
+}
+
+fn checked(settings: &BenchSettings, encoder: &FeatureEncoder, labels_mode: bool) -> Result<ModelSettings> {
+    let (loss, batch_size) = (settings.loss.clone(), settings.batch_size);
+    let train = TrainSection { loss, batch_size, ..TrainSection::default() };
+    let mut faults = Faults::default();
+    let checked = ModelSettings::check(&settings.model, &train, encoder.schema(), labels_mode, &mut faults);
+    checked.ok_or_else(|| {
+        let texts: Vec<String> =
+            faults.into_vec().into_iter().map(|fault| format!("{}: {}", fault.key, fault.reason)).collect();
+        ModelError::unsuitable("bench", texts.join("; "))
+    })
+}
+
+fn measure(settings: &BenchSettings, checked: &ModelSettings, files: &Files) -> Result<BenchReport> {
+    let samples = Samples::new(&files.train, files.read_histories(), &files.items);
+    let objective = Objective::new(&settings.loss, files.items.counts());
+    let mut order = samples.numbers(objective != Objective::Bce || !checked.labels_mode());
+    let batch_size = settings.batch_size as usize;
+    if order.len() < batch_size {
+        return Err(ModelError::unsuitable(
+            "bench",
+            format!("{} samples do not fill a batch of {batch_size}", order.len()),
+        ));
+    }
+    shuffle(&mut order, settings.seed, 0);
+    let (pairing, _) = pairings(checked, files.items.len(), settings.seed, "negatives");
+    let mut model = TwoTower::random(&settings.model, &files.encoder, settings.seed);
+    let layout = model.layout.clone();
+    let mut engine = Engine::new(&layout, objective, AdamSection::default());
+    let steps = Steps { samples: &samples, order: &order, pairing, batch_size, rate: checked.train().learning_rate };
+    let mut losses = Vec::with_capacity(1 << 16);
+    let mut step = || steps.next(&mut engine, &mut model).map(|loss| losses.push(loss));
+    let warm = Instant::now();
+    let mut warmup_steps = 0;
+    while warmup_steps < WARMUP_STEPS || warm.elapsed() < Duration::from_secs_f64(settings.warmup) {
+        step()?;
+        warmup_steps += 1;
+    }
+    let (others, start) = (OthersBusy::start(), Instant::now());
+    let (mut times, mut last) = (Vec::with_capacity(1 << 16), Duration::ZERO);
+    while times.is_empty() || last < Duration::from_secs_f64(settings.seconds) {
+        step()?;
+        let now = start.elapsed();
+        times.push((now - last).as_secs_f64());
+        last = now;
+    }
+    Ok(report(settings, &Measured { times, losses, seconds: last.as_secs_f64(), others: others.cores() }))
+}
+
+/// Batches of the bench, over and over in one order.
+struct Steps<'a> {
+    samples: &'a Samples<'a>,
+    order: &'a [u32],
+    pairing: Pairing,
+    batch_size: usize,
+    rate: f64,
+}
+
+impl Steps<'_> {
+    /// One step; the loss.
+    fn next(&self, engine: &mut Engine<'_>, model: &mut TwoTower) -> Result<f64> {
+        let number = engine.steps();
+        let batches = self.order.len() / self.batch_size;
+        let start = (number as usize % batches) * self.batch_size;
+        let rows = &self.order[start..start + self.batch_size];
+        let batch = Batch { samples: self.samples, rows, pairing: self.pairing, number };
+        let sum = engine.step(&mut model.parameters, &batch, self.rate);
+        let sum = sum.map_err(|fault| ModelError::diverged(1, number + 1, fault))?;
+        Ok(sum.mean())
+    }
+}
+
+struct Measured {
+    times: Vec<f64>,
+    losses: Vec<f64>,
+    seconds: f64,
+    others: f64,
+}
+
+fn report(settings: &BenchSettings, measured: &Measured) -> BenchReport {
+    let mut times = measured.times.clone();
+    times.sort_by(f64::total_cmp);
+    let median = times[times.len() / 2];
+    let batch = f64::from(settings.batch_size);
+    let last = &measured.losses[measured.losses.len().saturating_sub(FINAL_STEPS)..];
+    BenchReport {
+        script: "twinspire bench train",
+        loss: match settings.loss {
+            LossSection::Bce { .. } => "bce",
+            LossSection::InBatchSoftmax { .. } => "in_batch_softmax",
+        },
+        batch: settings.batch_size,
+        threads: rayon::current_num_threads(),
+        instruction_set: twinspire_core::stage::instruction_set(),
+        samples_per_s: (batch * times.len() as f64 / measured.seconds).round() as u64,
+        samples_per_s_median_step: (batch / median).round() as u64,
+        median_step_ms: (median * 1e6).round() / 1e3,
+        steps: times.len(),
+        steps_with_warmup: measured.losses.len(),
+        others_busy_cores: measured.others,
+        first_loss: measured.losses[0],
+        final_loss: last.iter().sum::<f64>() / last.len() as f64,
+        peak_rss_mib: machine::peak_rss_mib(),
+        loadavg_1min: machine::load_average(),
+    }
+}

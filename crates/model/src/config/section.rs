@@ -1,0 +1,169 @@
+//! The `[model]` and `[train]` sections as they are written.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The two towers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelSection {
+    /// Width of an embedding where the feature names none; 1 to 1024.
+    pub embedding_dimension: u32,
+    /// Length of a user or item vector; 2 to 1024.
+    pub output_dimension: u32,
+    /// The tower of user and context features.
+    pub user_tower: TowerSection,
+    /// The tower of item features.
+    pub item_tower: TowerSection,
+}
+
+impl Default for ModelSection {
+    fn default() -> Self {
+        let (user_tower, item_tower) = (TowerSection::default(), TowerSection::default());
+        Self { embedding_dimension: 16, output_dimension: 32, user_tower, item_tower }
+    }
+}
+
+/// One tower: hidden layers with ReLU, then a linear layer and division by the length.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TowerSection {
+    /// Widths of the hidden layers, 2 to 4096 each; `[]` makes the tower linear.
+    pub hidden: Vec<u32>,
+    /// Adds a hidden layer's input to its output where both are equally wide; true or false.
+    pub residual: bool,
+}
+
+impl Default for TowerSection {
+    fn default() -> Self {
+        Self { hidden: vec![128, 64], residual: false }
+    }
+}
+
+/// How the towers are trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainSection {
+    /// Number of passes over the samples; 1 or more.
+    pub epochs: u32,
+    /// Samples a step; 2 to 1048576. With drawn negatives, positives a step.
+    pub batch_size: u32,
+    /// What is minimised: `bce` or `in_batch_softmax`.
+    pub loss: LossSection,
+    /// Learning rate of the first epoch; above 0.
+    pub learning_rate: f64,
+    /// Factor of the learning rate for every `decay_epochs` epochs; above 0, at most 1 (1: constant).
+    pub decay_rate: f64,
+    /// Epochs in which the learning rate falls by `decay_rate`; above 0.
+    pub decay_epochs: f64,
+    /// Most steps of one epoch; all samples without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps_per_epoch: Option<u64>,
+    /// Most batches of the validation part that are judged after an epoch; all without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_steps: Option<u64>,
+    /// Which epoch is kept: `best` (by the validation part) or `last`.
+    pub keep: Keep,
+    /// How parameters move: `adam`.
+    pub optimizer: OptimizerSection,
+}
+
+impl Default for TrainSection {
+    fn default() -> Self {
+        Self {
+            epochs: 5,
+            batch_size: 1024,
+            loss: LossSection::default(),
+            learning_rate: 1e-3,
+            decay_rate: 1.0,
+            decay_epochs: 1.0,
+            steps_per_epoch: None,
+            validation_steps: None,
+            keep: Keep::Best,
+            optimizer: OptimizerSection::default(),
+        }
+    }
+}
+
+/// What is minimised.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum LossSection {
+    /// Cosine to `(c + 1) / 2`, logit, a sigmoid layer of one unit, binary cross-entropy.
+    Bce {
+        /// Negatives that are drawn for each positive, uniformly over the corpus; 1 to 1000. Labelled samples draw none.
+        #[serde(default = "four")]
+        negatives_per_positive: u32,
+    },
+    /// Softmax over the items of the batch, `cosine / temperature`.
+    InBatchSoftmax {
+        /// Divides the cosine; 0.02 to 10.
+        #[serde(default = "default_temperature")]
+        temperature: f64,
+        /// Subtracts the log of an item's share among the positives (logQ correction); true or false.
+        #[serde(default = "yes")]
+        logq_correction: bool,
+        /// Leaves out other rows of the batch that hold the same item; true or false.
+        #[serde(default = "yes")]
+        mask_accidental_hits: bool,
+    },
+}
+
+fn four() -> u32 {
+    4
+}
+fn default_temperature() -> f64 {
+    0.05
+}
+fn yes() -> bool {
+    true
+}
+
+impl Default for LossSection {
+    fn default() -> Self {
+        Self::InBatchSoftmax { temperature: default_temperature(), logq_correction: true, mask_accidental_hits: true }
+    }
+}
+
+/// Which epoch is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// The epoch with the highest first full-corpus metric; without one, with the lowest validation loss.
+    #[default]
+    Best,
+    /// The last epoch.
+    Last,
+}
+
+/// How parameters move.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum OptimizerSection {
+    /// Adam; embedding rows move only in steps that read them.
+    Adam(AdamSection),
+}
+
+impl Default for OptimizerSection {
+    fn default() -> Self {
+        Self::Adam(AdamSection::default())
+    }
+}
+
+/// Settings of Adam.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdamSection {
+    /// Decay of the mean of gradients; 0.0 to below 1.0.
+    pub beta1: f64,
+    /// Decay of the mean of squared gradients; 0.0 to below 1.0.
+    pub beta2: f64,
+    /// Keeps the division from 0; above 0.
+    pub epsilon: f64,
+}
+
+impl Default for AdamSection {
+    fn default() -> Self {
+        Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
+    }
+}

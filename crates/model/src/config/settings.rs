@@ -1,0 +1,120 @@
+//! The checked settings of model and training, which nothing else can build.
+
+use super::{AdamSection, LossSection, ModelSection, OptimizerSection, TowerSection, TrainSection};
+use twinspire_core::check::Faults;
+use twinspire_core::schema::FeatureSchema;
+
+/// Widest embedding, and longest vector.
+const MAX_DIMENSION: u32 = 1024;
+
+/// Checked `[model]` and `[train]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelSettings {
+    model: ModelSection,
+    train: TrainSection,
+    labels_mode: bool,
+}
+
+impl ModelSettings {
+    /// Checks the sections; `labels_mode` says that samples carry 0 or 1. All faults are pushed; `None` when there was one.
+    pub fn check(
+        model: &ModelSection,
+        train: &TrainSection,
+        schema: &FeatureSchema,
+        labels_mode: bool,
+        faults: &mut Faults,
+    ) -> Option<Self> {
+        let mut own = Faults::default();
+        check_model(model, &mut own);
+        check_dimensions(schema, &mut own);
+        check_train(train, &mut own);
+        check_rate(train, &mut own);
+        check_loss(&train.loss, &mut own);
+        let OptimizerSection::Adam(adam) = &train.optimizer;
+        check_adam(adam, &mut own);
+        let sound = own.is_empty();
+        for fault in own.into_vec() {
+            faults.push(fault.key, fault.value, fault.reason, fault.hint);
+        }
+        sound.then(|| Self { model: model.clone(), train: train.clone(), labels_mode })
+    }
+
+    /// The checked `[model]` section.
+    pub fn model(&self) -> &ModelSection {
+        &self.model
+    }
+
+    /// The checked `[train]` section.
+    pub fn train(&self) -> &TrainSection {
+        &self.train
+    }
+
+    /// True when samples carry 0 or 1 and their own item features.
+    pub fn labels_mode(&self) -> bool {
+        self.labels_mode
+    }
+}
+
+fn check_model(model: &ModelSection, faults: &mut Faults) {
+    let width = model.embedding_dimension;
+    let widths = 1..=MAX_DIMENSION;
+    faults.require(widths.contains(&width), "model.embedding_dimension", width, "1 to 1024");
+    let length = model.output_dimension;
+    faults.require((2..=MAX_DIMENSION).contains(&length), "model.output_dimension", length, "2 to 1024");
+    check_tower("model.user_tower.hidden", &model.user_tower, faults);
+    check_tower("model.item_tower.hidden", &model.item_tower, faults);
+}
+
+fn check_tower(key: &str, tower: &TowerSection, faults: &mut Faults) {
+    let sound = tower.hidden.len() <= 16 && tower.hidden.iter().all(|width| (2..=4096).contains(width));
+    faults.require(sound, key, format!("{:?}", tower.hidden), "at most 16 layers, each 2 to 4096 wide");
+}
+
+fn check_dimensions(schema: &FeatureSchema, faults: &mut Faults) {
+    for (number, feature) in schema.features().iter().enumerate() {
+        let Some(dimension) = feature.dimension else { continue };
+        let key = format!("features[{number}].dimension");
+        faults.require((1..=MAX_DIMENSION).contains(&dimension), &key, dimension, "1 to 1024");
+    }
+}
+
+fn check_train(train: &TrainSection, faults: &mut Faults) {
+    faults.require(train.epochs > 0, "train.epochs", train.epochs, "1 or more");
+    let batch = train.batch_size;
+    faults.require((2..=1 << 20).contains(&batch), "train.batch_size", batch, "2 to 1048576");
+    let steps = [("steps_per_epoch", train.steps_per_epoch), ("validation_steps", train.validation_steps)];
+    for (key, value) in steps {
+        faults.require(value != Some(0), &format!("train.{key}"), 0, "1 or more, or leave it out");
+    }
+}
+
+fn check_rate(train: &TrainSection, faults: &mut Faults) {
+    let above_zero = |value: f64| value.is_finite() && value > 0.0;
+    let rate = train.learning_rate;
+    faults.require(above_zero(rate), "train.learning_rate", rate, "a finite number above 0");
+    let decay = train.decay_rate;
+    faults.require(above_zero(decay) && decay <= 1.0, "train.decay_rate", decay, "above 0, at most 1");
+    let epochs = train.decay_epochs;
+    faults.require(above_zero(epochs), "train.decay_epochs", epochs, "a finite number above 0");
+}
+
+fn check_loss(loss: &LossSection, faults: &mut Faults) {
+    match loss {
+        LossSection::Bce { negatives_per_positive } => {
+            let count = *negatives_per_positive;
+            faults.require((1..=1000).contains(&count), "train.loss.negatives_per_positive", count, "1 to 1000");
+        }
+        LossSection::InBatchSoftmax { temperature, .. } => {
+            faults.require((0.02..=10.0).contains(temperature), "train.loss.temperature", temperature, "0.02 to 10");
+        }
+    }
+}
+
+fn check_adam(adam: &AdamSection, faults: &mut Faults) {
+    for (key, beta) in [("beta1", adam.beta1), ("beta2", adam.beta2)] {
+        faults.require((0.0..1.0).contains(&beta), &format!("train.optimizer.{key}"), beta, "0.0 to below 1.0");
+    }
+    let epsilon = adam.epsilon;
+    let sound = epsilon.is_finite() && epsilon > 0.0;
+    faults.require(sound, "train.optimizer.epsilon", epsilon, "a finite number above 0");
+}

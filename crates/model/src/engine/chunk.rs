@@ -1,0 +1,208 @@
+//! One chunk of a batch: what is kept until the optimizer has read it, and the passes over it.
+
+use super::{Batch, Pairing};
+use crate::batch::{CorpusItems, ItemsOf, UsersOf};
+use crate::input::ChunkInput;
+use crate::layout::ModelLayout;
+use crate::loss::LossSum;
+use crate::loss::bce::{self, Gradients, Pairs};
+use crate::model::Parameters;
+use crate::negative::NegativeSampler;
+use crate::optimizer::Shard;
+use crate::tower::TowerWorkspace;
+use twinspire_core::rng::Rng;
+
+/// Inputs, outcomes and gradients of a chunk.
+#[derive(Debug, Default)]
+pub(super) struct Chunk {
+    user: ChunkInput,
+    item: ChunkInput,
+    /// Corpus row of each item.
+    items: Vec<u32>,
+    /// One an item, as the next two.
+    labels: Vec<f32>,
+    weights: Vec<f32>,
+    scores: Vec<f32>,
+    /// Gradient of all dense parameters.
+    gradient: Vec<f32>,
+    sum: LossSum,
+}
+
+/// Memory of the passes, which one chunk after another uses.
+#[derive(Debug, Default)]
+pub(super) struct Buffers {
+    rows: (usize, usize),
+    towers: Towers,
+    user_gradient: Vec<f32>,
+    item_gradient: Vec<f32>,
+}
+
+/// Workspaces of both towers.
+#[derive(Debug, Default)]
+struct Towers {
+    user: TowerWorkspace,
+    item: TowerWorkspace,
+}
+
+impl Buffers {
+    /// Grows to the chunks of a pairing.
+    pub(super) fn reserve(&mut self, layout: &ModelLayout, pairing: &Pairing) {
+        let users = pairing.chunk_rows();
+        let rows = (self.rows.0.max(users), self.rows.1.max(users * pairing.group()));
+        if rows == self.rows {
+            return;
+        }
+        self.rows = rows;
+        self.towers.user = layout.user_tower.workspace(rows.0, true);
+        self.towers.item = layout.item_tower.workspace(rows.1, true);
+        self.user_gradient.resize(rows.0 * layout.dimension(), 0.0);
+        self.item_gradient.resize(rows.1 * layout.dimension(), 0.0);
+    }
+
+    /// Unit vectors of the users and the items of a chunk.
+    pub(super) fn vectors(&self, chunk: &Chunk) -> (&[f32], &[f32]) {
+        self.towers.vectors(chunk)
+    }
+}
+
+impl Towers {
+    fn vectors(&self, chunk: &Chunk) -> (&[f32], &[f32]) {
+        (self.user.vectors(chunk.user.rows()), self.item.vectors(chunk.item.rows()))
+    }
+}
+
+impl Chunk {
+    /// Reads the samples `rows`, draws negatives, and looks everything up.
+    pub(super) fn fill(
+        &mut self,
+        layout: &ModelLayout,
+        parameters: &Parameters,
+        batch: &Batch<'_>,
+        (number, rows): (usize, &[u32]),
+    ) {
+        let (samples, tables) = (batch.samples, &parameters.tables);
+        samples.prefetch(rows);
+        self.read_outcomes(batch, number, rows);
+        self.gradient.resize(layout.dense_len(), 0.0);
+        self.scores.resize(self.items.len(), 0.0);
+        self.user.fill(&layout.user, tables, samples.corpus(), (&UsersOf(samples, rows), rows.len()));
+        let items = samples.corpus();
+        match batch.pairing {
+            Pairing::Own => self.item.fill(&layout.item, tables, items, (&ItemsOf(samples, rows), rows.len())),
+            Pairing::Drawn { .. } => {
+                let source = (&CorpusItems(samples, &self.items), self.items.len());
+                self.item.fill(&layout.item, tables, items, source);
+            }
+        }
+    }
+
+    fn read_outcomes(&mut self, batch: &Batch<'_>, number: usize, rows: &[u32]) {
+        self.items.clear();
+        self.labels.clear();
+        self.weights.clear();
+        // A batch has less than 2^24 chunks.
+        let stream = (batch.number << 24) | number as u64;
+        let mut rng = match batch.pairing {
+            Pairing::Own => None,
+            Pairing::Drawn { seed, purpose, .. } => Some(Rng::stream(seed, purpose, stream)),
+        };
+        for &row in rows {
+            let outcome = batch.samples.outcome(row);
+            self.items.push(outcome.item);
+            self.labels.push(outcome.label);
+            self.weights.push(outcome.weight);
+            let (Pairing::Drawn { negatives, sampler, .. }, Some(rng)) = (&batch.pairing, &mut rng) else { continue };
+            for _ in 0..*negatives {
+                let draw = sampler.draw(rng);
+                // The positive itself says nothing when it is drawn.
+                let weight = if draw.item == outcome.item { 0.0 } else { outcome.weight * draw.weight };
+                self.items.push(draw.item);
+                self.labels.push(0.0);
+                self.weights.push(weight);
+            }
+        }
+    }
+
+    /// Both towers.
+    pub(super) fn forward(&self, layout: &ModelLayout, parameters: &Parameters, buffers: &mut Buffers) {
+        let (dense, towers) = (&parameters.dense, &mut buffers.towers);
+        layout.user_tower.forward(dense, self.user.values(), self.user.rows(), &mut towers.user);
+        layout.item_tower.forward(dense, self.item.values(), self.item.rows(), &mut towers.item);
+    }
+
+    fn pairs<'a>(&'a self, (users, items): (&'a [f32], &'a [f32]), dimension: usize) -> Pairs<'a> {
+        let group = items.len() / users.len();
+        Pairs { users, items, group, dimension, labels: &self.labels, weights: &self.weights }
+    }
+
+    /// Logits and loss of the pairs.
+    pub(super) fn pairs_forward(&mut self, layout: &ModelLayout, parameters: &Parameters, buffers: &mut Buffers) {
+        let mut scores = std::mem::take(&mut self.scores);
+        let pairs = self.pairs(buffers.vectors(self), layout.dimension());
+        self.sum = bce::forward(&pairs, &parameters.dense[layout.head..], &mut scores);
+        self.scores = scores;
+    }
+
+    /// Loss of the pairs and all gradients.
+    pub(super) fn pairs_backward(&mut self, layout: &ModelLayout, parameters: &Parameters, buffers: &mut Buffers) {
+        let (mut scores, mut head) = (std::mem::take(&mut self.scores), [0.0; 2]);
+        let vectors = buffers.towers.vectors(self);
+        let users = &mut buffers.user_gradient[..vectors.0.len()];
+        let items = &mut buffers.item_gradient[..vectors.1.len()];
+        let pairs = self.pairs(vectors, layout.dimension());
+        let gradients = Gradients { users: &mut *users, items: &mut *items, head: &mut head };
+        self.sum = bce::backward(&pairs, &parameters.dense[layout.head..], &mut scores, gradients);
+        self.scores = scores;
+        self.gradient[layout.head..].copy_from_slice(&head);
+        self.towers_backward(layout, parameters, &mut buffers.towers, (users, items));
+    }
+
+    /// All gradients from those of the vectors of users and items, `[rows, dimension]` each.
+    pub(super) fn vectors_backward(
+        &mut self,
+        layout: &ModelLayout,
+        parameters: &Parameters,
+        buffers: &mut Buffers,
+        gradients: (&[f32], &[f32]),
+    ) {
+        self.towers_backward(layout, parameters, &mut buffers.towers, gradients);
+    }
+
+    fn towers_backward(
+        &mut self,
+        layout: &ModelLayout,
+        parameters: &Parameters,
+        towers: &mut Towers,
+        (users, items): (&[f32], &[f32]),
+    ) {
+        let (dense, gradient) = (&parameters.dense[..], &mut self.gradient[..]);
+        layout.user_tower.backward((dense, &mut *gradient), self.user.values_mut(), users, &mut towers.user);
+        layout.item_tower.backward((dense, gradient), self.item.values_mut(), items, &mut towers.item);
+    }
+
+    /// Sums over the pairs.
+    pub(super) fn sum(&self) -> LossSum {
+        self.sum
+    }
+
+    /// Scores, labels and weights of the pairs.
+    pub(super) fn judged(&self) -> (&[f32], &[f32], &[f32]) {
+        (&self.scores, &self.labels, &self.weights)
+    }
+
+    /// Corpus rows and weights of the items.
+    pub(super) fn items(&self) -> (&[u32], &[f32]) {
+        (&self.items, &self.weights)
+    }
+
+    /// Gradient of all dense parameters.
+    pub(super) fn gradient(&self) -> &[f32] {
+        &self.gradient
+    }
+
+    /// Adds the gradients of a table to a shard: users first, then items.
+    pub(super) fn collect(&self, layout: &ModelLayout, table: usize, shard: &mut Shard) {
+        self.user.collect(&layout.user, table, shard);
+        self.item.collect(&layout.item, table, shard);
+    }
+}

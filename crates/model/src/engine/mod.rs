@@ -1,0 +1,207 @@
+//! One training step over the chunks of a batch.
+//!
+//! In: samples by number, parameters. Out: moved parameters and the loss. A worker takes a chunk of rows through
+//! look-up, forward, loss and backward while it stays in the L2 cache; then dense gradients are summed in the order of
+//! the chunks, and embedding rows that were read are moved. The grid of chunks depends on the settings only, so the
+//! bytes of a model do not depend on the number of threads.
+
+mod chunk;
+mod in_batch;
+mod objective;
+
+pub(crate) use objective::{Objective, Pairing};
+
+use crate::batch::Samples;
+use crate::config::AdamSection;
+use crate::layout::ModelLayout;
+use crate::loss::LossSum;
+use crate::model::Parameters;
+use crate::optimizer::{AdamStep, DenseAdam, TableAdam};
+use chunk::{Buffers, Chunk};
+use in_batch::BatchColumns;
+use rayon::prelude::*;
+use std::sync::{Mutex, MutexGuard};
+
+/// Rows that a worker takes through the towers at once.
+pub(crate) const CHUNK_ROWS: usize = 256;
+
+/// The rows of a batch, and what they are read from.
+#[derive(Clone, Copy)]
+pub(crate) struct Batch<'a> {
+    pub(crate) samples: &'a Samples<'a>,
+    /// Numbers of the samples.
+    pub(crate) rows: &'a [u32],
+    pub(crate) pairing: Pairing,
+    /// Number of the batch: each has its own stream of drawn negatives.
+    pub(crate) number: u64,
+}
+
+/// A step that cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct NotFinite {
+    /// `loss` or `gradient`.
+    pub(crate) what: &'static str,
+    pub(crate) loss: f64,
+}
+
+/// Everything a step needs beside samples and parameters; its memory is reused from step to step.
+pub(crate) struct Engine<'a> {
+    layout: &'a ModelLayout,
+    objective: Objective,
+    adam: AdamSection,
+    chunks: Vec<Chunk>,
+    /// One for each thread, or one for each chunk where the backward pass waits for the whole batch.
+    buffers: Vec<Mutex<Buffers>>,
+    columns: BatchColumns,
+    dense: DenseAdam,
+    tables: Vec<TableAdam>,
+    steps: u64,
+}
+
+impl<'a> Engine<'a> {
+    /// An engine that has done no step.
+    pub(crate) fn new(layout: &'a ModelLayout, objective: Objective, adam: AdamSection) -> Self {
+        Self {
+            layout,
+            objective,
+            adam,
+            chunks: Vec::new(),
+            buffers: Vec::new(),
+            columns: BatchColumns::default(),
+            dense: DenseAdam::new(layout.dense_len()),
+            tables: layout.tables.iter().map(TableAdam::new).collect(),
+            steps: 0,
+        }
+    }
+
+    /// Steps done so far.
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Trains on a batch and returns its sums of losses and weights.
+    ///
+    /// # Errors
+    /// When the loss or a gradient is not finite; the parameters are of no use then.
+    pub(crate) fn step(
+        &mut self,
+        parameters: &mut Parameters,
+        batch: &Batch<'_>,
+        rate: f64,
+    ) -> Result<LossSum, NotFinite> {
+        let sum = self.gradients(parameters, batch);
+        self.steps += 1;
+        if !sum.loss.is_finite() {
+            return Err(NotFinite { what: "loss", loss: sum.mean() });
+        }
+        if sum.weight > 0.0 && !self.apply(parameters, batch.chunks(), rate, 1.0 / sum.weight) {
+            return Err(NotFinite { what: "gradient", loss: sum.mean() });
+        }
+        Ok(sum)
+    }
+
+    /// Leaves the gradients of a batch in its chunks, not yet divided by the sum of weights.
+    pub(crate) fn gradients(&mut self, parameters: &Parameters, batch: &Batch<'_>) -> LossSum {
+        if matches!(self.objective, Objective::InBatch { .. }) {
+            let sum = self.in_batch_loss(parameters, batch);
+            self.in_batch_backward(parameters, batch);
+            return sum;
+        }
+        self.pairs_pass(parameters, batch, Chunk::pairs_backward)
+    }
+
+    /// Loss of a batch, without training.
+    pub(crate) fn loss(&mut self, parameters: &Parameters, batch: &Batch<'_>) -> LossSum {
+        match self.objective {
+            Objective::Bce => self.pairs_pass(parameters, batch, Chunk::pairs_forward),
+            Objective::InBatch { .. } => self.in_batch_loss(parameters, batch),
+        }
+    }
+
+    /// Calls `take(scores, labels, weights)` for the pairs of a batch: logits of the sigmoid layer, which rise with the
+    /// cosine as long as its factor is above 0. Returns the loss of the pairs.
+    pub(crate) fn scores(
+        &mut self,
+        parameters: &Parameters,
+        batch: &Batch<'_>,
+        mut take: impl FnMut(&[f32], &[f32], &[f32]),
+    ) -> LossSum {
+        let sum = self.pairs_pass(parameters, batch, Chunk::pairs_forward);
+        for chunk in &self.chunks[..batch.chunks()] {
+            let (scores, labels, weights) = chunk.judged();
+            take(scores, labels, weights);
+        }
+        sum
+    }
+
+    /// Look-up, forward and `finish` of every chunk, each on one thread.
+    fn pairs_pass(
+        &mut self,
+        parameters: &Parameters,
+        batch: &Batch<'_>,
+        finish: fn(&mut Chunk, &ModelLayout, &Parameters, &mut Buffers),
+    ) -> LossSum {
+        self.reserve(batch, rayon::current_num_threads());
+        let (layout, buffers) = (self.layout, &self.buffers);
+        let work = self.chunks.par_iter_mut().zip(batch.rows.par_chunks(batch.pairing.chunk_rows()));
+        work.enumerate().for_each(|(number, (chunk, rows))| {
+            let mut buffers = lock(&buffers[rayon::current_thread_index().unwrap_or(0)]);
+            chunk.fill(layout, parameters, batch, (number, rows));
+            chunk.forward(layout, parameters, &mut buffers);
+            finish(chunk, layout, parameters, &mut buffers);
+        });
+        let mut sum = LossSum::default();
+        self.chunks[..batch.chunks()].iter().for_each(|chunk| sum.add(chunk.sum()));
+        sum
+    }
+
+    /// Makes room for the chunks of a batch and for that many buffers.
+    fn reserve(&mut self, batch: &Batch<'_>, buffers: usize) {
+        let (layout, pairing) = (self.layout, &batch.pairing);
+        self.chunks.resize_with(self.chunks.len().max(batch.chunks()), Chunk::default);
+        self.buffers.resize_with(self.buffers.len().max(buffers), Mutex::default);
+        for buffers in &mut self.buffers[..buffers] {
+            buffers.get_mut().expect("no worker panicked").reserve(layout, pairing);
+        }
+    }
+
+    /// Sums gradients and moves parameters; false when a gradient is not finite.
+    fn apply(&mut self, parameters: &mut Parameters, chunks: usize, rate: f64, scale: f64) -> bool {
+        let step = AdamStep::new(&self.adam, rate, self.steps, scale);
+        let (layout, chunks) = (self.layout, &self.chunks[..chunks]);
+        let (dense, tables) = (&mut self.dense, &mut self.tables);
+        let move_dense = || dense.step(step, &mut parameters.dense, chunks.len(), |chunk| chunks[chunk].gradient());
+        let move_tables = || {
+            tables.par_iter_mut().zip(&mut parameters.tables).enumerate().for_each(|(number, (adam, table))| {
+                adam.step(step, table, |shard| chunks.iter().for_each(|chunk| chunk.collect(layout, number, shard)));
+            });
+        };
+        rayon::join(move_dense, move_tables).0
+    }
+}
+
+impl Batch<'_> {
+    /// Number of chunks.
+    fn chunks(&self) -> usize {
+        self.rows.len().div_ceil(self.pairing.chunk_rows())
+    }
+}
+
+fn lock(buffers: &Mutex<Buffers>) -> MutexGuard<'_, Buffers> {
+    buffers.lock().expect("no worker panicked")
+}
+
+#[cfg(test)]
+impl Engine<'_> {
+    /// Gradient of all dense parameters, after [`Engine::gradients`] of a batch of all chunks.
+    pub(crate) fn dense_gradient(&self) -> Vec<f64> {
+        let sum = |at: usize| self.chunks.iter().map(|chunk| f64::from(chunk.gradient()[at])).sum();
+        (0..self.layout.dense_len()).map(sum).collect()
+    }
+
+    /// Gradients of the rows of a table that were read, likewise.
+    pub(crate) fn table_gradients(&self, table: usize) -> std::collections::BTreeMap<u32, Vec<f32>> {
+        self.tables[table]
+            .gradients(|shard| self.chunks.iter().for_each(|chunk| chunk.collect(self.layout, table, shard)))
+    }
+}

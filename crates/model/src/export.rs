@@ -1,0 +1,129 @@
+//! `model.safetensors`: every tensor by name, and what it takes to build the towers again.
+//!
+//! Tensors: `embedding.<side>.<field>` `[cardinality, dimension]`, `<tower>.<layer>.weight` `[inputs, outputs]`,
+//! `<tower>.<layer>.bias` `[outputs]`, `head` `[2]` (factor and bias of the sigmoid layer). The metadata holds one key,
+//! so that the same model has the same bytes.
+
+use crate::config::ModelSection;
+use crate::layout::ModelLayout;
+use crate::model::{Parameters, TwoTower};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::path::Path;
+use twinspire_core::encode::FeatureEncoder;
+use twinspire_core::vfs::{Vfs, write_file};
+use twinspire_core::{CoreError, Result};
+
+/// The one key of the metadata.
+const KEY: &str = "twinspire";
+
+/// Version of the file.
+const FORMAT: u32 = 1;
+
+/// What the metadata says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Description {
+    format: u32,
+    model: ModelSection,
+    /// [`FeatureEncoder::fingerprint`].
+    features: String,
+}
+
+/// A tensor's name, shape, and numbers.
+pub(crate) type Tensor<'a> = (String, Vec<usize>, &'a [f32]);
+
+pub(crate) fn tensors<'a>(layout: &ModelLayout, parameters: &'a Parameters) -> Vec<Tensor<'a>> {
+    let mut tensors = Vec::new();
+    for (spec, table) in layout.tables.iter().zip(&parameters.tables) {
+        tensors.push((spec.name.clone(), vec![spec.cardinality, spec.dimension], &table[..]));
+    }
+    for (name, tower) in [("user_tower", &layout.user_tower), ("item_tower", &layout.item_tower)] {
+        for (number, layer) in tower.layers().iter().enumerate() {
+            let shape = vec![layer.inputs, layer.outputs];
+            tensors.push((format!("{name}.{number}.weight"), shape, layer.weight(&parameters.dense)));
+            tensors.push((format!("{name}.{number}.bias"), vec![layer.outputs], layer.bias(&parameters.dense)));
+        }
+    }
+    tensors.push(("head".into(), vec![2], &parameters.dense[layout.head..]));
+    tensors
+}
+
+impl TwoTower {
+    /// Writes the model and syncs it.
+    ///
+    /// # Errors
+    /// I/O, with the path.
+    pub fn save(&self, vfs: &dyn Vfs, path: &Path, encoder: &FeatureEncoder) -> Result<()> {
+        let other = |error: safetensors::SafeTensorError| CoreError::io(path, std::io::Error::other(error));
+        let description = Description { format: FORMAT, model: self.section.clone(), features: encoder.fingerprint() };
+        let text = serde_json::to_string(&description).expect("a description is plain data");
+        let mut views = Vec::new();
+        for (name, shape, numbers) in tensors(&self.layout, &self.parameters) {
+            let view = TensorView::new(Dtype::F32, shape, bytemuck::cast_slice(numbers)).map_err(other)?;
+            views.push((name, view));
+        }
+        let metadata = HashMap::from([(KEY.to_owned(), text)]);
+        let bytes = safetensors::serialize(views, Some(metadata)).map_err(other)?;
+        write_file(vfs, path, &bytes)
+    }
+
+    /// Reads [`TwoTower::save`].
+    ///
+    /// # Errors
+    /// `Mismatch` when it was trained with other features; `Damaged` when a tensor is missing, has another shape, or
+    /// holds what is not a finite number; I/O.
+    pub fn load(path: &Path, encoder: &FeatureEncoder) -> Result<Self> {
+        let damaged = |reason: String| CoreError::damaged(path, reason);
+        let bytes = std::fs::read(path).map_err(|error| CoreError::io(path, error))?;
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| damaged(error.to_string()))?;
+        let text = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
+        let text = text.ok_or_else(|| damaged(format!("its metadata has no key `{KEY}`")))?;
+        let description: Description = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
+        check(&description, encoder)?;
+        let file = SafeTensors::deserialize(&bytes).map_err(|error| damaged(error.to_string()))?;
+        let layout = ModelLayout::new(&description.model, encoder);
+        let parameters = read_parameters(&layout, &file).map_err(damaged)?;
+        Ok(Self { section: description.model, layout, parameters })
+    }
+}
+
+fn check(description: &Description, encoder: &FeatureEncoder) -> Result<()> {
+    let pairs = [
+        ("format of the model file", FORMAT.to_string(), description.format.to_string()),
+        ("fingerprint of the model's features", encoder.fingerprint(), description.features.clone()),
+    ];
+    for (what, expected, found) in pairs {
+        if expected != found {
+            return Err(CoreError::Mismatch { what: what.into(), expected, found });
+        }
+    }
+    Ok(())
+}
+
+fn read_parameters(layout: &ModelLayout, file: &SafeTensors<'_>) -> Result<Parameters, String> {
+    let tables = layout.tables.iter().map(|spec| vec![0.0; spec.cardinality * spec.dimension]).collect();
+    let empty = Parameters { tables, dense: vec![0.0; layout.dense_len()] };
+    let expected = tensors(layout, &empty);
+    if file.len() != expected.len() {
+        return Err(format!("{} tensors, expected {}", file.len(), expected.len()));
+    }
+    let mut read = Vec::with_capacity(expected.len());
+    for (name, shape, _) in expected {
+        let tensor = file.tensor(&name).map_err(|error| error.to_string())?;
+        if tensor.shape() != shape || tensor.dtype() != Dtype::F32 {
+            return Err(format!(
+                "tensor `{name}` is {:?} {:?}, expected F32 {shape:?}",
+                tensor.dtype(),
+                tensor.shape()
+            ));
+        }
+        let numbers: Vec<f32> = tensor.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        if !numbers.iter().all(|number| number.is_finite()) {
+            return Err(format!("tensor `{name}` holds what is not a finite number"));
+        }
+        read.push(numbers);
+    }
+    let dense = read.split_off(layout.tables.len()).concat();
+    Ok(Parameters { tables: read, dense })
+}

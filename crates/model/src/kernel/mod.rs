@@ -1,0 +1,77 @@
+//! Inner loops over slices, each compiled for AVX-512, for AVX2 and for any CPU; the best one is taken at run time.
+//!
+//! In and out: plain slices. Sums use a fixed number of lanes, so a result depends on the instruction set of the
+//! machine at most, never on threads.
+
+mod math;
+mod vector;
+
+pub(crate) use math::{exp, ln};
+pub(crate) use vector::{
+    add_bias_relu, add_scaled, add_to, bias_rows, column_sums, dot, mask_by_sign, scale_rows, sum_of_squares,
+};
+
+/// Which of the compiled forms runs here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// Any CPU.
+    Portable,
+    /// AVX2 and FMA.
+    V3,
+    /// AVX-512 F and DQ.
+    V4,
+}
+
+/// The level that [`twinspire_core::stage::instruction_set`] names.
+pub(crate) fn level() -> Level {
+    match twinspire_core::stage::instruction_set() {
+        "x86-64-v4" => Level::V4,
+        "x86-64-v3" => Level::V3,
+        _ => Level::Portable,
+    }
+}
+
+/// Asks for the cache line that holds `values[at]`; nothing happens when it lies outside.
+#[inline(always)]
+pub(crate) fn prefetch<T>(values: &[T], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(value) = values.get(at) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: the address is that of a value, and every x86-64 has the instruction.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(value).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = values.get(at);
+}
+
+/// Compiles a function for every [`Level`] and calls the right one.
+macro_rules! for_every_level {
+    ($($(#[$meta:meta])* pub(crate) fn $name:ident $(<const $size:ident: usize>)? ($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)*) => {$(
+        $(#[$meta])*
+        pub(crate) fn $name $(<const $size: usize>)? ($($argument: $type),*) $(-> $result)? {
+            #[inline(always)]
+            fn portable $(<const $size: usize>)? ($($argument: $type),*) $(-> $result)? $body
+
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+                fn v4 $(<const $size: usize>)? ($($argument: $type),*) $(-> $result)? {
+                    portable $(::<$size>)? ($($argument),*)
+                }
+                #[target_feature(enable = "avx2,fma")]
+                fn v3 $(<const $size: usize>)? ($($argument: $type),*) $(-> $result)? {
+                    portable $(::<$size>)? ($($argument),*)
+                }
+                match $crate::kernel::level() {
+                    // SAFETY: the level says that this CPU has the features.
+                    $crate::kernel::Level::V4 => return unsafe { v4 $(::<$size>)? ($($argument),*) },
+                    // SAFETY: likewise.
+                    $crate::kernel::Level::V3 => return unsafe { v3 $(::<$size>)? ($($argument),*) },
+                    $crate::kernel::Level::Portable => {}
+                }
+            }
+            portable $(::<$size>)? ($($argument),*)
+        }
+    )*};
+}
+pub(crate) use for_every_level;

@@ -1,0 +1,57 @@
+//! A linear layer: `y = x · W + b`.
+
+use super::product::{MIN_ROWS, Matrix, multiply};
+use crate::kernel::column_sums;
+
+/// Shape of a linear layer, and where its parameters lie among the dense parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Linear {
+    /// Width of `x`.
+    pub(crate) inputs: usize,
+    /// Width of `y`.
+    pub(crate) outputs: usize,
+    /// First number of `W`, `[inputs, outputs]` row-major; `b` `[outputs]` follows.
+    pub(crate) offset: usize,
+}
+
+impl Linear {
+    /// Number of parameters.
+    pub(crate) fn len(&self) -> usize {
+        (self.inputs + 1) * self.outputs
+    }
+
+    fn bias_offset(&self) -> usize {
+        self.offset + self.inputs * self.outputs
+    }
+
+    /// `W`, `[inputs, outputs]`.
+    pub(crate) fn weight<'a>(&self, dense: &'a [f32]) -> &'a [f32] {
+        &dense[self.offset..self.bias_offset()]
+    }
+
+    /// `b`, `[outputs]`.
+    pub(crate) fn bias<'a>(&self, dense: &'a [f32]) -> &'a [f32] {
+        &dense[self.bias_offset()..self.offset + self.len()]
+    }
+
+    /// `y = x · W` without the bias. At least [`MIN_ROWS`] rows are computed, so that a row's bits do not depend on how
+    /// many others there are; both buffers must hold as many.
+    pub(crate) fn forward(&self, dense: &[f32], x: &[f32], rows: usize, y: &mut [f32]) {
+        let weight = Matrix::new(self.weight(dense), self.inputs, self.outputs);
+        multiply(y, Matrix::new(x, rows.max(MIN_ROWS), self.inputs), weight, false);
+    }
+
+    /// Writes the gradients of `W` and `b` to their places in `gradient`.
+    pub(crate) fn backward_parameters(&self, x: &[f32], dy: &[f32], rows: usize, gradient: &mut [f32]) {
+        let (weight, bias) = gradient[self.offset..self.offset + self.len()].split_at_mut(self.inputs * self.outputs);
+        let transposed = Matrix::new(x, rows, self.inputs).transposed();
+        multiply(weight, transposed, Matrix::new(dy, rows, self.outputs), false);
+        column_sums(&dy[..rows * self.outputs], bias);
+    }
+
+    /// `dx = dy · Wᵀ`, or `dx += dy · Wᵀ` when `add`.
+    pub(crate) fn backward_input(&self, dense: &[f32], dy: &[f32], rows: usize, (dx, add): (&mut [f32], bool)) {
+        let weight = Matrix::new(self.weight(dense), self.inputs, self.outputs);
+        multiply(dx, Matrix::new(dy, rows, self.outputs), weight.transposed(), add);
+    }
+}

@@ -1,0 +1,181 @@
+//! Where everything of a model lies: embedding tables, the fields of each tower's input, dense parameters.
+//!
+//! In: the fields of the feature encoder and the `[model]` section. Out: [`ModelLayout`]. It holds no numbers.
+
+use crate::config::ModelSection;
+use crate::sequence::SequenceEncoder;
+use crate::tower::Tower;
+use twinspire_core::encode::{FeatureEncoder, TowerLayout};
+
+/// An embedding table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TableSpec {
+    /// Name in the model file, as in `embedding.item.item_id`.
+    pub(crate) name: String,
+    /// Rows.
+    pub(crate) cardinality: usize,
+    /// Width of a row.
+    pub(crate) dimension: usize,
+}
+
+/// A field's place: its table, and its columns in the tower's input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Field {
+    /// Number of the table.
+    pub(crate) table: usize,
+    /// First column in the input.
+    pub(crate) column: usize,
+    /// Number of columns.
+    pub(crate) dimension: usize,
+}
+
+/// A column of the item tower that a history reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ItemColumn {
+    /// One id an item: column `column` of `width`.
+    Single { column: usize, width: usize },
+    /// Several ids an item: multi field `number`.
+    Multi { number: usize },
+}
+
+/// Where a sequence field's elements come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The row's own multi field `number`.
+    Own { number: usize },
+    /// The newest `max_length` items of the row's history.
+    History { of: ItemColumn, max_length: usize },
+}
+
+/// A field with several elements a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SequenceField {
+    pub(crate) field: Field,
+    pub(crate) source: Source,
+    pub(crate) encoder: SequenceEncoder,
+}
+
+/// The input of one tower: single fields, multi fields, numbers, histories, joined in this order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct InputLayout {
+    /// Columns of the input.
+    pub(crate) width: usize,
+    /// One for each single field.
+    pub(crate) single: Vec<Field>,
+    /// Multi fields, then one for each item field of each history.
+    pub(crate) sequences: Vec<SequenceField>,
+    /// Number of numbers.
+    pub(crate) dense: usize,
+    /// Their first column.
+    pub(crate) dense_column: usize,
+}
+
+/// The whole model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ModelLayout {
+    pub(crate) tables: Vec<TableSpec>,
+    pub(crate) user: InputLayout,
+    pub(crate) item: InputLayout,
+    pub(crate) user_tower: Tower,
+    pub(crate) item_tower: Tower,
+    /// First of the two numbers (factor, bias) of the sigmoid layer, which follow the towers.
+    pub(crate) head: usize,
+}
+
+impl ModelLayout {
+    /// The model over these features.
+    pub(crate) fn new(section: &ModelSection, encoder: &FeatureEncoder) -> Self {
+        let mut tables = Tables { specs: Vec::new(), default_dimension: section.embedding_dimension as usize };
+        let (user_fields, item_fields) = (encoder.user_layout(), encoder.item_layout());
+        let mut item = tables.input("item", item_fields);
+        let mut user = tables.input("user", user_fields);
+        tables.add_histories(&mut user, user_fields, (&mut item, item_fields));
+        let dimension = section.output_dimension as usize;
+        let user_tower = Tower::new(&section.user_tower, user.width, dimension, 0);
+        let item_tower = Tower::new(&section.item_tower, item.width, dimension, user_tower.len());
+        let head = user_tower.len() + item_tower.len();
+        Self { tables: tables.specs, user, item, user_tower, item_tower, head }
+    }
+
+    /// Length of a user or item vector.
+    pub(crate) fn dimension(&self) -> usize {
+        self.user_tower.dimension()
+    }
+
+    /// Number of dense parameters.
+    pub(crate) fn dense_len(&self) -> usize {
+        self.head + 2
+    }
+}
+
+struct Tables {
+    specs: Vec<TableSpec>,
+    default_dimension: usize,
+}
+
+impl Tables {
+    fn add(&mut self, name: String, cardinality: u32, dimension: usize) -> usize {
+        self.specs.push(TableSpec { name, cardinality: cardinality as usize, dimension });
+        self.specs.len() - 1
+    }
+
+    fn dimension(&self, of_field: Option<u32>) -> usize {
+        of_field.map_or(self.default_dimension, |dimension| dimension as usize)
+    }
+
+    /// Single fields, multi fields and numbers of a tower.
+    fn input(&mut self, side: &str, fields: &TowerLayout) -> InputLayout {
+        let mut input = InputLayout { dense: fields.dense.len(), ..InputLayout::default() };
+        for single in &fields.single {
+            let dimension = self.dimension(single.dimension);
+            let table = self.add(format!("embedding.{side}.{}", single.name), single.cardinality, dimension);
+            input.single.push(Field { table, column: input.width, dimension });
+            input.width += dimension;
+        }
+        for (number, multi) in fields.multi.iter().enumerate() {
+            let dimension = self.dimension(multi.dimension);
+            let table = self.add(format!("embedding.{side}.{}", multi.name), multi.cardinality, dimension);
+            let field = Field { table, column: input.width, dimension };
+            let encoder = SequenceEncoder::Pool { pooling: multi.pooling };
+            input.sequences.push(SequenceField { field, source: Source::Own { number }, encoder });
+            input.width += dimension;
+        }
+        input.dense_column = input.width;
+        input.width += input.dense;
+        input
+    }
+
+    /// Histories of the user tower, over tables of the item tower or of their own.
+    fn add_histories(
+        &mut self,
+        user: &mut InputLayout,
+        user_fields: &TowerLayout,
+        (item, item_fields): (&mut InputLayout, &TowerLayout),
+    ) {
+        for history in &user_fields.history {
+            for name in &history.of {
+                let single = item_fields.single.iter().position(|field| field.name == *name);
+                let multi = item_fields.multi.iter().position(|field| field.name == *name);
+                let (of, items_table, cardinality) = match (single, multi) {
+                    (Some(column), _) => {
+                        let of = ItemColumn::Single { column, width: item_fields.single.len() };
+                        (of, item.single[column].table, item_fields.single[column].cardinality)
+                    }
+                    (None, Some(number)) => {
+                        let table = item.sequences[number].field.table;
+                        (ItemColumn::Multi { number }, table, item_fields.multi[number].cardinality)
+                    }
+                    (None, None) => unreachable!("the schema checked that a history reads item fields"),
+                };
+                let dimension = self.specs[items_table].dimension;
+                let own_name = || format!("embedding.history.{}.{name}", history.name);
+                let table = if history.shared { items_table } else { self.add(own_name(), cardinality, dimension) };
+                let field = Field { table, column: user.width, dimension };
+                let source = Source::History { of, max_length: history.max_length as usize };
+                let encoder = SequenceEncoder::Pool { pooling: history.pooling };
+                user.sequences.push(SequenceField { field, source, encoder });
+                user.width += dimension;
+            }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Losses over unit vectors of users and items.
+//!
+//! In: vectors, labels, weights. Out: the sum of weighted losses and the gradients of that sum; dividing by the sum of
+//! weights is the optimizer's business, so that chunks need not know of each other.
+
+pub(crate) mod bce;
+pub(crate) mod softmax;
+
+/// Sums over the rows of a chunk.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct LossSum {
+    /// `Σ weight · loss`.
+    pub(crate) loss: f64,
+    /// `Σ weight`.
+    pub(crate) weight: f64,
+}
+
+impl LossSum {
+    /// Adds another chunk.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.loss += other.loss;
+        self.weight += other.weight;
+    }
+
+    /// The weighted mean; 0 where nothing has weight.
+    pub(crate) fn mean(self) -> f64 {
+        if self.weight > 0.0 || !self.loss.is_finite() { self.loss / self.weight } else { 0.0 }
+    }
+}

@@ -1,0 +1,133 @@
+//! The two towers with their parameters.
+//!
+//! In: encoded rows. Out: unit vectors. A model is made with random parameters, trained by [`crate::train`], stored and
+//! loaded by [`crate::export`]; two towers are never stored apart.
+
+use crate::config::ModelSection;
+use crate::engine::CHUNK_ROWS;
+use crate::input::{ChunkInput, Row, RowSource};
+use crate::layer::linear::Linear;
+use crate::layout::{InputLayout, ModelLayout};
+use crate::tower::Tower;
+use rayon::prelude::*;
+use twinspire_core::encode::{EncodedView, FeatureEncoder};
+use twinspire_core::ids::MISSING;
+use twinspire_core::rng::Rng;
+
+/// Deviation of a new embedding.
+const EMBEDDING_DEVIATION: f64 = 0.05;
+
+/// All numbers that training moves.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Parameters {
+    /// Embedding tables, `[cardinality, dimension]` each.
+    pub(crate) tables: Vec<Vec<f32>>,
+    /// User tower, item tower, sigmoid layer.
+    pub(crate) dense: Vec<f32>,
+}
+
+/// User tower and item tower.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TwoTower {
+    pub(crate) section: ModelSection,
+    pub(crate) layout: ModelLayout,
+    pub(crate) parameters: Parameters,
+}
+
+impl Parameters {
+    /// Embeddings from a normal distribution, weights uniform in `±sqrt(6 / (inputs + outputs))` (Glorot, Bengio:
+    /// "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010), biases 0, and a
+    /// sigmoid layer that changes nothing. One stream a tensor.
+    pub(crate) fn random(layout: &ModelLayout, seed: u64) -> Self {
+        let table = |(number, spec): (usize, &crate::layout::TableSpec)| {
+            let mut rng = Rng::stream(seed, "embedding", number as u64);
+            let cells = spec.cardinality * spec.dimension;
+            (0..cells).map(|_| (rng.normal() * EMBEDDING_DEVIATION) as f32).collect()
+        };
+        let mut dense = vec![0.0; layout.dense_len()];
+        let layers = layout.user_tower.layers().iter().chain(layout.item_tower.layers());
+        for (number, Linear { inputs, outputs, offset }) in layers.enumerate() {
+            let mut rng = Rng::stream(seed, "weight", number as u64);
+            let bound = (6.0 / (inputs + outputs) as f64).sqrt();
+            dense[*offset..offset + inputs * outputs].fill_with(|| rng.uniform(-bound, bound) as f32);
+        }
+        dense[layout.head] = 1.0;
+        Self { tables: layout.tables.iter().enumerate().map(table).collect(), dense }
+    }
+}
+
+/// Rows of encoded features without histories.
+struct Features<'a>(&'a EncodedView<'a>, usize);
+
+impl RowSource for Features<'_> {
+    fn row(&self, number: usize) -> Row<'_> {
+        Row { features: self.0, row: self.1 + number, history: &[], skip: MISSING }
+    }
+}
+
+impl TwoTower {
+    /// A model over the features of `encoder`, with random parameters.
+    pub(crate) fn random(section: &ModelSection, encoder: &FeatureEncoder, seed: u64) -> Self {
+        let layout = ModelLayout::new(section, encoder);
+        let parameters = Parameters::random(&layout, seed);
+        Self { section: section.clone(), layout, parameters }
+    }
+
+    /// Length of a vector.
+    pub fn dimension(&self) -> usize {
+        self.layout.dimension()
+    }
+
+    /// Vectors of items, `[items, dimension]`, each of length 1 (or 0, when a row has no direction). `threads` workers
+    /// share the work, 0 stands for all cores; the result does not depend on it.
+    ///
+    /// # Errors
+    /// When the threads cannot be started.
+    pub fn encode_items(&self, items: &EncodedView<'_>, threads: usize) -> crate::Result<Vec<f32>> {
+        Ok(crate::train::pool(threads)?.install(|| self.item_vectors(items)))
+    }
+
+    /// As [`TwoTower::encode_items`], on the calling thread's pool.
+    pub(crate) fn item_vectors(&self, items: &EncodedView<'_>) -> Vec<f32> {
+        let source = |start| Features(items, start);
+        self.vectors((&self.layout.item_tower, &self.layout.item), items, (items.rows, source))
+    }
+
+    /// Vectors of users, `[rows, dimension]`; `source(start)` gives the rows from `start` on.
+    pub(crate) fn user_vectors<S: RowSource>(
+        &self,
+        items: &EncodedView<'_>,
+        rows: usize,
+        source: impl Fn(usize) -> S + Sync,
+    ) -> Vec<f32> {
+        self.vectors((&self.layout.user_tower, &self.layout.user), items, (rows, source))
+    }
+
+    fn vectors<S: RowSource>(
+        &self,
+        (tower, input): (&Tower, &InputLayout),
+        items: &EncodedView<'_>,
+        (rows, source): (usize, impl Fn(usize) -> S + Sync),
+    ) -> Vec<f32> {
+        let mut vectors = vec![0.0; rows * self.dimension()];
+        let chunks = vectors.par_chunks_mut(CHUNK_ROWS * self.dimension()).enumerate();
+        let memory = || (ChunkInput::default(), tower.workspace(CHUNK_ROWS.min(rows), false));
+        chunks.for_each_init(memory, |(values, workspace), (number, target)| {
+            let count = target.len() / self.dimension();
+            values.fill(input, &self.parameters.tables, items, (&source(number * CHUNK_ROWS), count));
+            tower.forward(&self.parameters.dense, values.values(), count, workspace);
+            target.copy_from_slice(workspace.vectors(count));
+        });
+        vectors
+    }
+
+    /// One chunk of users on the calling thread.
+    pub(crate) fn user_chunk(&self, items: &EncodedView<'_>, source: &impl RowSource, target: &mut [f32]) {
+        let count = target.len() / self.dimension();
+        let (tower, mut values) = (&self.layout.user_tower, ChunkInput::default());
+        let mut workspace = tower.workspace(count, false);
+        values.fill(&self.layout.user, &self.parameters.tables, items, (source, count));
+        tower.forward(&self.parameters.dense, values.values(), count, &mut workspace);
+        target.copy_from_slice(workspace.vectors(count));
+    }
+}

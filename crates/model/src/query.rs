@@ -1,0 +1,77 @@
+//! Queries to vectors, for search and serving.
+//!
+//! In: a stored model, the corpus (for histories), encoded queries. Out: unit vectors that have the very bits of batch
+//! encoding. A call works on the calling thread and keeps nothing.
+
+use crate::engine::CHUNK_ROWS;
+use crate::input::{Row, RowSource};
+use crate::model::TwoTower;
+use std::path::Path;
+use std::sync::Arc;
+use twinspire_core::encode::{FeatureEncoder, TowerLayout};
+use twinspire_core::ids::MISSING;
+use twinspire_core::items::ItemTable;
+use twinspire_core::query::{QueryBatch, QueryEncoder};
+use twinspire_core::table::check_ids;
+use twinspire_core::{CoreError, Result};
+
+/// The user tower of a stored model, with the items that histories point at.
+struct UserTower {
+    model: TwoTower,
+    fields: TowerLayout,
+    items: Arc<ItemTable>,
+}
+
+/// Reads `model.safetensors` for queries; fits [`twinspire_core::bundle::LoadQueryEncoder`].
+///
+/// # Errors
+/// As [`TwoTower::load`].
+pub fn load_query_encoder(
+    path: &Path,
+    encoder: &FeatureEncoder,
+    items: Arc<ItemTable>,
+) -> Result<Box<dyn QueryEncoder>> {
+    let model = TwoTower::load(path, encoder)?;
+    Ok(Box::new(UserTower { model, fields: encoder.user_layout().clone(), items }))
+}
+
+/// Queries of a batch, from one on.
+struct Queries<'a>(&'a QueryBatch<'a>, usize);
+
+impl RowSource for Queries<'_> {
+    fn row(&self, number: usize) -> Row<'_> {
+        let row = self.1 + number;
+        Row { features: &self.0.features, row, history: self.0.histories[row], skip: MISSING }
+    }
+}
+
+impl UserTower {
+    /// Refuses a batch that would read outside a table.
+    fn check(&self, queries: &QueryBatch<'_>, vectors: &[f32]) -> Result<()> {
+        let invalid = |field: &str, reason: String| Err(CoreError::Invalid { field: field.into(), reason });
+        let rows = queries.features.rows;
+        if queries.histories.len() != rows || vectors.len() != rows * self.model.dimension() {
+            return invalid("queries", format!("{rows} rows of features do not fit histories and vectors"));
+        }
+        check_ids(&queries.features, &self.fields)?;
+        if queries.histories.iter().any(|history| history.iter().any(|&item| item as usize >= self.items.len())) {
+            return invalid("history", "an item lies outside the corpus".into());
+        }
+        Ok(())
+    }
+}
+
+impl QueryEncoder for UserTower {
+    fn dimension(&self) -> usize {
+        self.model.dimension()
+    }
+
+    fn encode(&self, queries: &QueryBatch<'_>, vectors: &mut [f32]) -> Result<()> {
+        self.check(queries, vectors)?;
+        let items = self.items.features();
+        for (number, target) in vectors.chunks_mut(CHUNK_ROWS * self.dimension()).enumerate() {
+            self.model.user_chunk(&items, &Queries(queries, number * CHUNK_ROWS), target);
+        }
+        Ok(())
+    }
+}

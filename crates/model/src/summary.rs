@@ -1,0 +1,83 @@
+//! The model as a table of layers, shapes and parameters, printed before training.
+
+use crate::layout::{ModelLayout, SequenceField, Source};
+use crate::sequence::SequenceEncoder;
+use crate::tower::Tower;
+
+/// One row: layer, shape, parameters.
+type Line = [String; 3];
+
+/// Lines of the table, aligned.
+pub(crate) fn lines(layout: &ModelLayout) -> Vec<String> {
+    let mut rows: Vec<Line> = vec![["layer", "shape", "parameters"].map(String::from)];
+    for table in &layout.tables {
+        let shape = format!("{} x {}", thousands(table.cardinality), table.dimension);
+        rows.push([table.name.clone(), shape, thousands(table.cardinality * table.dimension)]);
+    }
+    let sequences = layout.user.sequences.iter().chain(&layout.item.sequences);
+    rows.extend(sequences.map(|sequence| sequence_line(layout, sequence)));
+    tower_lines("user_tower", &layout.user_tower, &mut rows);
+    tower_lines("item_tower", &layout.item_tower, &mut rows);
+    rows.push(["head".into(), "cosine -> logit -> 1".into(), "2".into()]);
+    let embeddings: usize = layout.tables.iter().map(|table| table.cardinality * table.dimension).sum();
+    rows.push(["total".into(), String::new(), thousands(embeddings + layout.dense_len())]);
+    aligned(&rows)
+}
+
+fn sequence_line(layout: &ModelLayout, sequence: &SequenceField) -> Line {
+    let table = &layout.tables[sequence.field.table].name;
+    let SequenceEncoder::Pool { pooling } = sequence.encoder;
+    let pooling = format!("{pooling:?}").to_lowercase();
+    let name = match sequence.source {
+        Source::Own { .. } => format!("{pooling} of {table}"),
+        Source::History { max_length, .. } => format!("{pooling} of {table} over {max_length} items"),
+    };
+    [name, format!("-> {}", sequence.field.dimension), "0".into()]
+}
+
+fn tower_lines(name: &str, tower: &Tower, rows: &mut Vec<Line>) {
+    let last = tower.layers().len() - 1;
+    for (number, layer) in tower.layers().iter().enumerate() {
+        let after = match (number == last, tower.is_residual(number)) {
+            (true, _) => "unit length",
+            (false, true) => "relu, + input",
+            (false, false) => "relu",
+        };
+        let shape = format!("{} -> {}, {after}", layer.inputs, layer.outputs);
+        rows.push([format!("{name}.{number}"), shape, thousands(layer.len())]);
+    }
+}
+
+/// `1234567` as `1,234,567`.
+fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn aligned(rows: &[Line]) -> Vec<String> {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths = [0, 1, 2].map(width);
+    let line = |[layer, shape, count]: &Line| {
+        format!("{layer:<0$}  {shape:<1$}  {count:>2$}", widths[0], widths[1], widths[2])
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_by_three_digits() {
+        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(thousands(number), text);
+        }
+    }
+}

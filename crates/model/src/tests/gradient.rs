@@ -1,0 +1,102 @@
+//! Gradients of the whole model against finite differences, for both losses and both ways of pairing.
+
+use super::world::{World, model};
+use crate::batch::Samples;
+use crate::config::{AdamSection, LossSection};
+use crate::engine::{Batch, Engine, Objective, Pairing};
+use crate::model::TwoTower;
+use crate::negative::Uniform;
+use twinspire_core::rng::Rng;
+
+const ROWS: [u32; 40] = {
+    let mut rows = [0; 40];
+    let mut row = 0;
+    while row < 40 {
+        rows[row] = row as u32 * 7;
+        row += 1;
+    }
+    rows
+};
+
+fn objectives(counts: &[u64]) -> Vec<(Objective, Pairing)> {
+    let sampler = Uniform { corpus: counts.len() as u32 };
+    let drawn = Pairing::Drawn { negatives: 3, sampler, seed: 2, purpose: "test" };
+    let in_batch = |temperature, mask_accidental_hits, logq_correction| LossSection::InBatchSoftmax {
+        temperature,
+        logq_correction,
+        mask_accidental_hits,
+    };
+    vec![
+        (Objective::Bce, Pairing::Own),
+        (Objective::Bce, drawn),
+        (Objective::new(&in_batch(0.5, true, true), counts), Pairing::Own),
+        (Objective::new(&in_batch(1.0, false, false), counts), Pairing::Own),
+    ]
+}
+
+/// The gradient of one table as the optimizer sees it, before it is divided by the sum of weights.
+fn table_gradient(engine: &Engine<'_>, table: usize, id: usize, width: usize) -> Vec<f64> {
+    let rows = engine.table_gradients(table);
+    rows.get(&(id as u32)).map_or(vec![0.0; width], |row| row.iter().map(|&value| f64::from(value)).collect())
+}
+
+#[test]
+fn every_gradient_equals_the_finite_difference() {
+    for labels_mode in [false, true] {
+        let world = World::new(labels_mode);
+        let samples = Samples::new(&world.train, Some(&world.histories), &world.items);
+        for (objective, pairing) in objectives(world.items.counts()) {
+            if labels_mode && pairing != Pairing::Own {
+                continue;
+            }
+            let mut tower = TwoTower::random(&model(), &world.encoder, 3);
+            // Larger embeddings, so that differences stand out of the rounding.
+            tower.parameters.tables.iter_mut().flatten().for_each(|value| *value *= 10.0);
+            let layout = tower.layout.clone();
+            let mut engine = Engine::new(&layout, objective, AdamSection::default());
+            let batch = Batch { samples: &samples, rows: &ROWS, pairing, number: 0 };
+            engine.gradients(&tower.parameters, &batch);
+            let analytic_dense: Vec<f64> = engine.dense_gradient();
+            let mut rng = Rng::stream(1, "test", 0);
+            for _ in 0..60 {
+                let at = rng.below(layout.dense_len() as u32) as usize;
+                let numeric = difference(&mut engine, &mut tower, &batch, |parameters| &mut parameters.dense[at]);
+                close(numeric, analytic_dense[at], &format!("dense {at}"));
+            }
+            engine.gradients(&tower.parameters, &batch);
+            for (number, table) in layout.tables.iter().enumerate() {
+                for _ in 0..8 {
+                    let id = rng.below(table.cardinality as u32) as usize;
+                    let column = rng.below(table.dimension as u32) as usize;
+                    engine.gradients(&tower.parameters, &batch);
+                    let analytic = table_gradient(&engine, number, id, table.dimension)[column];
+                    let cell = id * table.dimension + column;
+                    let numeric =
+                        difference(&mut engine, &mut tower, &batch, |parameters| &mut parameters.tables[number][cell]);
+                    close(numeric, analytic, &format!("{} {id} {column}", table.name));
+                }
+            }
+        }
+    }
+}
+
+fn difference(
+    engine: &mut Engine<'_>,
+    tower: &mut TwoTower,
+    batch: &Batch<'_>,
+    cell: impl Fn(&mut crate::model::Parameters) -> &mut f32,
+) -> f64 {
+    const STEP: f32 = 2e-3;
+    let value = *cell(&mut tower.parameters);
+    let mut at = |moved: f32| {
+        *cell(&mut tower.parameters) = moved;
+        (f64::from(moved), engine.loss(&tower.parameters, batch).loss)
+    };
+    let ((high, above), (low, below)) = (at(value + STEP), at(value - STEP));
+    at(value);
+    (above - below) / (high - low)
+}
+
+fn close(numeric: f64, analytic: f64, what: &str) {
+    assert!((numeric - analytic).abs() < 0.02 + 0.02 * analytic.abs(), "{what}: {numeric} by differences, {analytic}");
+}

@@ -1,0 +1,6 @@
+//! Tests of the whole crate: the stage on a small world, gradients against finite differences and against PyTorch.
+
+mod gradient;
+mod reference;
+mod stage;
+mod world;

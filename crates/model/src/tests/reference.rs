@@ -1,0 +1,207 @@
+//! Ten steps of training against PyTorch; `fixtures/model/make_reference.py` made the files.
+
+use super::world::encoder_of;
+use crate::batch::Samples;
+use crate::config::{AdamSection, LossSection, ModelSection, TowerSection};
+use crate::engine::{Batch, Engine, Objective, Pairing};
+use crate::export::tensors;
+use crate::layout::ModelLayout;
+use crate::model::{Parameters, TwoTower};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use twinspire_core::encode::{EncodedRows, FeatureEncoder, MultiColumn};
+use twinspire_core::history::{Histories, HistoryRows};
+use twinspire_core::items::ItemTable;
+use twinspire_core::sample::{SampleRows, SampleSet, SampleTable};
+
+const SCHEMA: &str = r#"[
+    {"name": "city", "side": "user", "kind": "hash", "buckets": 12},
+    {"name": "device", "side": "context", "kind": "hash", "buckets": 7},
+    {"name": "hour", "side": "context", "kind": "hash", "buckets": 5},
+    {"name": "likes", "side": "user", "kind": "hash", "buckets": 9, "list": {"weighted": true}},
+    {"name": "age", "side": "user", "kind": "numeric", "normalise": "none"},
+    {"name": "seen", "side": "user", "kind": "history", "of": ["id"], "max_length": 5},
+    {"name": "id", "side": "item", "kind": "hash", "buckets": 20},
+    {"name": "genre", "side": "item", "kind": "hash", "buckets": 5},
+    {"name": "brand", "side": "item", "kind": "hash", "buckets": 6}]"#;
+
+/// Allowed difference, relative to the largest number of the tensor.
+const TOLERANCE: f64 = 1e-5;
+
+type Tensors = BTreeMap<String, Vec<f64>>;
+
+#[derive(Deserialize)]
+struct Reference {
+    batch: usize,
+    rate: f64,
+    temperature: f64,
+    inputs: Inputs,
+    initial: Tensors,
+    losses: Vec<f64>,
+    gradients: Vec<Tensors>,
+    r#final: Tensors,
+}
+
+#[derive(Deserialize)]
+struct Inputs {
+    corpus: Vec<[u32; 3]>,
+    histories: Vec<Vec<u32>>,
+    rows: Vec<Row>,
+    counts: Vec<u64>,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    single: [u32; 3],
+    likes: Vec<(u32, f32)>,
+    age: f32,
+    user: u32,
+    end: u32,
+    skip: u32,
+    item: u32,
+    label: f32,
+    weight: f32,
+}
+
+impl Inputs {
+    fn samples(&self, encoder: &FeatureEncoder) -> SampleSet {
+        let mut likes = MultiColumn { offsets: vec![0], ..MultiColumn::default() };
+        for row in &self.rows {
+            likes.ids.extend(row.likes.iter().map(|like| like.0));
+            likes.weights.extend(row.likes.iter().map(|like| like.1));
+            likes.offsets.push(likes.ids.len() as i32);
+        }
+        let column = |of: fn(&Row) -> u32| self.rows.iter().map(of).collect::<Vec<u32>>();
+        let rows = SampleRows {
+            user: column(|row| row.user),
+            item: column(|row| row.item),
+            label: self.rows.iter().map(|row| row.label).collect(),
+            weight: self.rows.iter().map(|row| row.weight).collect(),
+            time: vec![0; self.rows.len()],
+            history_end: column(|row| row.end),
+            history_skip: column(|row| row.skip),
+            user_features: EncodedRows {
+                rows: self.rows.len(),
+                single: self.rows.iter().flat_map(|row| row.single).collect(),
+                dense: self.rows.iter().map(|row| row.age).collect(),
+                multi: vec![likes],
+            },
+            item_features: None,
+            truth: None,
+        };
+        SampleSet::new(vec![SampleTable::from_batch(&rows.into_batch(encoder).unwrap()).unwrap()])
+    }
+
+    fn items(&self, encoder: &FeatureEncoder) -> ItemTable {
+        let ids: Vec<String> = (0..self.corpus.len()).map(|item| format!("{item:02}")).collect();
+        let single = self.corpus.iter().flatten().copied().collect();
+        let rows = EncodedRows { rows: ids.len(), single, ..EncodedRows::default() };
+        ItemTable::from_batch(&ItemTable::batch(&ids, &self.counts, rows, encoder).unwrap()).unwrap()
+    }
+
+    fn histories(&self) -> Histories {
+        let mut rows = HistoryRows { offsets: vec![0], ..HistoryRows::default() };
+        for (user, items) in self.histories.iter().enumerate() {
+            rows.users.push(user.to_string());
+            rows.items.extend(items);
+            rows.offsets.push(rows.items.len() as i32);
+        }
+        rows.times = vec![0; rows.items.len()];
+        Histories::from_batch(rows.into_batch().unwrap()).unwrap()
+    }
+}
+
+fn model(encoder: &FeatureEncoder) -> TwoTower {
+    let tower = || TowerSection { hidden: vec![16, 8], residual: false };
+    let section =
+        ModelSection { embedding_dimension: 4, output_dimension: 6, user_tower: tower(), item_tower: tower() };
+    TwoTower::random(&section, encoder, 0)
+}
+
+/// Takes tensors by name.
+fn set(layout: &ModelLayout, parameters: &mut Parameters, from: &Tensors) {
+    let floats = |name: &str| from[name].iter().map(|&value| value as f32).collect::<Vec<f32>>();
+    for (spec, table) in layout.tables.iter().zip(&mut parameters.tables) {
+        *table = floats(&spec.name);
+    }
+    let dense: Vec<f32> = {
+        let names = tensors(layout, parameters).into_iter().skip(layout.tables.len()).map(|(name, _, _)| name);
+        names.flat_map(|name| floats(&name)).collect()
+    };
+    assert_eq!(dense.len(), layout.dense_len());
+    parameters.dense = dense;
+}
+
+fn named(layout: &ModelLayout, parameters: &Parameters) -> Tensors {
+    let wide = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect();
+    tensors(layout, parameters).into_iter().map(|(name, _, values)| (name, wide(values))).collect()
+}
+
+/// Gradients of the mean loss, as parameters.
+fn gradients(layout: &ModelLayout, engine: &Engine<'_>, weight: f64) -> Parameters {
+    let scaled = |value: f64| (value / weight) as f32;
+    let table = |(number, spec): (usize, &crate::layout::TableSpec)| {
+        let mut dense = vec![0.0; spec.cardinality * spec.dimension];
+        for (id, row) in engine.table_gradients(number) {
+            let cells = &mut dense[id as usize * spec.dimension..][..spec.dimension];
+            cells.iter_mut().zip(row).for_each(|(cell, value)| *cell = scaled(f64::from(value)));
+        }
+        dense
+    };
+    Parameters {
+        tables: layout.tables.iter().enumerate().map(table).collect(),
+        dense: engine.dense_gradient().into_iter().map(scaled).collect(),
+    }
+}
+
+fn assert_close(ours: &Tensors, theirs: &Tensors, what: &str) {
+    assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
+    for (name, expected) in theirs {
+        let scale = expected.iter().fold(0.0f64, |scale, value| scale.max(value.abs()));
+        for (at, (value, expected)) in ours[name].iter().zip(expected).enumerate() {
+            let difference = (value - expected).abs();
+            assert!(difference <= TOLERANCE * scale, "{what}, {name}[{at}]: {value}, expected {expected}");
+        }
+    }
+}
+
+fn compare(json: &str, loss: impl Fn(f64) -> LossSection) {
+    let reference: Reference = serde_json::from_str(json).unwrap();
+    let encoder = encoder_of(SCHEMA);
+    let inputs = &reference.inputs;
+    let (set_of, items, histories) = (inputs.samples(&encoder), inputs.items(&encoder), inputs.histories());
+    let samples = Samples::new(&set_of, Some(&histories), &items);
+    let mut model = model(&encoder);
+    let layout = model.layout.clone();
+    set(&layout, &mut model.parameters, &reference.initial);
+    let objective = Objective::new(&loss(reference.temperature), items.counts());
+    let mut engine = Engine::new(&layout, objective, AdamSection::default());
+    let rows: Vec<u32> = (0..samples.len() as u32).collect();
+    for (step, rows) in rows.chunks(reference.batch).enumerate() {
+        let batch = Batch { samples: &samples, rows, pairing: Pairing::Own, number: 0 };
+        let sum = engine.gradients(&model.parameters, &batch);
+        let (ours, theirs) = (sum.mean(), reference.losses[step]);
+        assert!((ours / theirs - 1.0).abs() <= TOLERANCE, "step {}: loss {ours}, expected {theirs}", step + 1);
+        let ours = named(&layout, &gradients(&layout, &engine, sum.weight));
+        assert_close(&ours, &reference.gradients[step], &format!("gradient of step {}", step + 1));
+        engine.step(&mut model.parameters, &batch, reference.rate).unwrap();
+    }
+    assert_eq!(engine.steps(), 10);
+    assert_close(&named(&layout, &model.parameters), &reference.r#final, "parameters after ten steps");
+}
+
+#[test]
+fn ten_steps_of_bce_equal_pytorch() {
+    let json = include_str!("../../../../fixtures/model/reference_bce.json");
+    compare(json, |_| LossSection::Bce { negatives_per_positive: 1 });
+}
+
+#[test]
+fn ten_steps_of_in_batch_softmax_equal_pytorch() {
+    let json = include_str!("../../../../fixtures/model/reference_in_batch.json");
+    compare(json, |temperature| LossSection::InBatchSoftmax {
+        temperature,
+        logq_correction: true,
+        mask_accidental_hits: true,
+    });
+}

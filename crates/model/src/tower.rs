@@ -1,0 +1,142 @@
+//! A tower: linear layers with ReLU between them, the last one linear, then division by the length.
+//!
+//! In: rows `[rows, input width]`. Out: unit vectors `[rows, dimension]`; backward, gradients of the parameters and of
+//! the input. The input's buffer is reused for its gradient.
+
+use crate::config::TowerSection;
+use crate::kernel::{add_bias_relu, add_to, bias_rows, mask_by_sign};
+use crate::layer::linear::Linear;
+use crate::layer::normalize;
+use crate::layer::product::MIN_ROWS;
+
+/// Layers of one tower.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tower {
+    layers: Vec<Linear>,
+    residual: bool,
+}
+
+/// What a pass over up to `rows` rows remembers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TowerWorkspace {
+    /// Output of each layer, `[rows, outputs]`; the last one holds the unit vectors.
+    outputs: Vec<Vec<f32>>,
+    /// Output of ReLU where the layer adds its input to it, else empty.
+    branches: Vec<Vec<f32>>,
+    /// `1 / length` of each row before it was normalised.
+    factors: Vec<f32>,
+    /// Gradients on their way down.
+    gradients: [Vec<f32>; 3],
+}
+
+impl Tower {
+    /// Places the layers from `offset` on among the dense parameters.
+    pub(crate) fn new(section: &TowerSection, input: usize, dimension: usize, offset: usize) -> Self {
+        let (mut layers, mut inputs, mut offset) = (Vec::new(), input, offset);
+        for outputs in section.hidden.iter().map(|&width| width as usize).chain([dimension]) {
+            let layer = Linear { inputs, outputs, offset };
+            offset += layer.len();
+            inputs = outputs;
+            layers.push(layer);
+        }
+        Self { layers, residual: section.residual }
+    }
+
+    /// The layers, from the input up.
+    pub(crate) fn layers(&self) -> &[Linear] {
+        &self.layers
+    }
+
+    /// Number of parameters.
+    pub(crate) fn len(&self) -> usize {
+        self.layers.iter().map(Linear::len).sum()
+    }
+
+    /// Length of the vectors.
+    pub(crate) fn dimension(&self) -> usize {
+        self.layers.last().map_or(0, |layer| layer.outputs)
+    }
+
+    /// Does this layer add its input to its output?
+    pub(crate) fn is_residual(&self, number: usize) -> bool {
+        let layer = &self.layers[number];
+        self.residual && number + 1 < self.layers.len() && layer.inputs == layer.outputs
+    }
+
+    /// Buffers for up to `rows` rows; without `training`, none for gradients.
+    pub(crate) fn workspace(&self, rows: usize, training: bool) -> TowerWorkspace {
+        let rows = rows.max(MIN_ROWS);
+        let outputs = self.layers.iter().map(|layer| vec![0.0; rows * layer.outputs]).collect();
+        let branch = |number: usize| if self.is_residual(number) { rows * self.layers[number].outputs } else { 0 };
+        let branches = (0..self.layers.len()).map(|number| vec![0.0; branch(number)]).collect();
+        let widest = self.layers.iter().map(|layer| layer.outputs).max().unwrap_or(0);
+        let gradients = [(); 3].map(|()| vec![0.0; if training { rows * widest } else { 0 }]);
+        TowerWorkspace { outputs, branches, factors: vec![0.0; rows], gradients }
+    }
+
+    /// Unit vectors of `rows` rows, left in the workspace. `input` holds at least [`MIN_ROWS`] rows.
+    pub(crate) fn forward(&self, dense: &[f32], input: &[f32], rows: usize, workspace: &mut TowerWorkspace) {
+        let last = self.layers.len() - 1;
+        for (number, layer) in self.layers.iter().enumerate() {
+            let (below, here) = workspace.outputs.split_at_mut(number);
+            let x = below.last().map_or(input, |output| output);
+            let cells = rows * layer.outputs;
+            let y = &mut here[0];
+            layer.forward(dense, x, rows, y);
+            if number == last {
+                bias_rows(&mut y[..cells], layer.bias(dense));
+                normalize::forward(&mut y[..cells], layer.outputs, &mut workspace.factors[..rows]);
+                continue;
+            }
+            add_bias_relu(&mut y[..cells], layer.bias(dense));
+            if self.is_residual(number) {
+                workspace.branches[number][..cells].copy_from_slice(&y[..cells]);
+                add_to(&mut y[..cells], &x[..cells]);
+            }
+        }
+    }
+
+    /// Takes the gradient of the unit vectors `[rows, dimension]` down. Gradients of the parameters are written to
+    /// their places in `gradient`; `input` becomes the gradient of the input.
+    pub(crate) fn backward(
+        &self,
+        (dense, gradient): (&[f32], &mut [f32]),
+        input: &mut [f32],
+        vectors_gradient: &[f32],
+        workspace: &mut TowerWorkspace,
+    ) {
+        let dimension = self.dimension();
+        let rows = vectors_gradient.len() / dimension;
+        let TowerWorkspace { outputs, branches, factors, gradients } = workspace;
+        let [mut above, mut below, spare] = gradients.each_mut();
+        above[..rows * dimension].copy_from_slice(vectors_gradient);
+        let vectors = outputs.last().expect("a tower has a layer");
+        normalize::backward(&mut above[..rows * dimension], &vectors[..rows * dimension], dimension, &factors[..rows]);
+        for (number, layer) in self.layers.iter().enumerate().rev() {
+            let cells = rows * layer.outputs;
+            let residual = self.is_residual(number);
+            if residual {
+                spare[..cells].copy_from_slice(&above[..cells]);
+                mask_by_sign(&mut above[..cells], &branches[number][..cells]);
+            } else if number + 1 < self.layers.len() {
+                mask_by_sign(&mut above[..cells], &outputs[number][..cells]);
+            }
+            let x = if number == 0 { &*input } else { &outputs[number - 1][..] };
+            layer.backward_parameters(x, above, rows, gradient);
+            let dx = if number == 0 { &mut *input } else { &mut below[..] };
+            if residual {
+                dx[..cells].copy_from_slice(&spare[..cells]);
+            }
+            layer.backward_input(dense, above, rows, (dx, residual));
+            std::mem::swap(&mut above, &mut below);
+        }
+    }
+}
+
+impl TowerWorkspace {
+    /// The unit vectors of the last forward pass, `[rows, dimension]`.
+    pub(crate) fn vectors(&self, rows: usize) -> &[f32] {
+        let width = self.outputs.last().map_or(0, |output| output.len() / self.factors.len());
+        self.outputs.last().map_or(&[], |output| &output[..rows * width])
+    }
+}

@@ -1,0 +1,138 @@
+//! The training stage: `runs/<date>/samples` to `runs/<date>/train`.
+//!
+//! In: the files of the samples stage and the checked settings. Out: `model.safetensors` (the epoch that is kept) and
+//! `metrics.jsonl` (one line an epoch). It is skipped when samples and settings are unchanged.
+
+mod files;
+mod run;
+
+pub(crate) use files::Files;
+pub(crate) use run::pairings;
+
+use crate::config::{Keep, ModelSettings};
+use crate::error::{ModelError, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use twinspire_core::CoreError;
+use twinspire_core::interaction::Part;
+use twinspire_core::progress::Progress;
+use twinspire_core::sample::SampleLayout;
+use twinspire_core::stage::{FileRecord, StageContext, StageKey, StageOutcome, read_manifest, run_stage};
+
+/// Name of the model file in the stage folder.
+pub const MODEL_FILE: &str = "model.safetensors";
+
+/// Name of the metrics file in the stage folder.
+pub const METRICS_FILE: &str = "metrics.jsonl";
+
+/// What training is told beside its settings.
+#[derive(Clone, Copy)]
+pub struct TrainContext<'a> {
+    /// Durable writes, clock and seed.
+    pub stage: StageContext<'a>,
+    /// Hears how far the work is.
+    pub progress: &'a dyn Progress,
+    /// Number of worker threads; 0 stands for all cores. Results do not depend on it.
+    pub threads: usize,
+}
+
+/// (query vectors `[queries, dimension]`, item vectors `[items, dimension]`, dimension) to metrics by name, such as
+/// `recall@20`; higher is better. Queries are the rows of `samples/queries/validation.arrow`.
+pub type Validator<'a> = &'a (dyn Fn(&[f32], &[f32], usize) -> BTreeMap<String, f64> + Sync);
+
+/// One line of `metrics.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// Counted from 1.
+    pub epoch: u32,
+    /// Steps since the start.
+    pub steps: u64,
+    /// Samples of the epoch.
+    pub samples: u64,
+    /// Learning rate of the epoch.
+    pub learning_rate: f64,
+    /// Weighted mean loss of the epoch's steps, each as it was before the step.
+    pub loss: f64,
+    /// `loss`, `auc`, and for `bce` `accuracy`, `precision` and `recall`, of the validation part; empty without one.
+    pub validation: BTreeMap<String, f64>,
+    /// What the validator said.
+    pub corpus: BTreeMap<String, f64>,
+    /// Is this the best epoch so far?
+    pub best: bool,
+}
+
+/// What the stage did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainReport {
+    /// Made, or up to date.
+    pub outcome: StageOutcome,
+    /// One record an epoch, from this run or from the one that made the folder.
+    pub epochs: Vec<EpochRecord>,
+    /// The epoch whose parameters were kept.
+    pub kept_epoch: u32,
+    /// The model file.
+    pub model: PathBuf,
+}
+
+/// Trains and writes `<run_dir>/train`, unless it is up to date.
+///
+/// # Errors
+/// `Diverged` when the loss or a gradient is not finite; `Unsuitable` when there is nothing to train on; damaged or
+/// foreign tables; I/O. An earlier folder is still there then.
+pub fn train(
+    context: &TrainContext<'_>,
+    settings: &ModelSettings,
+    samples: &SampleLayout,
+    run_dir: &Path,
+    validator: Option<Validator<'_>>,
+) -> Result<TrainReport> {
+    let folder = run_dir.join("train");
+    let inputs = read_manifest(context.stage.vfs, &samples.folder)?.outputs;
+    let key = StageKey { stage: "train", settings: stage_settings(settings, &inputs, validator), inputs: Vec::new() };
+    let outcome = run_stage(&context.stage, &folder, &key, |staging| {
+        let files = Files::open(samples)?;
+        pool(context.threads)?.install(|| run::run(context, settings, &files, (staging, validator)))
+    })?;
+    let epochs = read_metrics(context, &folder.join(METRICS_FILE))?;
+    let kept_epoch = kept(settings.train().keep, &epochs);
+    Ok(TrainReport { outcome, epochs, kept_epoch, model: folder.join(MODEL_FILE) })
+}
+
+/// What decides the bytes of this stage. Samples count by the checksums in their manifest; the test part is not read.
+fn stage_settings(
+    settings: &ModelSettings,
+    inputs: &[FileRecord],
+    validator: Option<Validator<'_>>,
+) -> serde_json::Value {
+    let test = Part::Test.name();
+    let is_read = |record: &&FileRecord| !record.path.contains(test) && record.path != "statistics.json";
+    serde_json::json!({
+        "model": settings.model(),
+        "train": settings.train(),
+        "labels_mode": settings.labels_mode(),
+        "validated": validator.is_some(),
+        "samples": inputs.iter().filter(is_read).collect::<Vec<_>>(),
+    })
+}
+
+fn read_metrics(context: &TrainContext<'_>, path: &Path) -> Result<Vec<EpochRecord>> {
+    let bytes = context.stage.vfs.read(path).map_err(|error| CoreError::io(path, error))?;
+    let lines = bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+    let records: Result<_, _> = lines.map(serde_json::from_slice).collect();
+    Ok(records.map_err(|error| CoreError::damaged(path, error.to_string()))?)
+}
+
+fn kept(keep: Keep, epochs: &[EpochRecord]) -> u32 {
+    let chosen = match keep {
+        Keep::Best => epochs.iter().rfind(|record| record.best),
+        Keep::Last => epochs.last(),
+    };
+    chosen.map_or(0, |record| record.epoch)
+}
+
+/// The pool that a call works on; 0 stands for all cores.
+pub(crate) fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+    let built = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    built.map_err(|error| ModelError::unsuitable("threads", error.to_string()))
+}

@@ -1,0 +1,88 @@
+//! Judging a model on the validation part after an epoch.
+//!
+//! In: the model, the validation samples, the queries of the part and the caller's [`Validator`]. Out: metrics by name.
+
+use crate::batch::{Samples, UsersOf};
+use crate::engine::{Batch, Engine, Objective, Pairing};
+use crate::loss::LossSum;
+use crate::metric::Judged;
+use crate::model::TwoTower;
+use crate::train::Validator;
+use std::collections::BTreeMap;
+
+/// What a model is judged on.
+pub(crate) struct Validation<'a> {
+    /// The validation part, and its queries.
+    pub(crate) samples: Option<&'a Samples<'a>>,
+    pub(crate) queries: Option<&'a Samples<'a>>,
+    pub(crate) validator: Option<Validator<'a>>,
+    /// How rows and items are paired for AUC and its kin, and for the loss of pairs.
+    pub(crate) score_pairing: Pairing,
+    pub(crate) batch_size: usize,
+    /// Most batches.
+    pub(crate) steps: u64,
+}
+
+/// What a model was judged to be.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Judgement {
+    /// `loss`, `auc`, and for `bce` `accuracy`, `precision`, `recall`; empty without a validation part.
+    pub(crate) samples: BTreeMap<String, f64>,
+    /// Full-corpus metrics of the validator.
+    pub(crate) corpus: BTreeMap<String, f64>,
+}
+
+impl Judgement {
+    /// Higher is better: the first full-corpus metric, else the negative validation loss.
+    pub(crate) fn rank(&self) -> Option<f64> {
+        let first = self.corpus.values().next().copied();
+        first.or_else(|| self.samples.get("loss").map(|loss| -loss))
+    }
+}
+
+impl Validation<'_> {
+    /// Judges `model`; `engine` lends its memory.
+    pub(crate) fn judge(&self, model: &TwoTower, engine: &mut Engine<'_>, objective: &Objective) -> Judgement {
+        let mut judgement = Judgement::default();
+        if let Some(samples) = self.samples {
+            judgement.samples = self.sample_metrics(model, engine, (samples, objective));
+        }
+        if let (Some(queries), Some(validator)) = (self.queries, self.validator) {
+            let rows: Vec<u32> = (0..queries.len() as u32).collect();
+            let vectors = model.user_vectors(queries.corpus(), rows.len(), |start| UsersOf(queries, &rows[start..]));
+            let items = model.item_vectors(queries.corpus());
+            judgement.corpus = validator(&vectors, &items, model.dimension());
+        }
+        judgement
+    }
+
+    fn sample_metrics(
+        &self,
+        model: &TwoTower,
+        engine: &mut Engine<'_>,
+        (samples, objective): (&Samples<'_>, &Objective),
+    ) -> BTreeMap<String, f64> {
+        let is_bce = *objective == Objective::Bce;
+        let (mut loss, mut judged) = (LossSum::default(), Judged::default());
+        for (number, rows) in self.batches(&samples.numbers(false)).enumerate() {
+            let batch = Batch { samples, rows, pairing: self.score_pairing, number: number as u64 };
+            let take = |scores: &[f32], labels: &[f32], weights: &[f32]| judged.extend(scores, labels, weights);
+            loss.add(engine.scores(&model.parameters, &batch, take));
+        }
+        if !is_bce {
+            loss = LossSum::default();
+            for (number, rows) in self.batches(&samples.numbers(true)).enumerate() {
+                let batch = Batch { samples, rows, pairing: Pairing::Own, number: number as u64 };
+                loss.add(engine.loss(&model.parameters, &batch));
+            }
+        }
+        let mut metrics = if is_bce { judged.at_one_half() } else { BTreeMap::new() };
+        metrics.insert("loss".into(), loss.mean());
+        metrics.extend(judged.auc().map(|auc| ("auc".into(), auc)));
+        metrics
+    }
+
+    fn batches<'r>(&self, rows: &'r [u32]) -> impl Iterator<Item = &'r [u32]> {
+        rows.chunks(self.batch_size).take(usize::try_from(self.steps).unwrap_or(usize::MAX))
+    }
+}
