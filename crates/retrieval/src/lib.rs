@@ -1,1 +1,32 @@
-//! placeholder
+//! From a query to merged candidates, and how good they are.
+//!
+//! In: a bundle (user tower, item vectors, histories, channel files) and queries. Out: [`Answer`]s of at most 1000
+//! candidates, each with the channels that found it, and the [`Report`] of full-corpus figures. This crate knows no
+//! layer and no gradient (it sees a [`QueryEncoder`](twinspire_core::query::QueryEncoder)), reads no log and does not
+//! listen.
+//!
+//! Reading order: [`scan`] (exact top-K), [`index`], [`channel`] (the ways of recall), [`merge`], [`retriever`] (look
+//! up, encode, ask every channel, merge), [`golden`], [`evaluate`].
+
+pub mod answer;
+pub mod channel;
+pub mod config;
+pub mod context;
+pub mod embeddings;
+pub mod error;
+pub mod evaluate;
+pub mod golden;
+pub mod index;
+pub mod merge;
+pub mod retriever;
+pub mod scan;
+#[cfg(test)]
+mod testing;
+
+pub use answer::{Answer, Candidate, ChannelHit, ChannelStatus, Outcome};
+pub use channel::{RecallChannel, build_channels};
+pub use config::{ChannelsSection, EvaluateSection, IndexSection, RetrievalSettings};
+pub use context::RetrievalContext;
+pub use error::{Result, RetrievalError};
+pub use evaluate::{Report, evaluate};
+pub use retriever::Retriever;

@@ -1,0 +1,55 @@
+//! Items whose vectors are nearest to the user's. In: the user tower and the index over item vectors, both of one
+//! bundle. Out: items by falling dot product (the cosine, where vectors have length 1).
+
+use super::{RecallChannel, RecallQueries};
+use crate::config::IndexKind;
+use crate::error::{Result, RetrievalError};
+use crate::index::{VectorIndex, build_index};
+use crate::scan::ScanQueries;
+use rayon::prelude::*;
+use std::sync::Arc;
+use twinspire_core::CoreError;
+use twinspire_core::bundle::{Bundle, file};
+use twinspire_core::query::{QueryBatch, QueryEncoder, Scored};
+
+/// The two-tower channel.
+pub(crate) struct TwoTower {
+    name: String,
+    bundle: Arc<Bundle>,
+    index: Box<dyn VectorIndex>,
+}
+
+impl TwoTower {
+    /// Builds the index over the bundle's item vectors.
+    pub fn new(name: String, kind: IndexKind, bundle: Arc<Bundle>) -> Self {
+        let index = build_index(kind, bundle.item_embeddings());
+        Self { name, bundle, index }
+    }
+}
+
+impl RecallChannel for TwoTower {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn retrieve(&self, queries: &RecallQueries<'_>, k: usize) -> Result<Vec<Vec<Scored>>> {
+        let vectors = encode_each(self.bundle.query_encoder(), &queries.batch)?;
+        Ok(self.index.search(ScanQueries { vectors: &vectors, excluded: &queries.excluded }, k))
+    }
+}
+
+/// Vectors `[queries, dimension]`, each encoded alone, as a request is: matrix products of another size may round
+/// otherwise, and what is judged must be what is served, bit for bit.
+pub(crate) fn encode_each(encoder: &dyn QueryEncoder, batch: &QueryBatch<'_>) -> Result<Vec<f32>> {
+    let dimension = encoder.dimension();
+    let mut vectors = vec![0.0; batch.features.rows * dimension];
+    vectors.par_chunks_exact_mut(dimension).enumerate().try_for_each(|(row, vector)| {
+        let features = batch.features.slice(row..row + 1);
+        encoder.encode(&QueryBatch { features, histories: vec![batch.histories[row]] }, vector)?;
+        if vector.iter().all(|value| value.is_finite()) {
+            return Ok(());
+        }
+        Err(RetrievalError::Core(CoreError::damaged(file::MODEL, "the user tower gave a number that is not finite")))
+    })?;
+    Ok(vectors)
+}

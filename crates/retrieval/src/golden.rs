@@ -1,0 +1,219 @@
+//! The golden set: raw inputs with what they become, recorded when a draft is made and recomputed through the serving
+//! path when the sealed bundle is opened. So a program that encodes, computes or searches otherwise than the one that
+//! made the bundle refuses to serve it.
+//!
+//! In: a draft or a bundle. Out: `golden.json`, or a `Mismatch` that names the first case and feature that differ.
+
+use crate::channel::{RecallChannel, RecallQueries, TwoTower, encode_each};
+use crate::config::IndexKind;
+use crate::context::RetrievalContext;
+use crate::error::Result;
+use std::path::Path;
+use std::sync::Arc;
+use twinspire_core::CoreError;
+use twinspire_core::bundle::{Bundle, Golden, GoldenCase, GoldenItem, LoadQueryEncoder, file};
+use twinspire_core::encode::{EncodedRows, RawFeatures, RawValue};
+use twinspire_core::query::Query;
+use twinspire_core::schema::{FeatureKind, FeatureSpec};
+use twinspire_core::stage::{instruction_set, write_json};
+
+/// Most cases.
+const CASES: usize = 256;
+/// Cases of a bundle without users.
+const CASES_WITHOUT_USERS: usize = 16;
+/// Newest items of a history that a case holds.
+const HISTORY: usize = 50;
+/// Items of the exact top-K that a case holds.
+const TOP: usize = 10;
+/// Between instruction sets.
+const TOLERANCE: f32 = 1e-5;
+
+/// Writes `golden.json` into a draft and returns the number of cases: stored users, spread evenly over the history
+/// table, each with her stored features and newest items made explicit. Features that nobody stores (of the context,
+/// or of everybody where there are no users) get made-up values.
+///
+/// # Errors
+/// A draft that does not open, a stored value that cannot be encoded, I/O.
+pub fn record(context: &RetrievalContext<'_>, draft: &Path, load: LoadQueryEncoder<'_>) -> Result<usize> {
+    let bundle = Arc::new(Bundle::open_draft(draft, load)?);
+    let tower = tower_of(&bundle);
+    let queries = queries(&bundle);
+    let cases: Result<Vec<GoldenCase>> = queries.iter().map(|query| compute(&bundle, &tower, query)).collect();
+    let golden = Golden { instruction_set: instruction_set().to_owned(), cases: cases? };
+    write_json(context.vfs, &draft.join(file::GOLDEN), &golden)?;
+    Ok(golden.cases.len())
+}
+
+/// Recomputes the golden set of a sealed bundle.
+///
+/// # Errors
+/// `Mismatch` that names the first case and feature that differ.
+pub(crate) fn check(bundle: &Arc<Bundle>) -> Result<()> {
+    let (tower, golden) = (tower_of(bundle), bundle.golden());
+    let same_set = golden.instruction_set == instruction_set();
+    for (number, expected) in golden.cases.iter().enumerate() {
+        let query = Query {
+            user: expected.user.clone(),
+            features: expected.features.clone(),
+            history: Some(expected.history.clone()),
+            ..Query::default()
+        };
+        let found = compute(bundle, &tower, &query)?;
+        let comparison = Comparison { bundle, number, same_set };
+        comparison.features(expected, &found)?;
+        comparison.numbers("user vector", &expected.vector, &found.vector)?;
+        comparison.top(expected, &found)?;
+    }
+    Ok(())
+}
+
+fn tower_of(bundle: &Arc<Bundle>) -> TwoTower {
+    TwoTower::new("two_tower".to_owned(), IndexKind::Exact, bundle.clone())
+}
+
+/// What the serving path makes of a query whose features and history are explicit.
+fn compute(bundle: &Bundle, tower: &TwoTower, query: &Query) -> Result<GoldenCase> {
+    let encoded = bundle.lookup().encode(query)?;
+    let vector = encode_each(bundle.query_encoder(), &encoded.batch())?;
+    let mut lists = tower.retrieve(&RecallQueries { batch: encoded.batch(), excluded: vec![&[]] }, TOP)?;
+    let best = lists.pop().unwrap_or_default();
+    let item = |row| bundle.items().id(row).to_owned();
+    Ok(GoldenCase {
+        user: query.user.clone(),
+        features: query.features.clone(),
+        history: encoded.history.iter().map(|&row| item(row)).collect(),
+        multi: multi_of(&encoded.rows),
+        single: encoded.rows.single,
+        dense: encoded.rows.dense,
+        vector,
+        top: best.into_iter().map(|scored| GoldenItem { item: item(scored.item), score: scored.score }).collect(),
+    })
+}
+
+fn multi_of(rows: &EncodedRows) -> Vec<Vec<(u32, f32)>> {
+    let pairs = |(ids, weights): (&[u32], &[f32])| ids.iter().copied().zip(weights.iter().copied()).collect();
+    rows.view().multi.iter().map(|column| pairs(column.row(0))).collect()
+}
+
+fn queries(bundle: &Bundle) -> Vec<Query> {
+    let users = bundle.histories().len();
+    let cases = if users == 0 { CASES_WITHOUT_USERS } else { CASES.min(users) };
+    (0..cases).map(|number| query_of(bundle, number, (users > 0).then(|| (number * users / cases) as u32))).collect()
+}
+
+fn query_of(bundle: &Bundle, number: usize, user: Option<u32>) -> Query {
+    let (histories, schema) = (bundle.histories(), bundle.encoder().schema());
+    let mut features = RawFeatures::new();
+    for (name, column) in bundle.encoder().user_columns() {
+        let stored = user.and_then(|row| histories.raw(row, column)).map(|text| RawValue::Text(text.to_owned()));
+        let made_up = || schema.find(name).map_or(RawValue::Missing, |feature| made_up(feature, number));
+        features.insert(name.clone(), stored.unwrap_or_else(made_up));
+    }
+    let item = |&row: &u32| bundle.items().id(row).to_owned();
+    let history = match user {
+        Some(row) => {
+            let items = histories.items(row);
+            items[items.len().saturating_sub(HISTORY)..].iter().map(item).collect()
+        }
+        None => Vec::new(),
+    };
+    Query { user: user.map(|row| histories.user(row).to_owned()), features, history: Some(history), ..Query::default() }
+}
+
+/// A value that the feature accepts, another one for each case.
+fn made_up(feature: &FeatureSpec, number: usize) -> RawValue {
+    let text = match &feature.kind {
+        FeatureKind::Vocabulary { values, .. } if !values.is_empty() => values[number % values.len()].clone(),
+        FeatureKind::Bucketised { boundaries } => boundaries[number % boundaries.len()].to_string(),
+        FeatureKind::Numeric { .. } => number.to_string(),
+        FeatureKind::Hash { .. } | FeatureKind::Vocabulary { .. } | FeatureKind::History { .. } => {
+            format!("golden {number}")
+        }
+    };
+    if feature.list.is_some() { RawValue::List(vec![(text, 1.0)]) } else { RawValue::Text(text) }
+}
+
+/// How one case is compared.
+struct Comparison<'a> {
+    bundle: &'a Bundle,
+    number: usize,
+    /// Bits must be equal.
+    same_set: bool,
+}
+
+impl Comparison<'_> {
+    fn mismatch(&self, what: &str, expected: &impl std::fmt::Debug, found: &impl std::fmt::Debug) -> CoreError {
+        let what = format!("golden case {}, {what}", self.number);
+        CoreError::Mismatch { what, expected: format!("{expected:?}"), found: format!("{found:?}") }
+    }
+
+    fn equal<T: PartialEq + std::fmt::Debug>(&self, names: &[&str], expected: &[T], found: &[T]) -> Result<()> {
+        for (position, name) in names.iter().enumerate() {
+            let (expected, found) = (expected.get(position), found.get(position));
+            if expected != found {
+                return Err(self.mismatch(&format!("feature `{name}`"), &expected, &found).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn features(&self, expected: &GoldenCase, found: &GoldenCase) -> Result<()> {
+        let layout = self.bundle.encoder().user_layout();
+        let single: Vec<&str> = layout.single.iter().map(|field| field.name.as_str()).collect();
+        let dense: Vec<&str> = layout.dense.iter().map(|field| field.name.as_str()).collect();
+        let multi: Vec<&str> = layout.multi.iter().map(|field| field.name.as_str()).collect();
+        self.equal(&single, &expected.single, &found.single)?;
+        self.equal(&dense, &expected.dense, &found.dense)?;
+        self.equal(&multi, &expected.multi, &found.multi)?;
+        self.equal(&["history"], std::slice::from_ref(&expected.history), std::slice::from_ref(&found.history))
+    }
+
+    fn numbers(&self, what: &str, expected: &[f32], found: &[f32]) -> Result<()> {
+        let close = |(expected, found): (&f32, &f32)| match self.same_set {
+            true => expected == found,
+            false => (expected - found).abs() <= TOLERANCE * expected.abs().max(1.0),
+        };
+        if expected.len() == found.len() && expected.iter().zip(found).all(close) {
+            return Ok(());
+        }
+        Err(self.mismatch(what, &expected, &found).into())
+    }
+
+    /// Between instruction sets, items with nearly equal scores may change places, so only scores are compared then.
+    fn top(&self, expected: &GoldenCase, found: &GoldenCase) -> Result<()> {
+        let scores = |case: &GoldenCase| case.top.iter().map(|item| item.score).collect::<Vec<f32>>();
+        self.numbers("scores of the top items", &scores(expected), &scores(found))?;
+        let items = |case: &GoldenCase| case.top.iter().map(|item| item.item.clone()).collect::<Vec<String>>();
+        if self.same_set { self.equal_lists(&items(expected), &items(found)) } else { Ok(()) }
+    }
+
+    fn equal_lists(&self, expected: &[String], found: &[String]) -> Result<()> {
+        if expected == found { Ok(()) } else { Err(self.mismatch("top items", &expected, &found).into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::encoder;
+    use twinspire_core::encode::Raw;
+
+    #[test]
+    fn made_up_values_are_accepted_and_differ_from_case_to_case() {
+        let encoder = encoder();
+        let rows = |number| {
+            let schema = encoder.schema();
+            let columns = encoder.user_columns().iter();
+            let values: Vec<RawValue> = columns.map(|(name, _)| made_up(schema.find(name).unwrap(), number)).collect();
+            let raw: Vec<Raw<'_>> = values.iter().map(RawValue::as_raw).collect();
+            let mut rows = encoder.empty_user_rows();
+            encoder.encode_user(&raw, &mut rows).unwrap();
+            rows
+        };
+        for number in 0..CASES_WITHOUT_USERS {
+            let made = rows(number);
+            assert!(!made.single.contains(&twinspire_core::ids::MISSING) && !multi_of(&made)[0].is_empty());
+            assert_ne!(made, rows(number + 1));
+        }
+    }
+}
