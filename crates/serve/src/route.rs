@@ -6,8 +6,8 @@
 use crate::identify::{HEADER, RequestIds};
 use crate::problem::Problem;
 use crate::wire::{RecallRequest, RecallResponse};
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -51,6 +51,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route(ready_route, get(ready))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(DefaultBodyLimit::max(shared.max_body_bytes))
         .with_state(shared)
 }
 
@@ -82,7 +83,7 @@ async fn admit_and_answer(
 ) -> Result<Json<RecallResponse>, Problem> {
     let retriever = shared.retriever.clone();
     check_content_type(request.headers())?;
-    let body = read_body(request.into_body(), shared.max_body_bytes).await?;
+    let body = read_body(request, shared.max_body_bytes).await?;
     let query = RecallRequest::parse(&body)?.into_query();
     let answering = tokio::task::spawn_blocking(move || retriever.retrieve(&query));
     let answer = answering.await.map_err(|panic| failed(request_id, &panic))?;
@@ -100,9 +101,9 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong-type", title))
 }
 
-async fn read_body(body: Body, limit: usize) -> Result<Bytes, Problem> {
-    to_bytes(body, limit).await.map_err(|error| {
-        if std::error::Error::source(&error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>()) {
+async fn read_body(request: Request, limit: usize) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, &()).await.map_err(|rejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             let title = format!("the body has more than {limit} bytes");
             return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", title);
         }
@@ -116,7 +117,10 @@ fn refused(request_id: &str, error: &RetrievalError) -> Problem {
         RetrievalError::Core(CoreError::Invalid { field, reason }) => {
             Problem::value(format!("/{}", field.replace('.', "/")), reason.clone(), error.hint())
         }
-        _ => failed(request_id, error),
+        RetrievalError::NoQueries { .. }
+        | RetrievalError::Unsuitable { .. }
+        | RetrievalError::NoChannel { .. }
+        | RetrievalError::Core(_) => failed(request_id, error),
     }
 }
 
