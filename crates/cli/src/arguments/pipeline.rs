@@ -1,0 +1,99 @@
+//! Arguments of the chain from logs to a bundle.
+
+use clap::Args;
+use std::path::PathBuf;
+use twinspire_core::partition::Date;
+
+/// Which days are read.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct WindowArguments {
+    /// Last day of the window; by default the last day that has logs
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
+    pub date: Option<Date>,
+    /// Length of the window in days, counted back from its last day; overrides `input.days`
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub days: Option<u32>,
+}
+
+/// Of `twinspire demo`.
+#[derive(Debug, Args)]
+pub struct DemoArguments {
+    /// Folder for the made-up logs, their config and the runs
+    #[arg(long, value_name = "DIR", default_value = "twinspire-demo")]
+    pub dir: PathBuf,
+}
+
+/// Of `twinspire init`.
+#[derive(Debug, Args)]
+pub struct InitArguments {
+    /// Log files to look at; side tables of items or users may be among them
+    #[arg(long, value_name = "FILES", num_args = 1.., required = true)]
+    pub from: Vec<PathBuf>,
+    /// Where the config is written; an existing file is never overwritten
+    #[arg(long, value_name = "PATH", default_value = "twinspire.toml")]
+    pub out: PathBuf,
+}
+
+/// Of `twinspire check`.
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    /// Which days are looked at.
+    #[command(flatten)]
+    pub window: WindowArguments,
+}
+
+/// Of `twinspire samples`.
+#[derive(Debug, Args)]
+pub struct SamplesArguments {
+    /// Which days are read.
+    #[command(flatten)]
+    pub window: WindowArguments,
+}
+
+/// Of `twinspire train`.
+#[derive(Debug, Args)]
+pub struct TrainArguments {
+    /// Which run.
+    #[command(flatten)]
+    pub window: WindowArguments,
+}
+
+/// Of `twinspire export`.
+#[derive(Debug, Args)]
+pub struct ExportArguments {
+    /// Which run.
+    #[command(flatten)]
+    pub window: WindowArguments,
+}
+
+/// Of `twinspire evaluate`.
+#[derive(Debug, Args)]
+pub struct EvaluateArguments {
+    /// Which run.
+    #[command(flatten)]
+    pub window: WindowArguments,
+}
+
+/// Of `twinspire publish`.
+#[derive(Debug, Args)]
+pub struct PublishArguments {
+    /// Which run.
+    #[command(flatten)]
+    pub window: WindowArguments,
+}
+
+/// Of `twinspire run`.
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// Which days are read.
+    #[command(flatten)]
+    pub window: WindowArguments,
+}
+
+fn parse_date(text: &str) -> Result<Date, String> {
+    let expected = || "expected a day as YYYY-MM-DD, such as 2026-11-20".to_owned();
+    if text.len() != 10 {
+        return Err(expected());
+    }
+    text.parse().map_err(|_| expected())
+}

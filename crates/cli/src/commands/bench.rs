@@ -1,0 +1,53 @@
+//! `twinspire bench train`: how fast a full training step is here.
+
+use super::CommandContext;
+use crate::arguments::{BenchCommand, BenchLoss, BenchTrainArguments};
+use crate::error::CliError;
+use crate::output::Reply;
+use twinspire_model::ModelSection;
+use twinspire_model::bench::{BenchSettings, run as measure};
+use twinspire_model::config::LossSection;
+
+/// Seconds before the measured part.
+const WARMUP_SECONDS: f64 = 1.0;
+
+/// Rows that are made.
+const ROWS: u32 = 500_000;
+
+/// Runs a benchmark.
+///
+/// # Errors
+/// As [`measure`].
+pub fn run(context: &CommandContext<'_>, command: &BenchCommand) -> Result<Reply, CliError> {
+    match command {
+        BenchCommand::Train(arguments) => train(context, arguments),
+    }
+}
+
+fn train(context: &CommandContext<'_>, arguments: &BenchTrainArguments) -> Result<Reply, CliError> {
+    let loss = match arguments.loss {
+        BenchLoss::Bce => LossSection::Bce { negatives_per_positive: 1 },
+        BenchLoss::InBatchSoftmax => LossSection::default(),
+    };
+    let report = measure(&BenchSettings {
+        loss,
+        batch_size: arguments.batch,
+        seconds: arguments.seconds as f64,
+        warmup: WARMUP_SECONDS,
+        rows: ROWS,
+        threads: context.globals.threads.unwrap_or(0),
+        seed: context.globals.seed.unwrap_or(1),
+        samples: None,
+        model: ModelSection::default(),
+    })?;
+    let text = format!(
+        "{} samples/s ({} by the median step), {} MiB at the peak, {} threads, {}; others kept {:.2} cores busy",
+        report.samples_per_s,
+        report.samples_per_s_median_step,
+        report.peak_rss_mib,
+        report.threads,
+        report.instruction_set,
+        report.others_busy_cores,
+    );
+    Reply::new(text, &report)
+}

@@ -1,0 +1,91 @@
+//! One file for each command, and what every command is told.
+
+pub mod bench;
+pub mod check;
+pub mod completions;
+pub mod config;
+pub mod demo;
+pub mod init;
+pub mod recall;
+pub mod serve;
+pub mod stages;
+pub mod table;
+
+use crate::arguments::{Command, GlobalArguments};
+use crate::config::{CheckedConfig, ConfigSource, Override};
+use crate::error::CliError;
+use crate::output::{Output, Reply};
+use crate::pipeline::Surroundings;
+use stages::Stage;
+use twinspire_core::clock::Clock;
+use twinspire_core::progress::Progress;
+use twinspire_core::vfs::Vfs;
+
+/// What every command is told beside its own arguments.
+#[derive(Clone, Copy)]
+pub struct CommandContext<'a> {
+    /// Flags of every command.
+    pub globals: &'a GlobalArguments,
+    /// Environment variables.
+    pub environment: &'a [(String, String)],
+    /// How to talk.
+    pub output: Output,
+    /// Hears how far the work is.
+    pub progress: &'a dyn Progress,
+    /// Every durable write.
+    pub vfs: &'a dyn Vfs,
+    /// Every look at the time.
+    pub clock: &'static dyn Clock,
+}
+
+impl<'a> CommandContext<'a> {
+    /// What the stages of a run work with.
+    pub fn surroundings<'c>(&self, config: &'c CheckedConfig) -> Surroundings<'c>
+    where
+        'a: 'c,
+    {
+        Surroundings { config, vfs: self.vfs, clock: self.clock, progress: self.progress }
+    }
+
+    /// The config file under environment and flags; `own` are the values of the command's own flags, which win.
+    pub fn config_source(&self, own: impl IntoIterator<Item = Override>) -> ConfigSource {
+        let environment = Override::from_environment(self.environment.iter().cloned());
+        let flags = self.globals.overrides().into_iter().chain(own);
+        ConfigSource {
+            path: self.globals.config.clone(),
+            data_dir: self.globals.data.clone(),
+            overrides: environment.into_iter().chain(flags).collect(),
+        }
+    }
+
+    /// The checked config.
+    ///
+    /// # Errors
+    /// As [`CheckedConfig::load`].
+    pub fn config(&self) -> Result<CheckedConfig, CliError> {
+        CheckedConfig::load(&self.config_source([]))
+    }
+}
+
+/// Runs one command.
+///
+/// # Errors
+/// Whatever ends the command.
+pub fn dispatch(context: &CommandContext<'_>, command: &Command) -> Result<Reply, CliError> {
+    match command {
+        Command::Demo(arguments) => demo::run(context, arguments),
+        Command::Init(arguments) => init::run(context, arguments),
+        Command::Check(arguments) => check::run(context, arguments),
+        Command::Run(arguments) => stages::run_all(context, &arguments.window),
+        Command::Samples(arguments) => stages::run_one(context, &arguments.window, Stage::Samples),
+        Command::Train(arguments) => stages::run_one(context, &arguments.window, Stage::Train),
+        Command::Export(arguments) => stages::run_one(context, &arguments.window, Stage::Export),
+        Command::Evaluate(arguments) => stages::run_one(context, &arguments.window, Stage::Evaluate),
+        Command::Publish(arguments) => stages::run_one(context, &arguments.window, Stage::Publish),
+        Command::Recall(arguments) => recall::run(context, arguments),
+        Command::Serve(arguments) => serve::run(context, arguments),
+        Command::Bench(command) => bench::run(context, command),
+        Command::Config(command) => config::run(context, command),
+        Command::Completions(arguments) => completions::run(context, arguments),
+    }
+}

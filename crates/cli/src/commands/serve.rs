@@ -1,0 +1,50 @@
+//! `twinspire serve`: answers over HTTP until it is told to stop.
+
+use super::CommandContext;
+use super::recall::open_current;
+use crate::arguments::ServeArguments;
+use crate::config::{CheckedConfig, Override};
+use crate::error::CliError;
+use crate::output::Reply;
+use serde_json::json;
+use std::future::Future;
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+use twinspire_core::CoreError;
+use twinspire_serve::Server;
+
+/// Serves the current bundle; ends after Ctrl-C or SIGTERM, when the requests that were admitted are answered.
+///
+/// # Errors
+/// No bundle is current; it does not open; the port is taken.
+pub fn run(context: &CommandContext<'_>, arguments: &ServeArguments) -> Result<Reply, CliError> {
+    let listen = arguments.listen.as_ref().map(|listen| Override::flag("--listen", "serve.listen", listen));
+    let config = CheckedConfig::load(&context.config_source(listen))?;
+    let retriever = Arc::new(open_current(context, &config)?);
+    let bundle_id = retriever.bundle().id().to_owned();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.threads())
+        .enable_all()
+        .build()
+        .map_err(|error| CoreError::io("threads of the server", error))?;
+    runtime.block_on(async {
+        let stop = stop_signal()?;
+        let server = Server::bind(config.serve(), retriever, context.clock).await?;
+        let address = server.address();
+        context.output.talk(&format!("serving bundle {bundle_id} on http://{address}; Ctrl-C stops"));
+        server.run(stop).await?;
+        Reply::new("stopped", &json!({ "bundle_id": bundle_id, "address": address.to_string() }))
+    })
+}
+
+/// Done after the first Ctrl-C or SIGTERM.
+fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, CliError> {
+    let listen = |kind| signal(kind).map_err(|error| CoreError::io("signals", error));
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,156 @@
+//! `samples`, `train`, `export`, `evaluate`, `publish`, and `run`, which is all of them in order. A stage whose settings
+//! and inputs are unchanged is skipped.
+
+use super::CommandContext;
+use crate::arguments::WindowArguments;
+use crate::config::CheckedConfig;
+use crate::error::CliError;
+use crate::output::Reply;
+use crate::pipeline::{EvaluateOutcome, Published, Run, SamplesOutcome};
+use serde_json::{Map, Value, json};
+use twinspire_core::stage::StageOutcome;
+use twinspire_model::TrainReport;
+
+/// One command of the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Logs to samples.
+    Samples,
+    /// Samples to a model.
+    Train,
+    /// A model to embeddings.
+    Export,
+    /// Channels and golden set, then the figures of every channel.
+    Evaluate,
+    /// The sealed bundle.
+    Publish,
+}
+
+impl Stage {
+    const ALL: [Self; 5] = [Self::Samples, Self::Train, Self::Export, Self::Evaluate, Self::Publish];
+}
+
+/// What a stage says: lines for people, and its part of the JSON.
+struct Said {
+    lines: Vec<String>,
+    name: &'static str,
+    value: Value,
+}
+
+/// Runs one stage.
+///
+/// # Errors
+/// Whatever the stage returns; what earlier stages made is kept.
+pub fn run_one(context: &CommandContext<'_>, window: &WindowArguments, stage: Stage) -> Result<Reply, CliError> {
+    run_stages(context, &context.config()?, window, &[stage])
+}
+
+/// Runs the whole chain.
+///
+/// # Errors
+/// As [`run_one`]; nothing is published then, and the earlier bundle stays current.
+pub fn run_all(context: &CommandContext<'_>, window: &WindowArguments) -> Result<Reply, CliError> {
+    run_stages(context, &context.config()?, window, &Stage::ALL)
+}
+
+/// Runs the whole chain with a config that is at hand.
+///
+/// # Errors
+/// As [`run_all`].
+pub fn run_chain(context: &CommandContext<'_>, config: &CheckedConfig) -> Result<Reply, CliError> {
+    run_stages(context, config, &WindowArguments::default(), &Stage::ALL)
+}
+
+fn run_stages(
+    context: &CommandContext<'_>,
+    config: &CheckedConfig,
+    window: &WindowArguments,
+    stages: &[Stage],
+) -> Result<Reply, CliError> {
+    let run = Run::new(context.surroundings(config), window.date, window.days)?;
+    context.output.talk(&format!("run {} in {}, seed {}", run.date(), config.base_dir().display(), config.seed()));
+    let (mut lines, mut fields) = (Vec::new(), Map::new());
+    fields.insert("run".into(), json!(run.date()));
+    for stage in stages {
+        for said in run_stage(&run, *stage)? {
+            lines.extend(said.lines);
+            lines.push(String::new());
+            fields.insert(said.name.into(), said.value);
+        }
+    }
+    Ok(Reply { text: lines.join("\n"), fields })
+}
+
+fn run_stage(run: &Run<'_>, stage: Stage) -> Result<Vec<Said>, CliError> {
+    match stage {
+        Stage::Samples => Ok(vec![samples_said(&run.samples()?)]),
+        Stage::Train => Ok(vec![train_said(&run.train()?)]),
+        Stage::Export => Ok(vec![stage_said("embeddings", &run.export()?)]),
+        Stage::Evaluate => Ok(vec![stage_said("draft", &run.draft()?), evaluate_said(&run.evaluate()?)]),
+        Stage::Publish => Ok(vec![published_said(&run.publish()?)]),
+    }
+}
+
+fn heading(name: &str, outcome: &StageOutcome) -> String {
+    let how = if outcome.is_skipped() { "up to date" } else { "made" };
+    let rows: Vec<String> = outcome.manifest().rows.iter().map(|(what, count)| format!("{what} {count}")).collect();
+    format!("== {name}: {how} ({})", rows.join(", "))
+}
+
+fn outcome_json(outcome: &StageOutcome) -> Value {
+    json!({ "skipped": outcome.is_skipped(), "rows": outcome.manifest().rows })
+}
+
+fn stage_said(name: &'static str, outcome: &StageOutcome) -> Said {
+    Said { lines: vec![heading(name, outcome)], name, value: outcome_json(outcome) }
+}
+
+fn samples_said(outcome: &SamplesOutcome) -> Said {
+    let mut lines = vec![heading("interactions", &outcome.ingest.outcome)];
+    lines.extend(outcome.ingest.lines());
+    lines.extend([String::new(), heading("samples", &outcome.samples.outcome)]);
+    lines.extend(outcome.samples.statistics.lines());
+    let value = json!({
+        "interactions": outcome_json(&outcome.ingest.outcome),
+        "accounts": outcome.ingest.accounts,
+        "samples": outcome_json(&outcome.samples.outcome),
+        "statistics": outcome.samples.statistics,
+    });
+    Said { lines, name: "samples", value }
+}
+
+fn train_said(report: &TrainReport) -> Said {
+    let mut lines = vec![heading("train", &report.outcome)];
+    for epoch in &report.epochs {
+        let figures = epoch.validation.iter().map(|(name, value)| format!("validation {name} {value:.4}"));
+        let corpus = epoch.corpus.iter().map(|(name, value)| format!("{name} {value:.4}"));
+        let figures: Vec<String> = figures.chain(corpus).collect();
+        let kept = if epoch.epoch == report.kept_epoch { "  (kept)" } else { "" };
+        lines.push(format!("epoch {}: loss {:.4}, {}{kept}", epoch.epoch, epoch.loss, figures.join(", ")));
+    }
+    let value = json!({
+        "skipped": report.outcome.is_skipped(),
+        "epochs": report.epochs,
+        "kept_epoch": report.kept_epoch,
+        "model": report.model,
+    });
+    Said { lines, name: "train", value }
+}
+
+fn evaluate_said(outcome: &EvaluateOutcome) -> Said {
+    let report = &outcome.report;
+    let mut lines = vec![heading("evaluate", &outcome.outcome)];
+    let seen = if report.leave_out_seen { ", seen items left out" } else { "" };
+    lines
+        .push(format!("{} part, {} queries, full corpus of {} items{seen}", report.part, report.queries, report.items));
+    lines.extend(report.lines());
+    Said { lines, name: "report", value: json!(report) }
+}
+
+fn published_said(published: &Published) -> Said {
+    let how = if published.unchanged { "was there already, and is current" } else { "published, and is current" };
+    let mut lines = vec![format!("== bundle {} {how}", published.bundle_id)];
+    lines.push(format!("it lies in {}", published.folder.display()));
+    lines.extend(published.previous.iter().map(|previous| format!("served before: {previous}")));
+    Said { lines, name: "bundle", value: json!(published) }
+}

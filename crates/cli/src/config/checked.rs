@@ -1,0 +1,196 @@
+//! From what was written to [`CheckedConfig`], which nothing else can build.
+
+use super::fault::{self, ConfigFault};
+use super::file::ConfigFile;
+use super::tree::Node;
+use super::written::{ConfigSource, WrittenConfig};
+use crate::error::CliError;
+use std::path::{Path, PathBuf};
+use twinspire_core::check::Faults;
+use twinspire_core::schema::{FeatureSchema, FeatureSection, KindName};
+use twinspire_data::DataSettings;
+use twinspire_data::config::Mode;
+use twinspire_model::ModelSettings;
+use twinspire_retrieval::RetrievalSettings;
+use twinspire_serve::ServeSettings;
+
+/// A config without a fault. Only [`WrittenConfig::check`] builds it.
+#[derive(Debug, Clone)]
+pub struct CheckedConfig {
+    base_dir: PathBuf,
+    data_dir: PathBuf,
+    threads: usize,
+    data: DataSettings,
+    model: ModelSettings,
+    retrieval: RetrievalSettings,
+    serve: ServeSettings,
+    written: WrittenConfig,
+    file: ConfigFile,
+}
+
+impl WrittenConfig {
+    /// Reads the sections into their types and checks them against each other.
+    ///
+    /// # Errors
+    /// [`CliError::Config`] with every fault.
+    pub fn check(self) -> Result<CheckedConfig, CliError> {
+        if !self.faults.is_empty() {
+            let faults = self.faults.clone();
+            return Err(self.refuse(faults));
+        }
+        let file: ConfigFile = match self.tree.to_value().try_into() {
+            Ok(file) => file,
+            Err(error) => return Err(self.refuse(vec![unreadable(&error)])),
+        };
+        let mut faults = Faults::default();
+        let checked = Sections::check(&file, &mut faults);
+        let found = faults.into_vec();
+        match checked {
+            Some(sections) if found.is_empty() => Ok(self.finish(file, sections)),
+            Some(_) | None => {
+                let faults = found.into_iter().map(|fault| ConfigFault::from_check(fault, &self.tree)).collect();
+                Err(self.refuse(faults))
+            }
+        }
+    }
+
+    fn refuse(self, mut faults: Vec<ConfigFault>) -> CliError {
+        fault::sort(&mut faults);
+        CliError::Config { path: self.path, faults }
+    }
+
+    fn finish(self, file: ConfigFile, sections: Sections) -> CheckedConfig {
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let Sections { data, model, retrieval, serve } = sections;
+        CheckedConfig {
+            base_dir: folder.join(&file.base_dir),
+            data_dir: self.data_dir.clone(),
+            threads: if file.threads == 0 { cores() } else { file.threads },
+            data,
+            model,
+            retrieval,
+            serve,
+            written: self,
+            file,
+        }
+    }
+}
+
+/// The schema let pass what the types refuse.
+fn unreadable(error: &toml::de::Error) -> ConfigFault {
+    let hint = "twinspire config schema".to_owned();
+    ConfigFault { code: "wrong-type", key: String::new(), message: error.message().to_owned(), hint, place: None }
+}
+
+struct Sections {
+    data: DataSettings,
+    model: ModelSettings,
+    retrieval: RetrievalSettings,
+    serve: ServeSettings,
+}
+
+impl Sections {
+    /// Every section is checked, whatever is wrong with the others.
+    fn check(file: &ConfigFile, faults: &mut Faults) -> Option<Self> {
+        let features = checked_features(&file.features, faults)?;
+        let labels = file.samples.mode == Mode::Labels;
+        let data = DataSettings::check(&file.input, &file.clean, &file.samples, &features, faults);
+        let model = ModelSettings::check(&file.model, &file.train, &features, labels, faults);
+        let retrieval = RetrievalSettings::check(&file.evaluate, &file.index, &file.channels, &features, faults);
+        let serve = ServeSettings::check(&file.serve, faults);
+        Some(Self { data: data?, model: model?, retrieval: retrieval?, serve: serve? })
+    }
+}
+
+/// The features. One with a fault counts as a hash feature of its name here, so that sections which refer to it are
+/// still checked; the fault is recorded and nothing is built.
+fn checked_features(sections: &[FeatureSection], faults: &mut Faults) -> Option<FeatureSchema> {
+    if let Some(schema) = FeatureSchema::check(sections.to_vec(), faults) {
+        return Some(schema);
+    }
+    let stand_in =
+        |section: &FeatureSection| FeatureSection { kind: KindName::Hash, buckets: Some(1), ..section.clone() };
+    FeatureSchema::check(sections.iter().map(stand_in).collect(), &mut Faults::default())
+}
+
+impl CheckedConfig {
+    /// Reads and checks.
+    ///
+    /// # Errors
+    /// As [`WrittenConfig::read`] and [`WrittenConfig::check`].
+    pub fn load(source: &ConfigSource) -> Result<Self, CliError> {
+        WrittenConfig::read(source)?.check()
+    }
+
+    /// Folder of runs and bundles.
+    pub fn base_dir(&self) -> &Path {
+        &self.base_dir
+    }
+
+    /// Base of relative input paths.
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// Seed of every random draw.
+    pub fn seed(&self) -> u64 {
+        self.file.seed
+    }
+
+    /// Number of worker threads, at least 1.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Checked `[input]`, `[clean]`, `[samples]` and `[[features]]`.
+    pub fn data(&self) -> &DataSettings {
+        &self.data
+    }
+
+    /// Checked `[model]` and `[train]`.
+    pub fn model(&self) -> &ModelSettings {
+        &self.model
+    }
+
+    /// Checked `[evaluate]`, `[index]` and `[channels]`.
+    pub fn retrieval(&self) -> &RetrievalSettings {
+        &self.retrieval
+    }
+
+    /// Checked `[serve]`.
+    pub fn serve(&self) -> &ServeSettings {
+        &self.serve
+    }
+
+    /// The sections as they are written, with overrides and defaults.
+    pub fn file(&self) -> &ConfigFile {
+        &self.file
+    }
+
+    /// Path of the config file.
+    pub fn path(&self) -> &Path {
+        &self.written.path
+    }
+
+    /// What was written, with the place of each key.
+    pub fn written(&self) -> &Node {
+        &self.written.tree
+    }
+
+    /// All settings as TOML, with overrides and defaults.
+    pub fn effective_toml(&self) -> String {
+        to_toml(&self.file)
+    }
+
+    /// The settings that decide the content of a bundle, as TOML: [`Self::effective_toml`] with the defaults of
+    /// `base_dir`, `threads` and `[serve]`, which say where and how fast, but not what.
+    pub fn content_toml(&self) -> String {
+        let ConfigFile { base_dir, threads, serve, .. } = ConfigFile::default();
+        to_toml(&ConfigFile { base_dir, threads, serve, ..self.file.clone() })
+    }
+}
+
+fn to_toml(file: &ConfigFile) -> String {
+    toml::to_string(file).expect("every value of a section has a TOML form")
+}

@@ -1,0 +1,57 @@
+//! The draft of a bundle, judged over the full corpus before anybody is served from it.
+
+use super::Run;
+use crate::error::CliError;
+use std::collections::BTreeMap;
+use std::path::Path;
+use twinspire_core::CoreError;
+use twinspire_core::bundle::file;
+use twinspire_core::sample::SampleTable;
+use twinspire_core::stage::{StageKey, StageOutcome, run_stage, write_json};
+use twinspire_model::load_query_encoder;
+use twinspire_retrieval::{Report, Retriever, evaluate};
+
+/// The figures of every channel and the merged list.
+pub struct EvaluateOutcome {
+    /// Made, or up to date.
+    pub outcome: StageOutcome,
+    /// The figures.
+    pub report: Report,
+}
+
+impl Run<'_> {
+    /// `report`: the judged part of the samples against the draft.
+    ///
+    /// # Errors
+    /// No draft, no queries to judge with, I/O.
+    pub fn evaluate(&self) -> Result<EvaluateOutcome, CliError> {
+        self.need_stage("draft")?;
+        let samples = self.samples_layout();
+        let settings = self.config().retrieval();
+        let part = settings.judged_part(&samples)?;
+        let draft = self.stage_folder("draft");
+        let key = StageKey {
+            stage: "evaluate",
+            settings: serde_json::json!({ "evaluate": self.config().file().evaluate, "part": part }),
+            inputs: vec![draft.join(twinspire_core::stage::MANIFEST), samples.queries(part)],
+        };
+        let folder = self.stage_folder("report");
+        let outcome = run_stage(&self.stage_context(), &folder, &key, |staging| {
+            let retriever = Retriever::open_draft(&draft, &load_query_encoder, self.surroundings.clock)?;
+            let queries = SampleTable::open(&samples.queries(part), retriever.bundle().encoder())?;
+            let report = evaluate(&self.retrieval_context(), &retriever, settings, part, &queries)?;
+            self.write_report(&report, staging)
+        })?;
+        Ok(EvaluateOutcome { outcome, report: read_report(&folder.join(file::REPORT))? })
+    }
+
+    fn write_report(&self, report: &Report, staging: &Path) -> Result<BTreeMap<String, u64>, CliError> {
+        write_json(self.surroundings.vfs, &staging.join(file::REPORT), report)?;
+        Ok(BTreeMap::from([("queries".to_owned(), report.queries as u64)]))
+    }
+}
+
+fn read_report(path: &Path) -> Result<Report, CliError> {
+    let bytes = std::fs::read(path).map_err(|error| CoreError::io(path, error))?;
+    Ok(serde_json::from_slice(&bytes).map_err(|error| CoreError::damaged(path, error.to_string()))?)
+}

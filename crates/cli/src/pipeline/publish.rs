@@ -1,0 +1,66 @@
+//! Draft and report, sealed as one bundle; then `current` moves.
+
+use super::Run;
+use crate::error::CliError;
+use std::path::PathBuf;
+use twinspire_core::CoreError;
+use twinspire_core::bundle::{Draft, bundles_folder, current, file, publish, set_current};
+use twinspire_model::load_query_encoder;
+use twinspire_retrieval::Retriever;
+
+/// A sealed bundle that is now served.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Published {
+    /// Its id.
+    pub bundle_id: String,
+    /// The bundle that was served before.
+    pub previous: Option<String>,
+    /// A bundle of the same content was there already.
+    pub unchanged: bool,
+    /// Where it lies.
+    pub folder: PathBuf,
+}
+
+impl Run<'_> {
+    /// Seals the run's draft, opens it as the server would, and points `current` at it. A bundle that does not open
+    /// never becomes current.
+    ///
+    /// # Errors
+    /// No draft or report; a bundle that does not open or whose golden set differs; I/O. The earlier bundle is still
+    /// current then.
+    pub fn publish(&self) -> Result<Published, CliError> {
+        self.need_stage("draft")?;
+        self.need_stage("report")?;
+        let (vfs, base_dir) = (self.surroundings.vfs, self.config().base_dir());
+        let draft = self.bundle_draft()?;
+        let (bundle_id, unchanged) = match publish(vfs, self.surroundings.clock, base_dir, &draft) {
+            Ok(bundle_id) => (bundle_id, false),
+            Err(CoreError::Exists { path }) if path.parent() == Some(&bundles_folder(base_dir)) => {
+                (path.file_name().unwrap_or_default().to_string_lossy().into_owned(), true)
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let folder = bundles_folder(base_dir).join(&bundle_id);
+        Retriever::open(&folder, &load_query_encoder, self.surroundings.clock)?;
+        let previous = current(vfs, base_dir)?.filter(|id| *id != bundle_id);
+        set_current(vfs, base_dir, &bundle_id)?;
+        Ok(Published { bundle_id, previous, unchanged, folder })
+    }
+
+    fn bundle_draft(&self) -> Result<Draft, CliError> {
+        let folder = self.stage_folder("draft");
+        let retriever = Retriever::open_draft(&folder, &load_query_encoder, self.surroundings.clock)?;
+        let manifest = retriever.bundle().manifest();
+        let model = twinspire_core::stage::file_record(&folder.join(file::MODEL), file::MODEL.to_owned())?;
+        Ok(Draft {
+            folders: vec![folder, self.stage_folder("report")],
+            date: self.date.clone(),
+            features_fingerprint: manifest.features_fingerprint.clone(),
+            dimension: manifest.dimension,
+            items: manifest.items,
+            users: manifest.users,
+            checkpoint: format!("runs/{}/train/model.safetensors sha256:{}", self.date, &model.sha256[..16]),
+            seed: self.config().seed(),
+        })
+    }
+}

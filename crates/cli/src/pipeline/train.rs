@@ -1,0 +1,50 @@
+//! Samples to a trained model, judged over the full corpus after each epoch.
+
+use super::Run;
+use crate::error::CliError;
+use std::collections::BTreeMap;
+use twinspire_core::history::Histories;
+use twinspire_core::interaction::Part;
+use twinspire_core::items::ItemTable;
+use twinspire_core::sample::SampleTable;
+use twinspire_model::{TrainContext, TrainReport, train};
+use twinspire_retrieval::evaluate::{Truth, recall_at_k};
+
+impl Run<'_> {
+    /// `train`.
+    ///
+    /// # Errors
+    /// No samples; a loss or gradient that is not finite; I/O.
+    pub fn train(&self) -> Result<TrainReport, CliError> {
+        self.need_stage("samples")?;
+        let context = TrainContext {
+            stage: self.stage_context(),
+            progress: self.surroundings.progress,
+            threads: self.config().threads(),
+        };
+        let samples = self.samples_layout();
+        let queries = self.validation()?;
+        let settings = self.config().retrieval();
+        let judge = |queries_by_row: &[f32], items: &[f32], dimension: usize| -> BTreeMap<String, f64> {
+            let Some((table, histories)) = &queries else { return BTreeMap::new() };
+            recall_at_k(settings, &Truth { queries: table, histories }, (queries_by_row, items, dimension))
+        };
+        let validator = queries.is_some().then_some(&judge as twinspire_model::Validator<'_>);
+        Ok(train(&context, self.config().model(), &samples, &self.folder, validator)?)
+    }
+
+    /// Queries of the validation part, if there are any.
+    fn validation(&self) -> Result<Option<(SampleTable, Histories)>, CliError> {
+        let layout = self.samples_layout();
+        let path = layout.queries(Part::Validation);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let encoder = self.encoder()?;
+        let items = ItemTable::open(&layout.items(), &encoder)?;
+        let histories = Histories::open(&layout.histories(), items.len())?;
+        let table = SampleTable::open(&path, &encoder)?;
+        table.check_references(items.len(), histories.len())?;
+        Ok(Some((table, histories)))
+    }
+}
