@@ -89,7 +89,7 @@ impl EncodedRows {
 impl<'a> EncodedView<'a> {
     /// A contiguous part of the rows.
     pub fn slice(&self, range: Range<usize>) -> EncodedView<'a> {
-        let width = |cells: usize| if self.rows == 0 { 0 } else { cells / self.rows };
+        let width = |cells: usize| cells.checked_div(self.rows).unwrap_or(0);
         let (single, dense) = (width(self.single.len()), width(self.dense.len()));
         let multi =
             self.multi.iter().map(|column| MultiView { offsets: &column.offsets[range.start..=range.end], ..*column });

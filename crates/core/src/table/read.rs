@@ -3,12 +3,11 @@
 use crate::{CoreError, Result};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, Float32Type, Int64Type, UInt8Type, UInt32Type, UInt64Type};
-use arrow_array::{Array, ArrayRef, PrimitiveArray, RecordBatch, StringArray};
+use arrow_array::{Array, ArrayRef, FixedSizeListArray, PrimitiveArray, RecordBatch, StringArray};
 use arrow_buffer::{ArrowNativeType, Buffer, OffsetBuffer, ScalarBuffer};
 use arrow_ipc::convert::try_fb_to_schema;
 use arrow_ipc::reader::{FileDecoder, read_footer_length};
 use arrow_ipc::root_as_footer;
-use arrow_schema::DataType;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -72,10 +71,7 @@ fn wrong_type(name: &str, array: &ArrayRef, expected: &str) -> CoreError {
 /// The values of a primitive column without nulls, or of a fixed-size list of such values, row-major.
 fn primitive<'a, T: ArrowPrimitiveType>(batch: &'a RecordBatch, name: &str) -> Result<&'a ScalarBuffer<T::Native>> {
     let array = column(batch, name)?;
-    let values = match array.data_type() {
-        DataType::FixedSizeList(_, _) => array.as_fixed_size_list().values(),
-        _ => array,
-    };
+    let values = array.as_fixed_size_list_opt().map_or(array, FixedSizeListArray::values);
     let typed = values.as_primitive_opt::<T>().filter(|typed| typed.null_count() == 0 && array.null_count() == 0);
     typed.map(PrimitiveArray::values).ok_or_else(|| wrong_type(name, array, &T::DATA_TYPE.to_string()))
 }
