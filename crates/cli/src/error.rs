@@ -57,6 +57,14 @@ pub enum CliError {
         /// Folder of runs and bundles.
         base_dir: PathBuf,
     },
+    /// The sealed bundle of this content does not open: take it away, and publish again.
+    #[error("the sealed bundle does not open: {source}")]
+    SealedBundle {
+        /// Where it lies.
+        folder: PathBuf,
+        /// Why it does not open.
+        source: RetrievalError,
+    },
     /// The first rows of a file already hold too many rejects: correct the rows or the config.
     #[error(
         "{file}: {rejected} of the first {read} rows would be rejected, more than max_reject_ratio = {allowed} allows"
@@ -102,6 +110,7 @@ impl CliError {
             Self::Usage { .. } => "usage",
             Self::StageMissing { .. } => "stage-missing",
             Self::NoBundle { .. } => "no-bundle",
+            Self::SealedBundle { source, .. } => source.code(),
             Self::CheckRejects { .. } => "too-many-rejects",
             Self::Core(error) => error.code(),
             Self::Data(error) => error.code(),
@@ -123,6 +132,9 @@ impl CliError {
             Self::Usage { hint, .. } => Some(hint.clone()),
             Self::StageMissing { .. } => Some("`twinspire run` makes what is missing and keeps what is there".into()),
             Self::NoBundle { .. } => Some("`twinspire run` makes and publishes one".into()),
+            Self::SealedBundle { folder, .. } => {
+                Some(format!("take {} away, then `twinspire publish` seals the bundle again", folder.display()))
+            }
             Self::CheckRejects { .. } => {
                 Some("correct the rows or the config as the lines above say, or raise input.max_reject_ratio".into())
             }
@@ -148,6 +160,7 @@ impl CliError {
             | Self::Retrieval(RetrievalError::Core(error)) => core_exit(error),
             Self::StageMissing { .. }
             | Self::NoBundle { .. }
+            | Self::SealedBundle { .. }
             | Self::Data(_)
             | Self::Model(_)
             | Self::Retrieval(_)

@@ -28,8 +28,7 @@ impl Reply {
     /// # Errors
     /// `data` has no JSON form.
     pub fn new(text: impl Into<String>, data: &impl Serialize) -> Result<Self, CliError> {
-        let invalid = |error: serde_json::Error| CoreError::Invalid { field: "json".into(), reason: error.to_string() };
-        let fields = match serde_json::to_value(data).map_err(invalid)? {
+        let fields = match to_json(data)? {
             Value::Object(fields) => fields,
             other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
                 Map::from_iter([("value".to_owned(), other)])
@@ -37,6 +36,16 @@ impl Reply {
         };
         Ok(Self { text: text.into(), fields })
     }
+}
+
+/// The JSON form by way of its text: a 32-bit score keeps its shortest digits, as over HTTP, where
+/// [`serde_json::to_value`] would widen it to the digits of 64 bits.
+///
+/// # Errors
+/// `data` has no JSON form.
+pub fn to_json(data: &impl Serialize) -> Result<Value, CliError> {
+    let value = serde_json::to_string(data).and_then(|text| serde_json::from_str(&text));
+    Ok(value.map_err(|error| CoreError::Invalid { field: "json".into(), reason: error.to_string() })?)
 }
 
 /// How a process talks.
@@ -127,6 +136,12 @@ mod tests {
         assert_eq!(Value::Object(reply.fields), json!({ "value": [1, 2] }));
         let reply = Reply::new("text", &json!({ "rows": 3 })).unwrap();
         assert_eq!(Value::Object(reply.fields), json!({ "rows": 3 }));
+    }
+
+    #[test]
+    fn a_32_bit_number_keeps_its_shortest_digits() {
+        assert_eq!(to_json(&[0.1f32, 16_777_216.0]).unwrap().to_string(), "[0.1,16777216.0]");
+        assert_eq!(to_json(&f64::from(0.1f32)).unwrap().to_string(), "0.10000000149011612");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Errors of this crate, grouped by what the caller does next.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A result of this crate.
 pub type Result<T, E = CoreError> = std::result::Result<T, E>;
@@ -65,6 +65,12 @@ impl CoreError {
     /// A file that is not what it should be.
     pub fn damaged(path: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
         Self::Damaged { path: path.into(), reason: reason.into() }
+    }
+
+    /// Damage that was found in memory, said of the file that the bytes came from.
+    pub(crate) fn of_file(self, path: &Path) -> Self {
+        let Self::Damaged { reason, .. } = self else { return self };
+        Self::damaged(path, reason)
     }
 
     /// A stable name of the kind of error.

@@ -6,7 +6,7 @@
 
 use crate::hash::fingerprint64;
 use crate::ids::MISSING;
-use crate::table::{SharedLists, batch_of, list_column, read_mapped, shared_lists, text_column};
+use crate::table::{SharedLists, batch_of, list_column, read_mapped, shared_lists, text_column, texts};
 use crate::{CoreError, Result};
 use arrow_array::types::{Int64Type, UInt32Type};
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
@@ -45,15 +45,16 @@ impl HistoryRows {
     /// The table of these rows.
     ///
     /// # Errors
-    /// `Damaged` when the columns have different lengths.
+    /// `Damaged` when the columns have different lengths, `Invalid` when one holds 2 GiB of text.
     pub fn into_batch(self) -> Result<RecordBatch> {
         let mut columns: Vec<(String, ArrayRef)> = vec![
-            ("user".into(), Arc::new(StringArray::from_iter_values(&self.users))),
+            ("user".into(), texts("user", self.users.iter().map(|user| Some(user.as_str())))?),
             ("items".into(), list_column::<UInt32Type>(self.offsets.clone(), self.items)),
             ("times".into(), list_column::<Int64Type>(self.offsets, self.times)),
         ];
         for (name, values) in self.raw {
-            columns.push((format!("f:{name}"), Arc::new(StringArray::from_iter(values))));
+            let column = texts(&name, values.iter().map(Option::as_deref))?;
+            columns.push((format!("f:{name}"), column));
         }
         batch_of(columns, vec![])
     }
@@ -65,7 +66,7 @@ impl Histories {
     /// # Errors
     /// `Damaged` when a column is missing, a key occurs twice or an item lies outside the corpus; I/O.
     pub fn open(path: &Path, items: usize) -> Result<Self> {
-        let histories = Self::from_batch(read_mapped(path)?)?;
+        let histories = Self::from_batch(read_mapped(path)?).map_err(|error| error.of_file(path))?;
         if histories.items.values.iter().any(|&item| item as usize >= items) {
             return Err(CoreError::damaged(path, "a history holds an item outside the corpus"));
         }
@@ -203,5 +204,9 @@ mod tests {
         let path = folder.path().join("h.arrow");
         crate::table::write_table(&crate::vfs::RealVfs, &path, &rows().into_batch().unwrap()).unwrap();
         assert!(Histories::open(&path, 5).is_ok() && Histories::open(&path, 4).is_err());
+        let other = batch_of(vec![("id".into(), texts("id", [Some("a")].into_iter()).unwrap())], vec![]).unwrap();
+        crate::table::write_table(&crate::vfs::RealVfs, &path, &other).unwrap();
+        let error = Histories::open(&path, 5).unwrap_err().to_string();
+        assert!(error.contains("h.arrow") && error.contains("`user`"), "{error}");
     }
 }

@@ -1,12 +1,15 @@
-//! Cleaned events, as ingest hands them to the samples stage: `interactions/<unit>/<bucket>.arrow`.
+//! Cleaned events, as ingest hands them to the samples stage: `interactions/<unit>/<bucket>-<part>.arrow`.
 //!
 //! Columns: `user` Utf8 (the joined key; null without users), `item` Utf8, `time` Int64 (microseconds UTC; [`NO_TIME`]
 //! without a time), `positive` UInt8 (1: a positive; 0: an impression or a negative label), `part` UInt8
-//! ([`Part`], for splits that the input decides), `position` UInt64 (file number · 2^40 + row: breaks ties of time),
-//! and one nullable Utf8 column `f:<column>` for each raw column that a feature needs from the log.
+//! ([`Part`], for splits that the input decides), `position` UInt64 (file number · [`ROWS_OF_A_FILE`] + row: breaks ties
+//! of time), and one nullable Utf8 column `f:<column>` for each raw column that a feature needs from the log.
 
 /// Stands for "no time" in the `time` column.
 pub const NO_TIME: i64 = i64::MIN;
+
+/// Rows of one input file are numbered from 0 below this.
+pub const ROWS_OF_A_FILE: u64 = 1 << 40;
 
 /// Which part of the data a row belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]

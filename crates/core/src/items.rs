@@ -30,8 +30,12 @@ impl ItemTable {
     /// `Damaged`, or `Mismatch` when its fields are not those of `encoder`; I/O.
     pub fn open(path: &Path, encoder: &FeatureEncoder) -> Result<Self> {
         let batch = table::read_mapped(path)?;
-        check_layout(&batch, LAYOUT_KEY, encoder.item_layout())?;
-        let items = Self::from_batch(&batch)?;
+        Self::checked(&batch, encoder).map_err(|error| error.of_file(path))
+    }
+
+    fn checked(batch: &RecordBatch, encoder: &FeatureEncoder) -> Result<Self> {
+        check_layout(batch, LAYOUT_KEY, encoder.item_layout())?;
+        let items = Self::from_batch(batch)?;
         check_ids(&items.features(), encoder.item_layout())?;
         Ok(items)
     }
@@ -53,10 +57,10 @@ impl ItemTable {
     /// The table of items: ids ascending, counts and encoded rows in the same order.
     ///
     /// # Errors
-    /// `Damaged` when the lengths differ.
+    /// `Damaged` when the lengths differ, `Invalid` for 2 GiB of ids.
     pub fn batch(ids: &[String], counts: &[u64], rows: EncodedRows, encoder: &FeatureEncoder) -> Result<RecordBatch> {
         let mut columns: Vec<(String, ArrayRef)> = vec![
-            ("item".into(), Arc::new(StringArray::from_iter_values(ids))),
+            ("item".into(), table::texts("item", ids.iter().map(|id| Some(id.as_str())))?),
             ("count".into(), Arc::new(UInt64Array::from(counts.to_vec()))),
         ];
         columns.extend(encoded_columns(PREFIX, rows));

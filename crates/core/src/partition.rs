@@ -83,7 +83,8 @@ impl PathPattern {
     }
 
     fn partition(&self, date: Option<Date>, pattern: &str) -> Result<Vec<Partition>> {
-        let paths = matching(&self.base, pattern)?;
+        let mut paths = matching(&self.base, pattern)?;
+        paths.retain(|path| path.is_file());
         let has_bytes = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0);
         if !paths.iter().any(has_bytes) {
             let what = if paths.is_empty() { "no file matches" } else { "all files are empty that match" };
@@ -192,6 +193,7 @@ mod tests {
         for (day, content) in [("2026-11-01", "x"), ("2026-11-02", "x"), ("2026-11-04", "")] {
             let folder = base.path().join(format!("logs/date={day}"));
             std::fs::create_dir_all(&folder).unwrap();
+            std::fs::create_dir(folder.join("folder.csv")).unwrap();
             for name in ["b.csv", "a.csv", ".hidden.csv", "note.txt"] {
                 std::fs::write(folder.join(name), content).unwrap();
             }

@@ -70,16 +70,6 @@ impl Rng {
             values.swap(last, chosen);
         }
     }
-
-    /// The four state words, for a checkpoint.
-    pub fn state(&self) -> [u64; 4] {
-        self.state
-    }
-
-    /// A stream that continues where [`Rng::state`] was taken.
-    pub fn from_state(state: [u64; 4]) -> Self {
-        Self { state }
-    }
 }
 
 #[cfg(test)]

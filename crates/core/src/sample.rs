@@ -108,11 +108,15 @@ impl SampleTable {
     /// `Damaged`, or `Mismatch` when its fields are not those of `encoder`; I/O.
     pub fn open(path: &Path, encoder: &FeatureEncoder) -> Result<Self> {
         let batch = table::read_mapped(path)?;
-        check_layout(&batch, USER_LAYOUT_KEY, encoder.user_layout())?;
-        let samples = Self::from_batch(&batch)?;
+        Self::checked(&batch, encoder).map_err(|error| error.of_file(path))
+    }
+
+    fn checked(batch: &RecordBatch, encoder: &FeatureEncoder) -> Result<Self> {
+        check_layout(batch, USER_LAYOUT_KEY, encoder.user_layout())?;
+        let samples = Self::from_batch(batch)?;
         check_ids(&samples.user_features(), encoder.user_layout())?;
         if let Some(features) = samples.item_features() {
-            check_layout(&batch, items::LAYOUT_KEY, encoder.item_layout())?;
+            check_layout(batch, items::LAYOUT_KEY, encoder.item_layout())?;
             check_ids(&features, encoder.item_layout())?;
         }
         Ok(samples)
@@ -139,7 +143,7 @@ impl SampleTable {
         })
     }
 
-    /// Refuses rows that point outside the corpus or the history table; opening a set of files calls it.
+    /// Refuses rows that point outside the corpus or the history table; whoever opens a file with them calls it.
     ///
     /// # Errors
     /// `Damaged`.

@@ -140,14 +140,14 @@ fn stage_fingerprint(context: &StageContext<'_>, key: &StageKey, inputs: &[FileR
     }))
 }
 
-/// The manifest, if it has this fingerprint and every file is there with its size.
+/// The manifest, if it has this fingerprint and every file is there with its checksum: a file that was damaged since is
+/// made again instead of being read by the next stage.
 fn up_to_date(vfs: &dyn Vfs, folder: &Path, fingerprint: &str) -> Option<StageManifest> {
-    let manifest = read_manifest(vfs, folder).ok()?;
-    let whole = |output: &FileRecord| {
-        let size = std::fs::metadata(folder.join(&output.path)).map(|metadata| metadata.len());
-        size.is_ok_and(|size| size == output.size)
+    let manifest = read_manifest(vfs, folder).ok().filter(|manifest| manifest.fingerprint == fingerprint)?;
+    let is_whole = |output: &FileRecord| {
+        file_record(&folder.join(&output.path), output.path.clone()).is_ok_and(|found| found == *output)
     };
-    (manifest.fingerprint == fingerprint && manifest.outputs.iter().all(whole)).then_some(manifest)
+    manifest.outputs.iter().all(is_whole).then_some(manifest)
 }
 
 /// Reads the manifest of a stage folder.
@@ -265,8 +265,10 @@ mod tests {
         assert!(!run(&StageContext { seed: 2, ..context }, 2), "another seed");
         std::fs::write(&input, "two").unwrap();
         assert!(!run(&context, 2) && run(&context, 2), "another input");
-        std::fs::write(folder.join("out"), "cut").unwrap();
-        assert!(!run(&context, 2), "a damaged output");
+        for damaged in ["cut", "resulx"] {
+            std::fs::write(folder.join("out"), damaged).unwrap();
+            assert!(!run(&context, 2) && run(&context, 2), "a damaged output");
+        }
         assert!(run(&StageContext { clock: &FixedClock(8), ..context }, 2), "time does not matter");
     }
 

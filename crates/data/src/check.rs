@@ -52,7 +52,8 @@ pub struct CheckReport {
 /// Looks at the first rows.
 ///
 /// # Errors
-/// What would stop ingest at its start: a missing partition or column, an unreadable file. Rejects are no errors here.
+/// What would stop ingest: a missing partition or column, an unreadable file, a first or last day without rows. Rejects
+/// are no errors here.
 pub fn check_data(context: &DataContext<'_>, settings: &DataSettings) -> Result<CheckReport> {
     let plan = Plan::new(context, settings)?;
     let mut files = Vec::new();
@@ -62,6 +63,9 @@ pub fn check_data(context: &DataContext<'_>, settings: &DataSettings) -> Result<
             events.see(event.time, event.positive);
             Ok(())
         })?;
+        if read.account.read == 0 {
+            check_day(&plan, unit)?;
+        }
         files.push(CheckedFile::new(read, Some(events)));
     }
     for (side, wanted) in plan.side_tables() {
@@ -74,6 +78,17 @@ pub fn check_data(context: &DataContext<'_>, settings: &DataSettings) -> Result<
         allowed: settings.input().max_reject_ratio,
         has_clock: settings.time().map_or(settings.is_dated(), |time| time.has_days()),
     })
+}
+
+/// Refuses the day of a file without rows if no other file of that day has one.
+fn check_day(plan: &Plan<'_>, unit: &Unit) -> Result<()> {
+    let of_day = || plan.units.iter().filter(|other| other.is_of_day_of(unit));
+    for other in of_day() {
+        if read_unit(plan, other, 1, |_, _, _, _| Ok(()))?.account.read > 0 {
+            return Ok(());
+        }
+    }
+    Err(of_day().next().unwrap_or(unit).without_rows())
 }
 
 /// The first and the last file of the first and of the last day, and the first test file.

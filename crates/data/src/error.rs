@@ -126,11 +126,9 @@ impl DataError {
                 Some(format!("did you mean `{name}`? Set it at {key}"))
             }
             Self::MissingColumn { key, .. } => Some(format!("set {key} to one of the columns that are there")),
-            Self::RepeatedColumn { .. } => {
-                Some("rename one of the columns, or use `header = false` with `columns`".into())
-            }
+            Self::RepeatedColumn { .. } => Some("give each of them a name of its own in the header of the file".into()),
             Self::MissingPartition { available: Some((first, last)), .. } => Some(format!(
-                "there are files from {first} to {last}: name the last day with `--date {last}`, or its length with `--days`"
+                "there are files from {first} to {last}: name the last day with `--date {last}`, or fewer days with `--days`"
             )),
             Self::MissingPartition { .. } => Some("check input.path and input.date_format: no day has a file".into()),
             Self::NoFile { .. } => {

@@ -145,12 +145,15 @@ fn a_missing_and_an_empty_day_are_named() {
     let error = place.ingest(&config(DATED)).unwrap_err();
     assert_eq!(error.code(), "empty-file");
     assert!(error.to_string().contains("2026-11-02"), "{error}");
+    assert_eq!(place.check(&config(DATED)).unwrap_err().to_string(), error.to_string());
     place.write("logs/2026-11-02/b.csv", "user,item\nb,2\n");
     place.write("logs/2026-11-02/c.csv", "");
     place.write("logs/2026-11-02/d.csv.gz", "");
     let report = place.ingest(&config(&DATED.replace("*.csv", "*"))).unwrap();
     let read: Vec<u64> = report.accounts.iter().map(|account| account.read).collect();
     assert_eq!(read, [0, 1, 0, 0, 1], "empty files beside others of the day are allowed, and seen");
+    let looked_at = place.check(&config(&DATED.replace("*.csv", "*"))).unwrap().files;
+    assert_eq!(looked_at.iter().map(|file| file.account.read).collect::<Vec<_>>(), [0, 0, 1]);
 }
 
 #[test]
@@ -336,4 +339,25 @@ fn settings_that_cannot_work_are_refused_together() {
         assert!(keys.iter().any(|found| found == key), "{key} in {keys:?}");
     }
     assert_eq!(keys.iter().filter(|key| key.starts_with("samples.split")).count(), 2, "{keys:?}");
+}
+
+#[test]
+fn a_day_stands_in_the_path_of_the_logs_only_and_an_order_has_no_days() {
+    let items = "path = \"{date}.csv\"\nuser = \"user\"\nitems = { path = \"items/{date}.csv\" }\n";
+    let users = "path = \"log.csv\"\nuser = \"user\"\nusers = { path = \"{date}.csv\", user = \"user\" }\n";
+    let twice = "path = \"{date}/{date}.csv\"\ndate_format = \"%Y-%m\"\n";
+    let order = "path = \"{date}.csv\"\nuser = \"user\"\ntime = { column = \"t\", format = \"order\" }\n";
+    let split = "[samples]\nsplit = { kind = \"given\", test = \"{date}.csv\" }\n";
+    let faults = |input: &str| checked(&format!("[input]\n{input}{FEATURES}")).unwrap_err();
+    assert_eq!(faults(items), ["input.items.path"]);
+    assert_eq!(faults(&format!("{users}{split}")), ["input.users.path", "samples.split.test"]);
+    assert_eq!(faults(twice), ["input.path", "input.date_format"]);
+    assert_eq!(faults(order), ["samples.split.kind"]);
+}
+
+#[test]
+fn what_needs_a_user_is_refused_without_one() {
+    let history = "[[features]]\nname = \"seen\"\nside = \"user\"\nkind = \"history\"\nof = [\"item\"]\n";
+    let text = config("path = \"log.csv\"") + history + "[clean]\ndrop_duplicates = true\n";
+    assert_eq!(checked(&text).unwrap_err(), ["clean.drop_duplicates", "features[2].kind"]);
 }

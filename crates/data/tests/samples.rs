@@ -6,7 +6,9 @@
 mod workplace;
 
 use std::collections::BTreeMap;
+use twinspire_core::hash::bucket;
 use twinspire_core::interaction::Part;
+use twinspire_core::query::{Lookup, Query};
 use twinspire_core::rng::Rng;
 use twinspire_data::sample::SamplesReport;
 use workplace::{FEATURES, Row, Told, Workplace, checksums, gzip, short};
@@ -229,6 +231,23 @@ fn side_tables_fill_the_corpus_and_the_features() {
     let known = ["age", "city", "user"].map(|column| made.histories.raw(ann, column));
     assert_eq!(known, [Some("30"), Some("Cork"), Some("ann")], "the last known values");
     assert_eq!(made.histories.find("zoe"), None, "a user without events is no sample's user");
+}
+
+#[test]
+fn a_query_reads_the_user_key_as_the_samples_did_whatever_side_its_feature_is_on() {
+    let place = Workplace::with("log.csv", "user,item,t\nann,a,1\nbob,b,2\nann,b,3\n");
+    let of_context = FEATURES.replace("side = \"user\"", "side = \"context\"");
+    place.samples(&config(USER_AND_TIME, LAST_OUT).replace(FEATURES, &of_context));
+    let tables = place.tables();
+    let lookup = Lookup { encoder: &tables.encoder, items: &tables.items, histories: &tables.histories };
+    let set = tables.set(Part::Train);
+    for (table, row) in (0..set.len()).map(|row| set.locate(row)) {
+        let user = tables.histories.user(table.users()[row]).to_owned();
+        let query = lookup.encode(&Query { user: Some(user), ..Query::default() }).unwrap();
+        assert_eq!(query.rows.single, table.user_features().single_row(row));
+    }
+    let unknown = lookup.encode(&Query { user: Some("zoe".into()), ..Query::default() }).unwrap();
+    assert_eq!(unknown.rows.single, [bucket("zoe", 1_000)]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The two towers with their parameters.
 //!
-//! In: encoded rows. Out: unit vectors. A model is made with random parameters, trained by [`crate::train`], stored and
+//! In: encoded rows. Out: unit vectors. A model is made with random parameters, trained by [`mod@crate::train`], stored and
 //! loaded by [`crate::export`]; two towers are never stored apart.
 
 use crate::config::ModelSection;
@@ -67,7 +67,7 @@ impl RowSource for Features<'_> {
 
 impl TwoTower {
     /// A model over the features of `encoder`, with random parameters.
-    pub(crate) fn random(section: &ModelSection, encoder: &FeatureEncoder, seed: u64) -> Self {
+    pub fn new(section: &ModelSection, encoder: &FeatureEncoder, seed: u64) -> Self {
         let layout = ModelLayout::new(section, encoder);
         let parameters = Parameters::random(&layout, seed);
         Self { section: section.clone(), layout, parameters }
@@ -114,8 +114,8 @@ impl TwoTower {
         let memory = || (ChunkInput::default(), tower.workspace(CHUNK_ROWS.min(rows), false));
         chunks.for_each_init(memory, |(values, workspace), (number, target)| {
             let count = target.len() / self.dimension();
-            values.fill(input, &self.parameters.tables, items, (&source(number * CHUNK_ROWS), count));
-            tower.forward(&self.parameters.dense, values.values(), count, workspace);
+            values.fill(input, (&self.parameters.tables, false), items, (&source(number * CHUNK_ROWS), count));
+            tower.forward(&self.parameters.dense, values, workspace);
             target.copy_from_slice(workspace.vectors(count));
         });
         vectors
@@ -126,8 +126,8 @@ impl TwoTower {
         let count = target.len() / self.dimension();
         let (tower, mut values) = (&self.layout.user_tower, ChunkInput::default());
         let mut workspace = tower.workspace(count, false);
-        values.fill(&self.layout.user, &self.parameters.tables, items, (source, count));
-        tower.forward(&self.parameters.dense, values.values(), count, &mut workspace);
+        values.fill(&self.layout.user, (&self.parameters.tables, false), items, (source, count));
+        tower.forward(&self.parameters.dense, &mut values, &mut workspace);
         target.copy_from_slice(workspace.vectors(count));
     }
 }

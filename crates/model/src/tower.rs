@@ -4,6 +4,7 @@
 //! the input. The input's buffer is reused for its gradient.
 
 use crate::config::TowerSection;
+use crate::input::ChunkInput;
 use crate::kernel::{add_bias_relu, add_to, bias_rows, mask_by_sign};
 use crate::layer::linear::Linear;
 use crate::layer::normalize;
@@ -74,15 +75,21 @@ impl Tower {
         TowerWorkspace { outputs, branches, factors: vec![0.0; rows], gradients }
     }
 
-    /// Unit vectors of `rows` rows, left in the workspace. `input` holds at least [`MIN_ROWS`] rows.
-    pub(crate) fn forward(&self, dense: &[f32], input: &[f32], rows: usize, workspace: &mut TowerWorkspace) {
-        let last = self.layers.len() - 1;
+    /// May fields of the input be shared? Not where the first layer adds its input to its output.
+    pub(crate) fn may_share(&self) -> bool {
+        !self.is_residual(0)
+    }
+
+    /// Unit vectors of the rows of `input`, left in the workspace.
+    pub(crate) fn forward(&self, dense: &[f32], input: &mut ChunkInput, workspace: &mut TowerWorkspace) {
+        let (rows, last) = (input.rows(), self.layers.len() - 1);
         for (number, layer) in self.layers.iter().enumerate() {
             let (below, here) = workspace.outputs.split_at_mut(number);
-            let x = below.last().map_or(input, |output| output);
-            let cells = rows * layer.outputs;
-            let y = &mut here[0];
-            layer.forward(dense, x, rows, y);
+            let (y, cells) = (&mut here[0], rows * layer.outputs);
+            match below.last() {
+                None => input.forward(layer, dense, y),
+                Some(x) => layer.forward(dense, x, rows, y),
+            }
             if number == last {
                 bias_rows(&mut y[..cells], layer.bias(dense));
                 normalize::forward(&mut y[..cells], layer.outputs, &mut workspace.factors[..rows]);
@@ -91,22 +98,22 @@ impl Tower {
             add_bias_relu(&mut y[..cells], layer.bias(dense));
             if self.is_residual(number) {
                 workspace.branches[number][..cells].copy_from_slice(&y[..cells]);
+                let x = below.last().map_or(input.values(), |output| output);
                 add_to(&mut y[..cells], &x[..cells]);
             }
         }
     }
 
     /// Takes the gradient of the unit vectors `[rows, dimension]` down. Gradients of the parameters are written to
-    /// their places in `gradient`; `input` becomes the gradient of the input.
+    /// their places in `gradient`; the input keeps its own.
     pub(crate) fn backward(
         &self,
         (dense, gradient): (&[f32], &mut [f32]),
-        input: &mut [f32],
+        input: &mut ChunkInput,
         vectors_gradient: &[f32],
         workspace: &mut TowerWorkspace,
     ) {
-        let dimension = self.dimension();
-        let rows = vectors_gradient.len() / dimension;
+        let (rows, dimension) = (input.rows(), self.dimension());
         let TowerWorkspace { outputs, branches, factors, gradients } = workspace;
         let [mut above, mut below, spare] = gradients.each_mut();
         above[..rows * dimension].copy_from_slice(vectors_gradient);
@@ -121,13 +128,15 @@ impl Tower {
             } else if number + 1 < self.layers.len() {
                 mask_by_sign(&mut above[..cells], &outputs[number][..cells]);
             }
-            let x = if number == 0 { &*input } else { &outputs[number - 1][..] };
-            layer.backward_parameters(x, above, rows, gradient);
-            let dx = if number == 0 { &mut *input } else { &mut below[..] };
-            if residual {
-                dx[..cells].copy_from_slice(&spare[..cells]);
+            let skipped = residual.then_some(&spare[..cells]);
+            if number == 0 {
+                return input.backward(layer, (dense, gradient), above, skipped);
             }
-            layer.backward_input(dense, above, rows, (dx, residual));
+            layer.backward_parameters(&outputs[number - 1], above, rows, gradient);
+            if let Some(skipped) = skipped {
+                below[..cells].copy_from_slice(skipped);
+            }
+            layer.backward_input(dense, above, rows, (below, residual));
             std::mem::swap(&mut above, &mut below);
         }
     }

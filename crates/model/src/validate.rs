@@ -17,7 +17,7 @@ pub(crate) struct Validation<'a> {
     pub(crate) queries: Option<&'a Samples<'a>>,
     pub(crate) validator: Option<Validator<'a>>,
     /// How rows and items are paired for AUC and its kin, and for the loss of pairs.
-    pub(crate) score_pairing: Pairing,
+    pub(crate) pairing: Pairing,
     pub(crate) batch_size: usize,
     /// Most batches.
     pub(crate) steps: u64,
@@ -65,7 +65,7 @@ impl Validation<'_> {
         let is_bce = *objective == Objective::Bce;
         let (mut loss, mut judged) = (LossSum::default(), Judged::default());
         for (number, rows) in self.batches(&samples.numbers(false)).enumerate() {
-            let batch = Batch { samples, rows, pairing: self.score_pairing, number: number as u64 };
+            let batch = Batch { samples, rows, pairing: self.pairing, number: number as u64 };
             let take = |scores: &[f32], labels: &[f32], weights: &[f32]| judged.extend(scores, labels, weights);
             loss.add(engine.scores(&model.parameters, &batch, take));
         }

@@ -4,16 +4,17 @@
 //!
 //! In: a draft or a bundle. Out: `golden.json`, or a `Mismatch` that names the first case and feature that differ.
 
-use crate::channel::{RecallChannel, RecallQueries, TwoTower, encode_each};
+use crate::channel::encode_each;
 use crate::config::IndexKind;
 use crate::context::RetrievalContext;
 use crate::error::Result;
+use crate::index::build_index;
+use crate::scan::ScanQueries;
 use std::path::Path;
-use std::sync::Arc;
 use twinspire_core::CoreError;
 use twinspire_core::bundle::{Bundle, Golden, GoldenCase, GoldenItem, LoadQueryEncoder, file};
 use twinspire_core::encode::{EncodedRows, RawFeatures, RawValue};
-use twinspire_core::query::Query;
+use twinspire_core::query::{EncodedQuery, Query, Scored};
 use twinspire_core::schema::{FeatureKind, FeatureSpec};
 use twinspire_core::stage::{instruction_set, write_json};
 
@@ -35,11 +36,9 @@ const TOLERANCE: f32 = 1e-5;
 /// # Errors
 /// A draft that does not open, a stored value that cannot be encoded, I/O.
 pub fn record(context: &RetrievalContext<'_>, draft: &Path, load: LoadQueryEncoder<'_>) -> Result<usize> {
-    let bundle = Arc::new(Bundle::open_draft(draft, load)?);
-    let tower = tower_of(&bundle);
-    let queries = queries(&bundle);
-    let cases: Result<Vec<GoldenCase>> = queries.iter().map(|query| compute(&bundle, &tower, query)).collect();
-    let golden = Golden { instruction_set: instruction_set().to_owned(), cases: cases? };
+    let bundle = Bundle::open_draft(draft, load)?;
+    let cases = compute(&bundle, &queries(&bundle))?;
+    let golden = Golden { instruction_set: instruction_set().to_owned(), cases };
     write_json(context.vfs, &draft.join(file::GOLDEN), &golden)?;
     Ok(golden.cases.len())
 }
@@ -48,46 +47,53 @@ pub fn record(context: &RetrievalContext<'_>, draft: &Path, load: LoadQueryEncod
 ///
 /// # Errors
 /// `Mismatch` that names the first case and feature that differ.
-pub(crate) fn check(bundle: &Arc<Bundle>) -> Result<()> {
-    let (tower, golden) = (tower_of(bundle), bundle.golden());
+pub(crate) fn check(bundle: &Bundle) -> Result<()> {
+    let golden = bundle.golden();
     let same_set = golden.instruction_set == instruction_set();
-    for (number, expected) in golden.cases.iter().enumerate() {
-        let query = Query {
-            user: expected.user.clone(),
-            features: expected.features.clone(),
-            history: Some(expected.history.clone()),
-            ..Query::default()
-        };
-        let found = compute(bundle, &tower, &query)?;
+    let query = |case: &GoldenCase| Query {
+        user: case.user.clone(),
+        features: case.features.clone(),
+        history: Some(case.history.clone()),
+        ..Query::default()
+    };
+    let queries: Vec<Query> = golden.cases.iter().map(query).collect();
+    for (number, (expected, found)) in golden.cases.iter().zip(&compute(bundle, &queries)?).enumerate() {
         let comparison = Comparison { bundle, number, same_set };
-        comparison.features(expected, &found)?;
+        comparison.features(expected, found)?;
         comparison.numbers("user vector", &expected.vector, &found.vector)?;
-        comparison.top(expected, &found)?;
+        comparison.top(expected, found)?;
     }
     Ok(())
 }
 
-fn tower_of(bundle: &Arc<Bundle>) -> TwoTower {
-    TwoTower::new("two_tower".to_owned(), IndexKind::Exact, bundle.clone())
+/// What the serving path makes of queries whose features and histories are explicit. They are encoded one by one, as
+/// requests are, and searched together, which changes no bit.
+fn compute(bundle: &Bundle, queries: &[Query]) -> Result<Vec<GoldenCase>> {
+    let (mut encoded, mut vectors) = (Vec::new(), Vec::new());
+    for query in queries {
+        encoded.push(bundle.lookup().encode(query)?);
+        vectors.extend(encode_each(bundle.query_encoder(), &encoded[encoded.len() - 1].batch())?);
+    }
+    let excluded = vec![&[][..]; queries.len()];
+    let index = build_index(IndexKind::Exact, bundle.item_embeddings());
+    let found = index.search(ScanQueries { vectors: &vectors, excluded: &excluded }, TOP);
+    let vectors = vectors.chunks_exact(bundle.query_encoder().dimension());
+    let cases = queries.iter().zip(encoded).zip(vectors.zip(found));
+    Ok(cases.map(|((query, encoded), (vector, top))| case(bundle, query, encoded, (vector, &top))).collect())
 }
 
-/// What the serving path makes of a query whose features and history are explicit.
-fn compute(bundle: &Bundle, tower: &TwoTower, query: &Query) -> Result<GoldenCase> {
-    let encoded = bundle.lookup().encode(query)?;
-    let vector = encode_each(bundle.query_encoder(), &encoded.batch())?;
-    let mut lists = tower.retrieve(&RecallQueries { batch: encoded.batch(), excluded: vec![&[]] }, TOP)?;
-    let best = lists.pop().unwrap_or_default();
+fn case(bundle: &Bundle, query: &Query, encoded: EncodedQuery, (vector, top): (&[f32], &[Scored])) -> GoldenCase {
     let item = |row| bundle.items().id(row).to_owned();
-    Ok(GoldenCase {
+    GoldenCase {
         user: query.user.clone(),
         features: query.features.clone(),
         history: encoded.history.iter().map(|&row| item(row)).collect(),
         multi: multi_of(&encoded.rows),
         single: encoded.rows.single,
         dense: encoded.rows.dense,
-        vector,
-        top: best.into_iter().map(|scored| GoldenItem { item: item(scored.item), score: scored.score }).collect(),
-    })
+        vector: vector.to_vec(),
+        top: top.iter().map(|scored| GoldenItem { item: item(scored.item), score: scored.score }).collect(),
+    }
 }
 
 fn multi_of(rows: &EncodedRows) -> Vec<Vec<(u32, f32)>> {

@@ -48,6 +48,15 @@ impl VectorIndex for ExactIndex {
     }
 }
 
+/// What [`build_index`] takes for a corpus of `items`, and why.
+pub(crate) fn what_was_taken(kind: IndexKind, items: usize) -> String {
+    let why = match kind {
+        IndexKind::Auto => "auto: every corpus is scanned in this version",
+        IndexKind::Exact => "as `index.kind` says",
+    };
+    format!("index: exact scan of {items} items ({why})")
+}
+
 /// Builds the index that was asked for. Exact is the only kind so far, so `auto` takes it at every size.
 pub fn build_index(kind: IndexKind, table: &EmbeddingTable) -> Box<dyn VectorIndex> {
     match kind {

@@ -6,7 +6,7 @@
 //! listen.
 //!
 //! Reading order: [`scan`] (exact top-K), [`index`], [`channel`] (the ways of recall), [`merge`], [`retriever`] (look
-//! up, encode, ask every channel, merge), [`golden`], [`evaluate`].
+//! up, encode, ask every channel, merge), [`golden`], [`mod@evaluate`].
 
 pub mod answer;
 pub mod channel;

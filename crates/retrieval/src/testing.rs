@@ -87,8 +87,8 @@ fn sample_rows(encoder: &FeatureEncoder, clicks: &[Click]) -> SampleRows {
     let mut rows = SampleRows { user_features: encoder.empty_user_rows(), ..SampleRows::default() };
     for click in clicks {
         let city = CITIES.get(click.city as usize).copied();
-        let user = user_id(click.user);
-        let values = [Raw::Text(&user), city.into(), Raw::Missing, Raw::Missing];
+        let user = (click.user != MISSING).then(|| user_id(click.user));
+        let values = [user.as_deref().into(), city.into(), Raw::Missing, Raw::Missing];
         encoder.encode_user(&values, &mut rows.user_features).unwrap();
         rows.user.push(click.user);
         rows.item.push(click.item);
@@ -139,15 +139,25 @@ fn clicks_of(user: u32) -> Vec<u32> {
 /// Samples on disk, and room for drafts and bundles.
 pub(crate) struct World {
     base: tempfile::TempDir,
+    has_users: bool,
     pub encoder: FeatureEncoder,
     pub layout: SampleLayout,
 }
 
 impl World {
     pub fn new() -> Self {
+        Self::with(true)
+    }
+
+    /// The same events, of which nobody knows whose they are: nobody is stored, and nothing has a history.
+    pub fn without_users() -> Self {
+        Self::with(false)
+    }
+
+    fn with(has_users: bool) -> Self {
         let base = tempfile::tempdir().unwrap();
         let layout = SampleLayout { folder: base.path().join("samples") };
-        let world = Self { base, encoder: encoder(), layout };
+        let world = Self { base, has_users, encoder: encoder(), layout };
         world.write_samples();
         world
     }
@@ -160,8 +170,11 @@ impl World {
         fs::write(layout.features(), self.encoder.to_json()).unwrap();
         let write = |path: &Path, batch| write_table(&RealVfs, path, &batch).unwrap();
         write(&layout.items(), self.items_batch());
-        write(&layout.histories(), histories().into_batch().unwrap());
-        let train: Vec<Click> = (0..USERS).flat_map(|user| train_clicks(user).collect::<Vec<_>>()).collect();
+        let nobody = || HistoryRows { offsets: vec![0], ..HistoryRows::default() };
+        let histories = if self.has_users { histories() } else { nobody() };
+        write(&layout.histories(), histories.into_batch().unwrap());
+        let train = (0..USERS).flat_map(train_clicks);
+        let train: Vec<Click> = train.map(|click| Click { user: self.user(click.user), ..click }).collect();
         let (first, second) = train.split_at(train.len() / 2);
         for (name, part) in [("00000.arrow", first), ("00001.arrow", second)] {
             let batch = sample_rows(&self.encoder, part).into_batch(&self.encoder).unwrap();
@@ -179,13 +192,16 @@ impl World {
         ItemTable::batch(&ids, &counts, rows, &self.encoder).unwrap()
     }
 
-    /// One query a user, as the samples stage makes them.
+    fn user(&self, user: u32) -> u32 {
+        if self.has_users { user } else { MISSING }
+    }
+
+    /// One query a user (or an event of hers), as the samples stage makes them.
     pub fn queries(&self) -> SampleRows {
-        let clicks: Vec<Click> = (0..USERS)
-            .map(|user| Click { user, item: clicks_of(user)[CLICKS - 2], city: city_of(user), ..Click::default() })
-            .collect();
+        let of_user = |user| Click { item: clicks_of(user)[CLICKS - 2], city: city_of(user), ..Click::default() };
+        let clicks: Vec<Click> = (0..USERS).map(|user| Click { user: self.user(user), ..of_user(user) }).collect();
         let mut rows = sample_rows(&self.encoder, &clicks);
-        rows.history_end.fill(CLICKS as u32 - 2);
+        rows.history_end.fill(if self.has_users { CLICKS as u32 - 2 } else { 0 });
         let (mut offsets, mut values) = (vec![0], Vec::new());
         for user in 0..USERS {
             let mut truth = clicks_of(user)[CLICKS - 2..].to_vec();
@@ -236,7 +252,7 @@ impl World {
             features_fingerprint: self.encoder.fingerprint(),
             dimension: DIMENSION,
             items: ITEMS as usize,
-            users: USERS as usize,
+            users: if self.has_users { USERS as usize } else { 0 },
             checkpoint: "test".into(),
             seed: 1,
         };

@@ -13,6 +13,8 @@ mod identify;
 pub mod problem;
 pub mod route;
 pub mod server;
+#[cfg(test)]
+mod tests;
 pub mod wire;
 
 pub use config::{ServeSection, ServeSettings};

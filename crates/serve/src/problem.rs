@@ -33,7 +33,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A refusal without a place; the id is set when the answer leaves.
+    /// A refusal without a place; the id is set by [`Problem::of`].
     pub fn new(status: StatusCode, code: &'static str, title: impl Into<String>) -> Self {
         let (status, title) = (status.as_u16(), title.into());
         Self { status, code, title, request_id: String::new(), errors: Vec::new() }
@@ -56,10 +56,20 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the server failed; its log has this request id")
     }
 
+    /// The refusal of one request.
+    pub(crate) fn of(self, request_id: String) -> Self {
+        Self { request_id, ..self }
+    }
+
     fn with(mut self, fault: Fault) -> Self {
         self.errors.push(fault);
         self
     }
+}
+
+/// One part of a JSON pointer (RFC 6901).
+pub(crate) fn pointer_part(name: &str) -> String {
+    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
 impl IntoResponse for Problem {

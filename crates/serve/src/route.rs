@@ -4,18 +4,19 @@
 //! channels of an answer are always those of one bundle.
 
 use crate::identify::{HEADER, RequestIds};
-use crate::problem::Problem;
+use crate::problem::{Problem, pointer_part};
 use crate::wire::{RecallRequest, RecallResponse};
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde_json::json;
 use std::sync::Arc;
 use twinspire_core::CoreError;
-use twinspire_retrieval::{RetrievalError, Retriever};
+use twinspire_retrieval::{Answer, RetrievalError, Retriever};
 
 /// One row of the table of routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,10 @@ pub(crate) struct Shared {
     pub max_body_bytes: usize,
 }
 
+/// Id of a request, from its arrival to the header of its answer.
+#[derive(Debug, Clone)]
+struct RequestId(String);
+
 /// The router over [`ROUTES`]; everything else is 404 or 405.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     let [recall_route, live_route, ready_route] = ROUTES.map(|route| route.path);
@@ -52,43 +57,56 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(shared.max_body_bytes))
+        .layer(from_fn_with_state(shared.clone(), identify))
         .with_state(shared)
+}
+
+/// Every answer carries the id of its request in a header.
+async fn identify(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
+    let id = shared.ids.of(request.headers());
+    let header_value = HeaderValue::from_str(&id);
+    request.extensions_mut().insert(RequestId(id));
+    let mut response = next.run(request).await;
+    if let Ok(value) = header_value {
+        response.headers_mut().insert(HEADER, value);
+    }
+    response
 }
 
 async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     Json(json!({ "status": "ready", "reasons": [], "bundle_id": shared.retriever.bundle().id() })).into_response()
 }
 
-async fn not_found(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+async fn not_found(Extension(RequestId(id)): Extension<RequestId>) -> Problem {
     let paths: Vec<&str> = ROUTES.iter().map(|route| route.path).collect();
     let title = format!("there is no such route; the routes are {}", paths.join(", "));
-    leave(shared.ids.of(&headers), Err(Problem::new(StatusCode::NOT_FOUND, "no-route", title)))
+    Problem::new(StatusCode::NOT_FOUND, "no-route", title).of(id)
 }
 
-async fn method_not_allowed(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "this route has another method");
-    leave(shared.ids.of(&headers), Err(problem))
+async fn method_not_allowed(Extension(RequestId(id)): Extension<RequestId>) -> Problem {
+    let title = "this route has another method; the header `allow` names it";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", title).of(id)
 }
 
-async fn recall(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    let request_id = shared.ids.of(request.headers());
-    let answered = admit_and_answer(&shared, &request_id, request).await;
-    leave(request_id, answered.map(IntoResponse::into_response))
-}
-
-async fn admit_and_answer(
-    shared: &Shared,
-    request_id: &str,
+async fn recall(
+    State(shared): State<Arc<Shared>>,
+    Extension(RequestId(id)): Extension<RequestId>,
     request: Request,
 ) -> Result<Json<RecallResponse>, Problem> {
+    match admit_and_answer(&shared, &id, request).await {
+        Ok(answer) => Ok(Json(RecallResponse { request_id: id, answer })),
+        Err(problem) => Err(problem.of(id)),
+    }
+}
+
+async fn admit_and_answer(shared: &Shared, request_id: &str, request: Request) -> Result<Answer, Problem> {
     let retriever = shared.retriever.clone();
     check_content_type(request.headers())?;
     let body = read_body(request, shared.max_body_bytes).await?;
     let query = RecallRequest::parse(&body)?.into_query();
     let answering = tokio::task::spawn_blocking(move || retriever.retrieve(&query));
     let answer = answering.await.map_err(|panic| failed(request_id, &panic))?;
-    let answer = answer.map_err(|error| refused(request_id, &error))?;
-    Ok(Json(RecallResponse { request_id: request_id.to_owned(), answer }))
+    answer.map_err(|error| refused(request_id, &error))
 }
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
@@ -115,7 +133,7 @@ async fn read_body(request: Request, limit: usize) -> Result<Bytes, Problem> {
 fn refused(request_id: &str, error: &RetrievalError) -> Problem {
     match error {
         RetrievalError::Core(CoreError::Invalid { field, reason }) => {
-            Problem::value(format!("/{}", field.replace('.', "/")), reason.clone(), error.hint())
+            Problem::value(pointer(field), reason.clone(), error.hint())
         }
         RetrievalError::NoQueries { .. }
         | RetrievalError::Unsuitable { .. }
@@ -124,17 +142,12 @@ fn refused(request_id: &str, error: &RetrievalError) -> Problem {
     }
 }
 
+/// `features.city` as `/features/city`. What follows the first dot is one name, whatever is in it.
+fn pointer(field: &str) -> String {
+    field.splitn(2, '.').map(pointer_part).collect()
+}
+
 fn failed(request_id: &str, error: &dyn std::fmt::Display) -> Problem {
     eprintln!("request {request_id} failed: {error}");
     Problem::internal()
-}
-
-/// Every answer carries the request id, in the header and in a problem's body.
-fn leave(request_id: String, answered: Result<Response, Problem>) -> Response {
-    let header_value = HeaderValue::from_str(&request_id);
-    let mut response = answered.unwrap_or_else(|problem| Problem { request_id, ..problem }.into_response());
-    if let Ok(value) = header_value {
-        response.headers_mut().insert(HEADER, value);
-    }
-    response
 }

@@ -1,6 +1,6 @@
 //! Bodies of requests and answers. A request is refused before any work when a field is unknown or of another type.
 
-use crate::problem::Problem;
+use crate::problem::{Problem, pointer_part};
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 use twinspire_core::encode::RawFeatures;
@@ -9,6 +9,7 @@ use twinspire_retrieval::Answer;
 
 /// Most item ids that a request may send as history or to exclude.
 const MOST_IDS: usize = 1_000;
+const FIELDS: &str = "the fields are user, features, history, k, exclude, channels";
 
 /// Body of `POST /v1/recall`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -54,6 +55,10 @@ impl RecallRequest {
     /// # Errors
     /// 400 when it is not JSON, 422 with a pointer for an unknown field, a wrong type, or too many ids.
     pub fn parse(body: &[u8]) -> Result<Self, Problem> {
+        // Serde would take an array for the fields in their order.
+        if body.trim_ascii_start().starts_with(b"[") {
+            return Err(Problem::value(String::new(), "expected an object, found an array".into(), FIELDS.into()));
+        }
         let mut json = serde_json::Deserializer::from_slice(body);
         let request: Self = serde_path_to_error::deserialize(&mut json).map_err(|error| refused(&error))?;
         json.end().map_err(|error| Problem::syntax(error.to_string()))?;
@@ -66,7 +71,7 @@ impl RecallRequest {
         for (field, length) in [("history", history), ("exclude", self.exclude.len())] {
             if length > MOST_IDS {
                 let message = format!("expected at most {MOST_IDS} ids, found {length}");
-                return Err(Problem::value(format!("/{field}"), message, "send the newest ids only".into()));
+                return Err(Problem::value(format!("/{field}"), message, format!("leave out all but {MOST_IDS}")));
             }
         }
         Ok(())
@@ -82,10 +87,7 @@ impl RecallRequest {
 fn refused(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let message = error.inner().to_string();
     match error.inner().classify() {
-        Category::Data => {
-            let hint = "the fields are user, features, history, k, exclude, channels".to_owned();
-            Problem::value(pointer(error.path()), message, hint)
-        }
+        Category::Data => Problem::value(pointer(error.path()), message, FIELDS.into()),
         Category::Syntax | Category::Eof | Category::Io => Problem::syntax(message),
     }
 }
@@ -94,12 +96,11 @@ fn refused(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
 fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     let part = |segment: &Segment| match segment {
-        Segment::Seq { index } => index.to_string(),
-        Segment::Map { key } => key.replace('~', "~0").replace('/', "~1"),
-        Segment::Enum { variant } => variant.clone(),
-        Segment::Unknown => "?".into(),
+        Segment::Seq { index } => pointer_part(&index.to_string()),
+        Segment::Map { key: name } | Segment::Enum { variant: name } => pointer_part(name),
+        Segment::Unknown => pointer_part("?"),
     };
-    path.iter().map(|segment| format!("/{}", part(segment))).collect()
+    path.iter().map(part).collect()
 }
 
 #[cfg(test)]
@@ -131,7 +132,8 @@ mod tests {
         assert_eq!(refusal(r#"{"features": {"a/b": {}}}"#), (422, "/features/a~1b".into()));
         assert_eq!(refusal(r#"{"usr": "u"}"#), (422, "/usr".into()));
         assert_eq!(refusal(r#"{"user": "u", "user": "v"}"#).0, 422);
-        assert_eq!(refusal("[]").0, 422);
+        assert_eq!(refusal(" []"), (422, String::new()));
+        assert_eq!(refusal(r#"["u"]"#), (422, String::new()));
     }
 
     #[test]

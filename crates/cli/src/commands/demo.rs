@@ -5,7 +5,7 @@ use super::{CommandContext, stages};
 use crate::arguments::DemoArguments;
 use crate::config::{CheckedConfig, ConfigSource};
 use crate::error::CliError;
-use crate::output::Reply;
+use crate::output::{Reply, to_json};
 use serde_json::json;
 use twinspire_core::query::Query;
 use twinspire_data::world::{CATEGORIES, World, WorldSettings, generate};
@@ -39,7 +39,7 @@ pub fn run(context: &CommandContext<'_>, arguments: &DemoArguments) -> Result<Re
         "\n== top 10 of user {user}, who likes {favourites}\n{}\n\nall of it took {seconds:.1} s; next:\n  {next}\n",
         answer_text(&answer)
     ));
-    reply.fields.insert("answer".into(), json!(answer));
+    reply.fields.insert("answer".into(), to_json(&answer)?);
     reply.fields.insert("user".into(), json!({ "id": user, "likes": favourites }));
     Ok(reply)
 }

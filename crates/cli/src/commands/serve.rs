@@ -13,7 +13,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use twinspire_core::CoreError;
 use twinspire_serve::Server;
 
-/// Serves the current bundle; ends after Ctrl-C or SIGTERM, when the requests that were admitted are answered.
+/// Serves the current bundle; ends after Ctrl-C or SIGTERM, when the requests that were admitted are answered, half
+/// a minute later at most.
 ///
 /// # Errors
 /// No bundle is current; it does not open; the port is taken.
@@ -22,8 +23,10 @@ pub fn run(context: &CommandContext<'_>, arguments: &ServeArguments) -> Result<R
     let config = CheckedConfig::load(&context.config_source(listen))?;
     let retriever = Arc::new(open_current(context, &config)?);
     let bundle_id = retriever.bundle().id().to_owned();
+    // Answering is computing: more requests at once than there are threads wait in order, so that none slows all others.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.threads())
+        .max_blocking_threads(config.threads())
         .enable_all()
         .build()
         .map_err(|error| CoreError::io("threads of the server", error))?;

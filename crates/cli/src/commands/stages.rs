@@ -144,7 +144,9 @@ fn evaluate_said(outcome: &EvaluateOutcome) -> Said {
     lines
         .push(format!("{} part, {} queries, full corpus of {} items{seen}", report.part, report.queries, report.items));
     lines.extend(report.lines());
-    Said { lines, name: "report", value: json!(report) }
+    let mut value = json!(report);
+    value["skipped"] = json!(outcome.outcome.is_skipped());
+    Said { lines, name: "report", value }
 }
 
 fn published_said(published: &Published) -> Said {

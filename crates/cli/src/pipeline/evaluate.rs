@@ -3,11 +3,11 @@
 use super::Run;
 use crate::error::CliError;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use twinspire_core::CoreError;
 use twinspire_core::bundle::file;
 use twinspire_core::sample::SampleTable;
-use twinspire_core::stage::{StageKey, StageOutcome, run_stage, write_json};
+use twinspire_core::stage::{StageKey, StageOutcome, read_manifest, run_stage, write_json};
 use twinspire_model::load_query_encoder;
 use twinspire_retrieval::{Report, Retriever, evaluate};
 
@@ -33,7 +33,7 @@ impl Run<'_> {
         let key = StageKey {
             stage: "evaluate",
             settings: serde_json::json!({ "evaluate": self.config().file().evaluate, "part": part }),
-            inputs: vec![draft.join(twinspire_core::stage::MANIFEST), samples.queries(part)],
+            inputs: self.draft_files()?.into_iter().chain([samples.queries(part)]).collect(),
         };
         let folder = self.stage_folder("report");
         let outcome = run_stage(&self.stage_context(), &folder, &key, |staging| {
@@ -43,6 +43,13 @@ impl Run<'_> {
             self.write_report(&report, staging)
         })?;
         Ok(EvaluateOutcome { outcome, report: read_report(&folder.join(file::REPORT))? })
+    }
+
+    /// The files of the draft without its manifest, which holds a time.
+    fn draft_files(&self) -> Result<Vec<PathBuf>, CliError> {
+        let draft = self.stage_folder("draft");
+        let manifest = read_manifest(self.surroundings.vfs, &draft)?;
+        Ok(manifest.outputs.iter().map(|output| draft.join(&output.path)).collect())
     }
 
     fn write_report(&self, report: &Report, staging: &Path) -> Result<BTreeMap<String, u64>, CliError> {

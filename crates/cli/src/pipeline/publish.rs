@@ -41,8 +41,13 @@ impl Run<'_> {
             Err(error) => return Err(error.into()),
         };
         let folder = bundles_folder(base_dir).join(&bundle_id);
-        Retriever::open(&folder, &load_query_encoder, self.surroundings.clock)?;
-        let previous = current(vfs, base_dir)?.filter(|id| *id != bundle_id);
+        Retriever::open(&folder, &load_query_encoder, self.surroundings.clock)
+            .map_err(|source| CliError::SealedBundle { folder: folder.clone(), source })?;
+        let previous = match current(vfs, base_dir) {
+            // A pointer that names no bundle is what publishing puts right.
+            Err(CoreError::Damaged { .. }) => None,
+            found => found?.filter(|id| *id != bundle_id),
+        };
         set_current(vfs, base_dir, &bundle_id)?;
         Ok(Published { bundle_id, previous, unchanged, folder })
     }

@@ -50,9 +50,14 @@ pub struct Ran {
 impl Folder {
     /// Holds this config.
     pub fn with(config: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = Self::below(&std::env::temp_dir());
         fs::write(folder.path().join("twinspire.toml"), config).expect("the folder can be written");
-        Self { folder }
+        folder
+    }
+
+    /// Lies in `parent`, and holds nothing yet.
+    pub fn below(parent: &Path) -> Self {
+        Self { folder: tempfile::tempdir_in(parent).expect("a temporary folder") }
     }
 
     /// Where it is.

@@ -1,4 +1,5 @@
-//! The golden set (P6): raw inputs with what they must become, recomputed through the serving path when a bundle is opened.
+//! The golden set: raw inputs with what they must become, recomputed through the serving path when a bundle is opened.
+
 use crate::encode::RawFeatures;
 use serde::{Deserialize, Serialize};
 

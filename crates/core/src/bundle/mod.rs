@@ -31,7 +31,7 @@ pub mod file {
     pub const MODEL: &str = "model.safetensors";
     /// Item vectors, row = item index.
     pub const ITEM_EMBEDDINGS: &str = "item_embeddings.f32";
-    /// Golden set (P6).
+    /// Golden set.
     pub const GOLDEN: &str = "golden.json";
     /// Effective config.
     pub const CONFIG: &str = "config.toml";

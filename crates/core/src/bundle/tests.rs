@@ -120,13 +120,15 @@ fn refused(folder: &Path, what: &str) {
 }
 
 #[test]
-fn a_change_of_any_byte_and_any_cut_is_refused() {
+fn a_changed_byte_and_a_cut_are_refused_in_every_file() {
     let base = tempfile::tempdir().unwrap();
     let folder = published(base.path(), 0.5);
     for name in files_below(&RealVfs, &folder).unwrap() {
         let path = folder.join(&name);
         let whole = fs::read(&path).unwrap();
-        for position in 0..whole.len() {
+        // The text of the manifest is tried byte by byte; the other files, which their checksums guard, at every 13th.
+        let step = if name == Path::new(file::MANIFEST) { 1 } else { 13 };
+        for position in (0..whole.len()).step_by(step) {
             let mut damaged = whole.clone();
             damaged[position] ^= 0x20;
             let is_time = name == Path::new(file::MANIFEST)

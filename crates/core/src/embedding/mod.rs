@@ -48,27 +48,48 @@ impl EmbeddingTable {
         let unit_length = dimension > 0 && values.chunks_exact(dimension).all(is_unit);
         Ok(Self { ids, dimension, values, unit_length })
     }
+
     /// One vector.
     pub fn row(&self, row: usize) -> &[f32] {
         &self.values[row * self.dimension..(row + 1) * self.dimension]
     }
+
     /// `id<TAB>v1,v2,…`, one line an id, shortest floats that read back equal.
+    ///
+    /// # Errors
+    /// I/O, with the path.
     pub fn write_text(&self, vfs: &dyn Vfs, path: &Path) -> Result<()> {
         text::write(self, vfs, path)
     }
+
     /// Reads [`EmbeddingTable::write_text`].
+    ///
+    /// # Errors
+    /// `Damaged` with the line at fault; as [`EmbeddingTable::new`]; I/O.
     pub fn read_text(path: &Path) -> Result<Self> {
         text::read(path)
     }
+
     /// NumPy `.npy` of the matrix (`<f4`, C order); ids are not in it.
+    ///
+    /// # Errors
+    /// I/O, with the path.
     pub fn write_npy(&self, vfs: &dyn Vfs, path: &Path) -> Result<()> {
         npy::write(self, vfs, path)
     }
+
     /// Raw row-major f32 with a small header (magic, format version, rows, dimension, flags); ids are not in it.
+    ///
+    /// # Errors
+    /// I/O, with the path.
     pub fn write_raw(&self, vfs: &dyn Vfs, path: &Path) -> Result<()> {
         raw::write(self, vfs, path)
     }
+
     /// Reads [`EmbeddingTable::write_raw`] and gives the rows their ids.
+    ///
+    /// # Errors
+    /// `Damaged` when it is not such a file of as many rows as ids; as [`EmbeddingTable::new`]; I/O.
     pub fn read_raw(path: &Path, ids: Vec<String>) -> Result<Self> {
         raw::read(path, ids)
     }

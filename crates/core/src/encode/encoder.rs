@@ -84,8 +84,8 @@ impl FeatureEncoder {
     /// Appends one row of the user tower; `values` are in the order of [`FeatureEncoder::user_columns`].
     ///
     /// # Errors
-    /// [`CoreError::Invalid`] that names the feature: text that is not a finite number in a numeric feature, a weight
-    /// that is not finite or below 0. Nothing is appended then.
+    /// [`CoreError::Invalid`] that names the feature: text that is not a finite number of 32 bits in a numeric feature, a
+    /// weight that is not finite or below 0. Nothing is appended then.
     pub fn encode_user(&self, values: &[Raw<'_>], rows: &mut EncodedRows) -> Result<()> {
         self.user.encode(values, rows)
     }

@@ -1,7 +1,7 @@
 //! What is learnt from the training part: vocabularies, mean and deviation, collisions.
 
 use super::Raw;
-use super::value::{before_moments, clean, element_of, finite};
+use super::value::{before_moments, clean, default_of, element_of, finite};
 use crate::hash::fingerprint64;
 use crate::schema::{FeatureKind, FeatureSchema, FeatureSpec, Normalise, Side};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -41,6 +41,8 @@ pub struct Fitter {
 #[derive(Debug, Clone)]
 struct FeatureFitter {
     feature: FeatureSpec,
+    /// Cleaned; empty without one.
+    default: String,
     learnt: Learnt,
 }
 
@@ -48,15 +50,37 @@ struct FeatureFitter {
 enum Learnt {
     Nothing,
     Counts(FxHashMap<String, u64>),
-    Distinct {
-        buckets: u32,
-        fingerprints: FxHashSet<u64>,
-    },
-    /// Count, sum and sum of squares.
-    Moments {
-        normalise: Normalise,
-        sums: [f64; 3],
-    },
+    Distinct { buckets: u32, fingerprints: FxHashSet<u64> },
+    Moments { normalise: Normalise, spread: Spread },
+}
+
+/// Numbers that were seen: how many, their mean, and the sum of their squared distances from it. Two of them are joined
+/// without taking the difference of large squares, so that a constant has the deviation 0 (Chan, Golub, LeVeque:
+/// "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979).
+#[derive(Debug, Clone, Copy, Default)]
+struct Spread {
+    count: f64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Spread {
+    fn join(&mut self, other: Self) {
+        if other.count == 0.0 {
+            return;
+        }
+        let count = self.count + other.count;
+        let (apart, share) = (other.mean - self.mean, other.count / count);
+        self.squares += other.squares + apart * apart * self.count * share;
+        self.mean += apart * share;
+        self.count = count;
+    }
+
+    /// A deviation that 32 bits take for 0 becomes 1.
+    fn mean_and_deviation(self) -> (f64, f64) {
+        let deviation = (self.squares / self.count.max(1.0)).sqrt();
+        (self.mean, if deviation > f64::from(f32::MIN_POSITIVE) { deviation } else { 1.0 })
+    }
 }
 
 impl Fitter {
@@ -72,12 +96,12 @@ impl Fitter {
 
     /// Sees the values of one training row; `values` in the order of [`super::FeatureEncoder::user_columns`].
     pub fn see_user(&mut self, values: &[Raw<'_>]) {
-        self.user.iter_mut().zip(values).for_each(|(fitter, value)| fitter.see(*value));
+        self.user.iter_mut().zip(values).for_each(|(fitter, value)| fitter.see(*value, 1));
     }
 
-    /// Sees the values of one item of the corpus, in the order of [`super::FeatureEncoder::item_columns`].
-    pub fn see_item(&mut self, values: &[Raw<'_>]) {
-        self.item.iter_mut().zip(values).for_each(|(fitter, value)| fitter.see(*value));
+    /// Sees the values of one item `times` times, in the order of [`super::FeatureEncoder::item_columns`].
+    pub fn see_item(&mut self, values: &[Raw<'_>], times: u64) {
+        self.item.iter_mut().zip(values).for_each(|(fitter, value)| fitter.see(*value, times));
     }
 
     /// Joins what another part saw.
@@ -93,15 +117,15 @@ impl Fitter {
     /// The learnt state, and the collisions of each hashed feature.
     pub fn finish(self) -> (Fitted, Vec<Collisions>) {
         let (mut fitted, mut collisions) = (Fitted::default(), Vec::new());
-        for FeatureFitter { feature, learnt } in self.user.into_iter().chain(self.item) {
+        for FeatureFitter { feature, learnt, .. } in self.user.into_iter().chain(self.item) {
             let name = feature.name.clone();
             match learnt {
                 Learnt::Nothing => {}
                 Learnt::Counts(counts) => {
                     fitted.vocabularies.insert(name, by_frequency(&feature.kind, counts));
                 }
-                Learnt::Moments { sums, .. } => {
-                    fitted.moments.insert(name, mean_and_deviation(sums));
+                Learnt::Moments { spread, .. } => {
+                    fitted.moments.insert(name, spread.mean_and_deviation());
                 }
                 Learnt::Distinct { buckets, fingerprints } => {
                     collisions.push(count_collisions(name, buckets, &fingerprints))
@@ -118,57 +142,58 @@ impl FeatureFitter {
             FeatureKind::Hash { buckets } => Learnt::Distinct { buckets: *buckets, fingerprints: FxHashSet::default() },
             FeatureKind::Vocabulary { values, .. } if values.is_empty() => Learnt::Counts(FxHashMap::default()),
             FeatureKind::Numeric { normalise } if *normalise != Normalise::None => {
-                Learnt::Moments { normalise: *normalise, sums: [0.0; 3] }
+                Learnt::Moments { normalise: *normalise, spread: Spread::default() }
             }
             FeatureKind::Vocabulary { .. }
             | FeatureKind::Numeric { .. }
             | FeatureKind::Bucketised { .. }
             | FeatureKind::History { .. } => Learnt::Nothing,
         };
-        Self { feature: feature.clone(), learnt }
+        Self { feature: feature.clone(), default: default_of(feature).unwrap_or_default(), learnt }
     }
 
-    fn see(&mut self, raw: Raw<'_>) {
-        let (trim, lowercase) = (self.feature.trim, self.feature.lowercase);
-        let default = self.feature.default.as_deref().unwrap_or("");
+    fn see(&mut self, raw: Raw<'_>, times: u64) {
+        let (trim, lowercase, default) = (self.feature.trim, self.feature.lowercase, self.default.as_str());
         match (raw, &self.feature.list) {
             (Raw::Text(cell), Some(format)) => {
                 for element in cell.split(format.separator) {
                     // A broken element is refused where the row is encoded.
                     let (value, _) = element_of(element, format.weighted).unwrap_or(("", 0.0));
-                    self.learnt.see(&clean(value, trim, lowercase), "");
+                    self.learnt.see(&clean(value, trim, lowercase), times);
                 }
             }
             (Raw::List(values), _) => {
-                values.iter().for_each(|(value, _)| self.learnt.see(&clean(value, trim, lowercase), ""))
+                values.iter().for_each(|(value, _)| self.learnt.see(&clean(value, trim, lowercase), times))
             }
-            (Raw::Text(text), None) => self.learnt.see(&clean(text, trim, lowercase), default),
-            (Raw::Missing, _) => self.learnt.see("", default),
+            (Raw::Text(text), None) => {
+                let text = clean(text, trim, lowercase);
+                self.learnt.see(if text.is_empty() { default } else { &text }, times);
+            }
+            (Raw::Missing, _) => self.learnt.see(default, times),
         }
     }
 }
 
 impl Learnt {
-    fn see(&mut self, text: &str, default: &str) {
-        let text = if text.is_empty() { default } else { text };
+    fn see(&mut self, text: &str, times: u64) {
         if text.is_empty() {
             return;
         }
         match self {
             Self::Nothing => {}
             Self::Counts(counts) => match counts.get_mut(text) {
-                Some(count) => *count += 1,
+                Some(count) => *count += times,
                 None => {
-                    counts.insert(text.to_owned(), 1);
+                    counts.insert(text.to_owned(), times);
                 }
             },
             Self::Distinct { fingerprints, .. } => {
                 fingerprints.insert(fingerprint64(text.as_bytes()));
             }
-            Self::Moments { normalise, sums } => {
+            Self::Moments { normalise, spread } => {
                 if let Ok(number) = finite(text) {
-                    let number = before_moments(*normalise, number);
-                    *sums = [sums[0] + 1.0, sums[1] + number, sums[2] + number * number];
+                    let mean = before_moments(*normalise, number);
+                    spread.join(Spread { count: times as f64, mean, squares: 0.0 });
                 }
             }
         }
@@ -182,9 +207,7 @@ impl Learnt {
             (Self::Distinct { fingerprints, .. }, Self::Distinct { fingerprints: theirs, .. }) => {
                 fingerprints.extend(theirs)
             }
-            (Self::Moments { sums, .. }, Self::Moments { sums: theirs, .. }) => {
-                sums.iter_mut().zip(theirs).for_each(|(ours, theirs)| *ours += theirs);
-            }
+            (Self::Moments { spread, .. }, Self::Moments { spread: theirs, .. }) => spread.join(theirs),
             _ => {}
         }
     }
@@ -197,15 +220,6 @@ fn by_frequency(kind: &FeatureKind, counts: FxHashMap<String, u64>) -> Vec<Strin
     kept.sort_unstable_by(|(value, count), (other, count_there)| count_there.cmp(count).then_with(|| value.cmp(other)));
     kept.truncate(*max_size as usize);
     kept.into_iter().map(|(value, _)| value).collect()
-}
-
-fn mean_and_deviation([count, sum, squares]: [f64; 3]) -> (f64, f64) {
-    if count == 0.0 {
-        return (0.0, 1.0);
-    }
-    let mean = sum / count;
-    let deviation = (squares / count - mean * mean).max(0.0).sqrt();
-    (mean, if deviation > 1e-9 * mean.abs().max(1e-300) { deviation } else { 1.0 })
 }
 
 fn count_collisions(feature: String, buckets: u32, fingerprints: &FxHashSet<u64>) -> Collisions {

@@ -19,3 +19,4 @@ pub use fit::{Collisions, Fitted, Fitter};
 pub use layout::{DenseField, HistoryField, MultiField, SingleField, TowerLayout};
 pub use raw::{Raw, RawFeatures, RawValue};
 pub use rows::{EncodedRows, EncodedView, MultiColumn, MultiView};
+pub(crate) use value::clean;

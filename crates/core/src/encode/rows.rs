@@ -106,10 +106,4 @@ impl<'a> EncodedView<'a> {
         let width = self.single.len() / self.rows.max(1);
         &self.single[row * width..(row + 1) * width]
     }
-
-    /// Numbers of one row.
-    pub fn dense_row(&self, row: usize) -> &'a [f32] {
-        let width = self.dense.len() / self.rows.max(1);
-        &self.dense[row * width..(row + 1) * width]
-    }
 }

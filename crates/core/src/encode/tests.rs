@@ -112,14 +112,60 @@ fn fitters_of_parts_merge_to_the_same_state() {
     rows(&mut first, 0..40);
     rows(&mut second, 40..100);
     first.merge(second);
-    assert_eq!(whole.finish(), first.finish());
+    let ((whole, whole_collisions), (joined, joined_collisions)) = (whole.finish(), first.finish());
+    assert_eq!((whole.vocabularies, whole_collisions), (joined.vocabularies, joined_collisions));
+    let (whole, joined) = (whole.moments["spend"], joined.moments["spend"]);
+    assert!((whole.0 - joined.0).abs() < 1e-12 && (whole.1 - joined.1).abs() < 1e-12, "{whole:?} {joined:?}");
+}
+
+#[test]
+fn a_constant_number_has_the_deviation_one_whatever_its_size() {
+    for constant in ["0", "0.1", "-1700000000.7", "3e38"] {
+        let mut fitter = Fitter::new(&schema(SCHEMA));
+        for _ in 0..1_000 {
+            fitter.see_user(&[Raw::Missing, Raw::Missing, Raw::Missing, text(constant), Raw::Missing]);
+        }
+        let (mean, deviation) = fitter.finish().0.moments["spend"];
+        assert_eq!((mean, deviation), (constant.parse().unwrap(), 1.0));
+    }
+}
+
+#[test]
+fn an_item_that_is_seen_several_times_counts_so_often() {
+    let json = r#"[{"name": "city", "side": "user", "kind": "hash", "buckets": 9},
+        {"name": "id", "side": "item", "kind": "vocabulary"}, {"name": "price", "side": "item", "kind": "numeric"}]"#;
+    let (mut at_once, mut one_by_one) = (Fitter::new(&schema(json)), Fitter::new(&schema(json)));
+    for (id, price, times) in [("x", "1", 2), ("y", "4", 3)] {
+        at_once.see_item(&[text(id), text(price)], times);
+        (0..times).for_each(|_| one_by_one.see_item(&[text(id), text(price)], 1));
+    }
+    let (at_once, one_by_one) = (at_once.finish().0, one_by_one.finish().0);
+    assert_eq!(at_once.vocabularies["id"], ["y", "x"]);
+    assert_eq!(at_once.vocabularies, one_by_one.vocabularies);
+    let (first, second) = (at_once.moments["price"], one_by_one.moments["price"]);
+    assert!((first.0 - second.0).abs() < 1e-12 && (first.1 - second.1).abs() < 1e-12, "{first:?} {second:?}");
+}
+
+#[test]
+fn a_default_is_cleaned_like_the_values_it_stands_for() {
+    let json = r#"[{"name": "city", "side": "user", "kind": "vocabulary", "lowercase": true, "default": "ROME"},
+                   {"name": "id", "side": "item", "kind": "hash", "buckets": 9}]"#;
+    let mut fitter = Fitter::new(&schema(json));
+    [text("Rome"), Raw::Missing, text("oslo")].iter().for_each(|&city| fitter.see_user(&[city]));
+    let fitted = fitter.finish().0;
+    assert_eq!(fitted.vocabularies["city"], ["rome", "oslo"]);
+    let encoder = FeatureEncoder::new(schema(json), fitted).unwrap();
+    let mut rows = encoder.empty_user_rows();
+    [text("rome"), Raw::Missing].iter().for_each(|&city| encoder.encode_user(&[city], &mut rows).unwrap());
+    assert_eq!(rows.single, [0, 0]);
 }
 
 #[test]
 fn a_cell_has_a_fault_when_the_encoder_refuses_it() {
     let encoder = FeatureEncoder::new(schema(SCHEMA), fitted().0).unwrap();
     let good = [text("a"), text("b"), text("1"), text("1"), text("p:1")];
-    let cells = ["", "1", "-2.5", " 3", "x", "NaN", "inf", "1e400", "p:1", "p", "p:x", "p:-1", "p:NaN", "p:1||q:0"];
+    let cells =
+        ["", "1", "-2.5", " 3", "x", "NaN", "inf", "1e400", "1e300", "p:1", "p", "p:x", "p:-1", "p:NaN", "p:1||q:0"];
     for (number, (name, _)) in encoder.user_columns().iter().enumerate() {
         for cell in cells {
             let mut values = good;

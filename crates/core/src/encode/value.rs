@@ -58,7 +58,7 @@ impl ValueEncoder {
             }
             FeatureKind::History { .. } => unreachable!("histories read items, not values"),
         };
-        let (name, list, default) = (feature.name.clone(), feature.list.clone(), feature.default.clone());
+        let (name, list, default) = (feature.name.clone(), feature.list.clone(), default_of(feature));
         Ok(Self { name, rule, list, trim: feature.trim, lowercase: feature.lowercase, default })
     }
 
@@ -173,8 +173,14 @@ impl ValueEncoder {
     }
 }
 
+/// What stands in for a missing value, cleaned as the values are.
+pub(super) fn default_of(feature: &FeatureSpec) -> Option<String> {
+    let default = feature.default.as_deref()?;
+    Some(clean(default, feature.trim, feature.lowercase).into_owned()).filter(|default| !default.is_empty())
+}
+
 /// What is seen by the fitter and hashed by the encoder.
-pub(super) fn clean(text: &str, trim: bool, lowercase: bool) -> Cow<'_, str> {
+pub(crate) fn clean(text: &str, trim: bool, lowercase: bool) -> Cow<'_, str> {
     let text = if trim { text.trim() } else { text };
     if lowercase { Cow::Owned(text.to_lowercase()) } else { Cow::Borrowed(text) }
 }
@@ -190,11 +196,11 @@ pub(super) fn element_of(element: &str, weighted: bool) -> Encoded<(&str, f32)> 
     Ok((value, weight))
 }
 
-/// A finite number, or why not.
+/// A number that 32 bits can hold, or why not.
 pub(super) fn finite(text: &str) -> Encoded<f64> {
     match text.parse::<f64>() {
-        Ok(number) if number.is_finite() => Ok(number),
-        Ok(_) => Err(format!("`{text}` is not finite")),
+        Ok(number) if (number as f32).is_finite() => Ok(number),
+        Ok(_) => Err(format!("`{text}` is not finite, or too large for 32 bits")),
         Err(_) => Err(format!("`{text}` is not a number")),
     }
 }

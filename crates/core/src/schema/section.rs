@@ -2,8 +2,10 @@
 
 use super::{FeatureKind, FeatureSpec, ListFormat, Normalise, Pooling, Side};
 use crate::check::Faults;
+use crate::encode::{cell_fault, clean};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// How a raw value becomes a model input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -128,7 +130,7 @@ impl FeatureSection {
         if self.list.is_some() && !is_categorical {
             faults.push(at("list"), "", "only hash and vocabulary features read lists", "remove `list`");
         }
-        Some(FeatureSpec {
+        let feature = FeatureSpec {
             column: self.column.unwrap_or_else(|| self.name.clone()),
             name: self.name,
             side: self.side,
@@ -139,7 +141,9 @@ impl FeatureSection {
             trim: self.trim,
             lowercase: self.lowercase,
             default: self.default,
-        })
+        };
+        check_values(&feature, &at, faults);
+        Some(feature)
     }
 
     fn checked_kind(&self, at: &impl Fn(&str) -> String, faults: &mut Faults) -> Option<FeatureKind> {
@@ -191,5 +195,29 @@ impl FeatureSection {
             max_length,
             shared: self.shared.unwrap_or(true),
         })
+    }
+}
+
+/// What a feature would only refuse, or misread, once data is encoded.
+fn check_values(feature: &FeatureSpec, at: &impl Fn(&str) -> String, faults: &mut Faults) {
+    if let Some(default) = &feature.default
+        && feature.list.is_none()
+        && cell_fault(feature, default).is_some()
+    {
+        faults.push(at("default"), default, "not a number that the feature can read", "default = \"0\"");
+    }
+    if feature.list.as_ref().is_some_and(|list| list.weighted && list.separator == ':') {
+        faults.push(
+            at("list"),
+            ":",
+            "`:` stands between a value and its weight",
+            "choose another separator, such as `|`",
+        );
+    }
+    let FeatureKind::Vocabulary { values, .. } = &feature.kind else { return };
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = values.iter().find(|value| !seen.insert(clean(value, feature.trim, feature.lowercase))) {
+        let reason = "the vocabulary has this value already, after `trim` and `lowercase`";
+        faults.push(at("values"), twice, reason, "every value may stand once");
     }
 }

@@ -34,6 +34,18 @@ fn all_faults_come_at_once_with_their_keys() {
 }
 
 #[test]
+fn values_that_no_data_could_be_encoded_with_are_refused() {
+    let json = r#"[
+        {"name": "a", "side": "user", "kind": "numeric", "default": "none"},
+        {"name": "b", "side": "user", "kind": "vocabulary", "values": ["x", "X "], "trim": true, "lowercase": true},
+        {"name": "c", "side": "item", "kind": "vocabulary", "list": {"separator": ":", "weighted": true}},
+        {"name": "d", "side": "item", "kind": "bucketised", "boundaries": [1], "default": "0"},
+        {"name": "e", "side": "item", "kind": "vocabulary", "values": ["x", "X"], "default": "none"}]"#;
+    let keys: Vec<String> = faults(json).into_iter().map(|fault| fault.key).collect();
+    assert_eq!(keys, ["features[0].default", "features[1].values", "features[2].list"]);
+}
+
+#[test]
 fn names_histories_and_towers_are_checked_together() {
     let json = r#"[
         {"name": "a", "side": "user", "kind": "history", "of": ["nothing"]},

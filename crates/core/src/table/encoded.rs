@@ -116,7 +116,10 @@ pub fn check_ids(view: &EncodedView<'_>, layout: &TowerLayout) -> Result<()> {
         }
     }
     for (field, column) in layout.multi.iter().zip(&view.multi) {
-        if column.ids.iter().any(|&id| id >= field.cardinality) {
+        // A slice of a table has all its ids, and offsets into a part of them.
+        let ends = column.offsets.first().zip(column.offsets.last());
+        let ids = ends.map_or(&[][..], |(&start, &end)| &column.ids[start as usize..end as usize]);
+        if ids.iter().any(|&id| id >= field.cardinality) {
             return fault(&field.name);
         }
     }

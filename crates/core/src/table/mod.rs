@@ -12,4 +12,5 @@ pub use read::{
     ListView, floats_f32, integers_i64, integers_u8, integers_u32, integers_u64, lists, read_mapped, text_column,
 };
 pub(crate) use read::{SharedLists, shared, shared_lists};
+pub(crate) use write::texts;
 pub use write::{batch_of, list_column, matrix_f32, matrix_u32, write_table};

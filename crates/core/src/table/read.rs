@@ -3,7 +3,7 @@
 use crate::{CoreError, Result};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, Float32Type, Int64Type, UInt8Type, UInt32Type, UInt64Type};
-use arrow_array::{Array, ArrayRef, FixedSizeListArray, PrimitiveArray, RecordBatch, StringArray};
+use arrow_array::{Array, ArrayRef, FixedSizeListArray, ListArray, PrimitiveArray, RecordBatch, StringArray};
 use arrow_buffer::{ArrowNativeType, Buffer, OffsetBuffer, ScalarBuffer};
 use arrow_ipc::convert::try_fb_to_schema;
 use arrow_ipc::reader::{FileDecoder, read_footer_length};
@@ -76,6 +76,18 @@ fn primitive<'a, T: ArrowPrimitiveType>(batch: &'a RecordBatch, name: &str) -> R
     typed.map(PrimitiveArray::values).ok_or_else(|| wrong_type(name, array, &T::DATA_TYPE.to_string()))
 }
 
+/// A list column without nulls, and its values.
+fn list_parts<'a, T: ArrowPrimitiveType>(
+    batch: &'a RecordBatch,
+    name: &str,
+) -> Result<(&'a ListArray, &'a PrimitiveArray<T>)> {
+    let array = column(batch, name)?;
+    let list = array.as_list_opt::<i32>().filter(|list| list.null_count() == 0);
+    let values = list.and_then(|list| list.values().as_primitive_opt::<T>());
+    let whole = list.zip(values.filter(|values| values.null_count() == 0));
+    whole.ok_or_else(|| wrong_type(name, array, &format!("List<{}>", T::DATA_TYPE)))
+}
+
 /// As [`integers_u32`] and its kin, but shared: it keeps the table mapped.
 ///
 /// # Errors
@@ -89,11 +101,7 @@ pub(crate) fn shared<T: ArrowPrimitiveType>(batch: &RecordBatch, name: &str) -> 
 /// # Errors
 /// As [`lists`].
 pub(crate) fn shared_lists<T: ArrowPrimitiveType>(batch: &RecordBatch, name: &str) -> Result<SharedLists<T::Native>> {
-    let array = column(batch, name)?;
-    let list = array.as_list_opt::<i32>().filter(|list| list.null_count() == 0);
-    let list = list.ok_or_else(|| wrong_type(name, array, "List"))?;
-    let values = list.values().as_primitive_opt::<T>().filter(|values| values.null_count() == 0);
-    let values = values.ok_or_else(|| wrong_type(name, array, &format!("List<{}>", T::DATA_TYPE)))?;
+    let (list, values) = list_parts::<T>(batch, name)?;
     Ok(SharedLists { offsets: list.offsets().clone(), values: values.values().clone() })
 }
 
@@ -146,11 +154,7 @@ pub fn text_column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringA
 
 /// A `List` column of a primitive type without nulls.
 pub fn lists<'a, T: ArrowPrimitiveType>(batch: &'a RecordBatch, name: &str) -> Result<ListView<'a, T::Native>> {
-    let array = column(batch, name)?;
-    let list = array.as_list_opt::<i32>().filter(|list| list.null_count() == 0);
-    let list = list.ok_or_else(|| wrong_type(name, array, "List"))?;
-    let values = list.values().as_primitive_opt::<T>().filter(|values| values.null_count() == 0);
-    let values = values.ok_or_else(|| wrong_type(name, array, &format!("List<{}>", T::DATA_TYPE)))?;
+    let (list, values) = list_parts::<T>(batch, name)?;
     Ok(ListView { offsets: list.value_offsets(), values: values.values() })
 }
 

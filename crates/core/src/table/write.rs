@@ -3,7 +3,7 @@
 use crate::vfs::{Vfs, VfsFile};
 use crate::{CoreError, Result};
 use arrow_array::types::{ArrowPrimitiveType, Float32Type, UInt32Type};
-use arrow_array::{ArrayRef, FixedSizeListArray, ListArray, PrimitiveArray, RecordBatch};
+use arrow_array::{ArrayRef, FixedSizeListArray, ListArray, PrimitiveArray, RecordBatch, StringArray};
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_ipc::MetadataVersion;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
@@ -42,6 +42,19 @@ pub fn batch_of(columns: Vec<(String, ArrayRef)>, metadata: Vec<(&str, String)>)
     let schema = Schema::new_with_metadata(fields, metadata);
     let arrays = columns.into_iter().map(|(_, array)| array).collect();
     RecordBatch::try_new(Arc::new(schema), arrays).map_err(|error| CoreError::damaged("table", error.to_string()))
+}
+
+/// A `Utf8` column; `name` is for the error.
+///
+/// # Errors
+/// `Invalid` for more text than the 32-bit offsets of one column can count.
+pub(crate) fn texts<'a>(name: &str, values: impl Iterator<Item = Option<&'a str>> + Clone) -> Result<ArrayRef> {
+    let bytes: usize = values.clone().flatten().map(str::len).sum();
+    if i32::try_from(bytes).is_err() {
+        let reason = format!("a column of a table holds less than 2 GiB of text, found {bytes} bytes");
+        return Err(CoreError::Invalid { field: name.to_owned(), reason });
+    }
+    Ok(Arc::new(values.collect::<StringArray>()))
 }
 
 /// A `List` column from offsets (rising, from 0) and values.

@@ -13,7 +13,7 @@ fn beside(folder: &Path, role: &str) -> PathBuf {
 }
 
 fn parent(path: &Path) -> &Path {
-    path.parent().unwrap_or_else(|| Path::new("."))
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
 fn at<T>(path: &Path, result: std::io::Result<T>) -> Result<T> {

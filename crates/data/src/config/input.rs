@@ -92,7 +92,7 @@ pub struct TimeSection {
     pub column: String,
     /// How the time is written: `auto`, `seconds`, `milliseconds`, `microseconds`, `rfc3339`, `order` (any integer that only orders the rows), or a strptime pattern such as `%Y-%m-%d %H:%M:%S`.
     pub format: String,
-    /// Time zone of times without offset, and of the days of `by_date`: an IANA name such as `UTC` or `Asia/Shanghai`.
+    /// Time zone in which times without offset are read, and whose midnights divide the days of `by_date`, of `--date` and `--days`, and of `{date}` in `input.path`: an IANA name such as `UTC` or `Asia/Shanghai`. A time with an offset and a number since 1970 are moments already; only their day follows the zone.
     pub zone: String,
 }
 

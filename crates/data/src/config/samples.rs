@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CleanSection {
-    /// Of rows with the same user, item, time and event, only the first stays; true or false. Needs `input.user`.
+    /// Of rows with the same user, item and time, only the first positive and the first other row stay; true or false. Needs `input.user`.
     pub drop_duplicates: bool,
 }
 
@@ -26,7 +26,7 @@ pub enum Mode {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Split {
-    /// By day: the last `test_days` days are test, the `validation_days` before them validation.
+    /// By day of `input.time.zone`: the last `test_days` days are test, the `validation_days` before them validation.
     ByDate {
         /// Days of the validation part.
         #[serde(default = "one_day")]
@@ -48,11 +48,11 @@ pub enum Split {
         #[serde(default)]
         test: Vec<String>,
     },
-    /// The test part is a file of its own; a validation part is drawn from the training positives with the seed.
+    /// The test part is a file of its own; a validation part is drawn from the training rows with the seed.
     Given {
         /// Path of the test file, relative like `input.path`.
         test: String,
-        /// Share of the training positives that is drawn, per user; 0.0 to below 1.0.
+        /// Share of the training rows that is drawn, per user, positives and others apart; 0.0 to below 1.0.
         #[serde(default = "one_tenth")]
         validation_share: f64,
     },

@@ -5,8 +5,10 @@ use super::{
 };
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
+use std::path::Path;
 use twinspire_core::check::Faults;
-use twinspire_core::schema::FeatureSchema;
+use twinspire_core::partition::PathPattern;
+use twinspire_core::schema::{FeatureKind, FeatureSchema};
 
 /// What makes a row a positive.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,13 +59,9 @@ impl DataSettings {
         check_split(input, &samples.split, &mut own);
         let memory_is_enough = samples.memory_mib >= 16;
         own.require(memory_is_enough, "samples.memory_mib", samples.memory_mib, "16 or more are needed");
-        let identified = !clean.drop_duplicates || input.user.is_some();
-        own.require(
-            identified,
-            "clean.drop_duplicates",
-            true,
-            "without `input.user` nobody knows whose rows are equal",
-        );
+        if input.user.is_none() {
+            check_nobody(clean, features, &mut own);
+        }
         let time = input.time.as_ref().map(|section| TimeSettings::check(section, &mut own));
         let sound = own.is_empty();
         for fault in own.into_vec() {
@@ -110,11 +108,6 @@ impl DataSettings {
         self.input.path.contains("{date}")
     }
 
-    /// True when interactions carry a time: from the time column, or the first moment of the day of their folder.
-    pub fn has_time(&self) -> bool {
-        self.time.is_some() || self.is_dated()
-    }
-
     /// The zone of days; UTC without a time column.
     pub fn zone(&self) -> TimeZone {
         self.time.as_ref().map_or(TimeZone::UTC, |time| time.zone().clone())
@@ -135,7 +128,7 @@ impl DataSettings {
         self.input.users.as_ref()
     }
 
-    /// Of rows with equal user, item, time and event only the first stays.
+    /// Of rows with equal user, item and time only the first positive and the first other row stay.
     pub fn drop_duplicates(&self) -> bool {
         self.clean.drop_duplicates
     }
@@ -204,18 +197,38 @@ fn check_input(input: &InputSection, faults: &mut Faults) {
         faults.require(sound, "input.user", format!("{names:?}"), "one column name, or several different ones");
     }
     if input.path.contains("{date}") {
-        let pattern = &input.date_format;
-        faults.require(pattern.contains('%'), "input.date_format", pattern, "a strftime pattern such as %Y-%m-%d");
+        let once = input.path.matches("{date}").count() == 1;
+        faults.require(once, "input.path", &input.path, "`{date}` may stand in it once");
+        let names_days = PathPattern::new(Path::new(""), "{date}", &input.date_format).is_ok();
+        let reason = "a strftime pattern that names a whole day, such as %Y-%m-%d";
+        faults.require(names_days, "input.date_format", &input.date_format, reason);
     }
+}
+
+/// What needs `input.user`, where it is not set.
+fn check_nobody(clean: &CleanSection, features: &FeatureSchema, faults: &mut Faults) {
+    let reason = "without `input.user` nobody knows whose rows are equal";
+    faults.require(!clean.drop_duplicates, "clean.drop_duplicates", true, reason);
+    for (number, feature) in features.features().iter().enumerate() {
+        let is_history = matches!(feature.kind, FeatureKind::History { .. });
+        let reason = "without `input.user` nobody has a history";
+        faults.require(!is_history, &format!("features[{number}].kind"), "history", reason);
+    }
+}
+
+/// A path that is needed, and that is the same on every day.
+fn check_plain_path(path: &str, key: &str, faults: &mut Faults) {
+    faults.require(!path.is_empty(), key, "", "a path is needed");
+    faults.require(!path.contains("{date}"), key, path, "`{date}` stands for a day in `input.path` only");
 }
 
 fn check_side_tables(input: &InputSection, faults: &mut Faults) {
     if let Some(items) = &input.items {
-        faults.require(!items.path.is_empty(), "input.items.path", "", "a path is needed");
+        check_plain_path(&items.path, "input.items.path", faults);
         faults.require(!items.item.is_empty(), "input.items.item", "", "a column name is needed");
     }
     if let Some(users) = &input.users {
-        faults.require(!users.path.is_empty(), "input.users.path", "", "a path is needed");
+        check_plain_path(&users.path, "input.users.path", faults);
         let (here, there) = (users.user.names(), input.user.as_ref().map(|user| user.names()).unwrap_or_default());
         let reason = "as many columns as `input.user` has, which must be set";
         let fits = here.len() == there.len() && all_unique(&here);
@@ -243,12 +256,12 @@ fn check_split(input: &InputSection, split: &Split, faults: &mut Faults) {
     let dated = input.path.contains("{date}");
     match split {
         Split::ByDate { validation_days, test_days } => {
-            let has_days = dated || format.is_some_and(|format| format != TimeFormat::ORDER);
+            let has_days = format.map_or(dated, |format| format != TimeFormat::ORDER);
             faults.require(
                 has_days,
                 "samples.split.kind",
                 "by_date",
-                "needs `{date}` in `input.path`, or a time that is not `order`",
+                "needs a time that is not `order`, or no time and `{date}` in `input.path`",
             );
             let held_out = validation_days.saturating_add(*test_days);
             let reason = "validation_days + test_days must leave a day to train on";
@@ -273,7 +286,7 @@ fn check_split(input: &InputSection, split: &Split, faults: &mut Faults) {
             );
         }
         Split::Given { test, validation_share } => {
-            faults.require(!test.is_empty(), "samples.split.test", "", "the path of the test file is needed");
+            check_plain_path(test, "samples.split.test", faults);
             let named = input.time.is_some() || !dated;
             faults.require(
                 named,

@@ -17,9 +17,14 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// The pattern of the files as it is, days or not.
+    pub fn plain(paths: &[PathBuf]) -> String {
+        merged(&shown(paths))
+    }
+
     /// The pattern of the files, of which there is at least one.
     pub fn of(paths: &[PathBuf]) -> Self {
-        let texts: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        let texts = shown(paths);
         let found = texts.first().and_then(|text| dated(text));
         let Some((part, format)) = found else { return Self { pattern: merged(&texts), date_format: None } };
         let patterns: Vec<String> = texts.iter().map(|text| with_date(text, part, format)).collect();
@@ -27,7 +32,11 @@ impl Place {
     }
 }
 
-/// Start and length of a day in a part of a path.
+fn shown(paths: &[PathBuf]) -> Vec<String> {
+    paths.iter().map(|path| path.display().to_string()).collect()
+}
+
+/// Start of a day in a part of a path.
 fn day_in(part: &str, format: &str, length: usize) -> Option<usize> {
     let is_digit = |at: usize| part.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
     let is_day = |start: &usize| {

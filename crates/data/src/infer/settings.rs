@@ -118,7 +118,7 @@ fn split(tables: &Tables, place: &Place) -> (String, Confidence, String) {
         return (value, pick.confidence, pick.reason.clone());
     }
     if !tables.test.is_empty() {
-        let value = format!("{{ kind = \"given\", test = {} }}", quoted(&Place::of(&tables.test).pattern));
+        let value = format!("{{ kind = \"given\", test = {} }}", quoted(&Place::plain(&tables.test)));
         return (value, Confidence::High, "a file with the columns of the log says `test`".into());
     }
     let one_moment = roles.time.as_ref().is_some_and(|pick| tables.log.columns[pick.column].distinct < 2);

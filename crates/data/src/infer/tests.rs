@@ -173,6 +173,9 @@ fn parts_and_test_files_and_orders_decide_on_the_split() {
     assert!(settings.input().path.ends_with("train.csv"));
     assert!(matches!(settings.split(), Split::Given { test, .. } if test.ends_with("test.csv")));
 
+    let dated = inferred(&[("log.csv", text()), ("test-20261101.csv", text())]).unwrap();
+    assert!(matches!(checked(&dated).split(), Split::Given { test, .. } if test.ends_with("/test-20261101.csv")));
+
     let order = |row: usize| format!("{},{},{}", row / 10, row * 7 % 301, row % 10);
     let ordered = inferred(&[("sequences.csv", lines("user,item,position", 500, order))]).unwrap();
     let settings = checked(&ordered);

@@ -129,12 +129,11 @@ impl Job<'_> {
     fn check_days(&self, accounts: &[FileAccount]) -> Result<()> {
         let units = &self.plan.units;
         for (number, unit) in units.iter().enumerate() {
-            let of_day = |other: &Unit| other.date == unit.date && other.part == unit.part;
-            let is_first = !units[..number].iter().rev().take(1).any(of_day);
+            let of_day = |other: &Unit| other.is_of_day_of(unit);
+            let is_first = !units[..number].last().is_some_and(of_day);
             let rows = units[number..].iter().zip(&accounts[number..]).take_while(|(other, _)| of_day(other));
             if is_first && rows.map(|(_, account)| account.read).sum::<u64>() == 0 {
-                let reason = unit.date.map_or("it has no rows".into(), |day| format!("{day} has no rows"));
-                return Err(DataError::EmptyFile { path: unit.path.clone(), reason });
+                return Err(unit.without_rows());
             }
         }
         Ok(())

@@ -38,6 +38,19 @@ pub(crate) struct Unit {
     pub part: Part,
 }
 
+impl Unit {
+    /// Both files are of one day, or of one input without days.
+    pub fn is_of_day_of(&self, other: &Self) -> bool {
+        self.date == other.date && self.part == other.part
+    }
+
+    /// The error for the day of this file, whose files have no row.
+    pub fn without_rows(&self) -> DataError {
+        let reason = self.date.map_or("it has no rows".into(), |day| format!("{day} has no rows"));
+        DataError::EmptyFile { path: self.path.clone(), reason }
+    }
+}
+
 /// A side table.
 #[derive(Debug, Clone)]
 pub(crate) struct SideFiles {
@@ -48,7 +61,7 @@ pub(crate) struct SideFiles {
     pub key: Vec<String>,
     /// Key of the config that names them.
     pub config_key: &'static str,
-    /// Columns of the first file.
+    /// Columns of the first file that has any.
     header: Header,
 }
 
@@ -79,7 +92,9 @@ impl<'a> Plan<'a> {
         let logs = log_files(context, settings)?;
         let window = window_of(&logs, settings);
         let units = units(context, settings, logs)?;
-        let log = first_header(units.iter().map(|unit| &unit.path), settings)?;
+        let input = settings.input();
+        let columns = (!input.header).then_some(input.columns.as_slice());
+        let log = first_header(units.iter().map(|unit| &unit.path), input.delimiter, columns)?;
         let items = settings.items_table().map(|table| {
             side_files(context, settings, "items", &table.path, (vec![table.item.clone()], "input.items.item"))
         });
@@ -149,12 +164,14 @@ fn units(context: &DataContext<'_>, settings: &DataSettings, logs: LogFiles) -> 
 }
 
 /// Columns of the first file that has any.
-fn first_header<'p>(paths: impl Iterator<Item = &'p PathBuf>, settings: &DataSettings) -> Result<Header> {
-    let input = settings.input();
-    let columns = (!input.header).then_some(input.columns.as_slice());
+fn first_header<'p>(
+    paths: impl Iterator<Item = &'p PathBuf>,
+    delimiter: char,
+    columns: Option<&[String]>,
+) -> Result<Header> {
     let mut last = PathBuf::new();
     for path in paths {
-        if let Some(table) = Table::open(path, input.delimiter, columns)? {
+        if let Some(table) = Table::open(path, delimiter, columns)? {
             return Ok(table.header().clone());
         }
         last.clone_from(path);
@@ -170,10 +187,7 @@ fn side_files(
     (key, config_key): (Vec<String>, &'static str),
 ) -> Result<SideFiles> {
     let files: Vec<PathBuf> = plain_files(context, path)?.into_iter().map(|file| file.path).collect();
-    let Some(table) = Table::open(&files[0], settings.input().delimiter, None)? else {
-        return Err(DataError::EmptyFile { path: files[0].clone(), reason: "it has no header line".into() });
-    };
-    let header = table.header().clone();
+    let header = first_header(files.iter(), settings.input().delimiter, None)?;
     key.iter().try_for_each(|column| header.find(column, config_key).map(drop))?;
     Ok(SideFiles { name, files, key, config_key, header })
 }

@@ -9,10 +9,8 @@ use super::rules::{Event, RowRules};
 use super::table::{Header, Table, Verdict};
 use crate::error::{DataError, Result};
 use std::path::Path;
+use twinspire_core::interaction::ROWS_OF_A_FILE;
 use twinspire_core::vfs::Vfs;
-
-/// Rows of one file are numbered below this in a position; see [`twinspire_core::interaction`].
-const ROWS_OF_A_FILE: u64 = 1 << 40;
 
 /// What became of a file.
 pub(crate) struct ReadFile {

@@ -6,12 +6,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use twinspire_core::ids::MISSING;
-use twinspire_core::interaction::Part;
+use twinspire_core::interaction::{Part, ROWS_OF_A_FILE};
 use twinspire_core::table::{integers_i64, integers_u8, integers_u64, read_mapped, text_column};
 use twinspire_core::{CoreError, Result};
-
-/// Rows of one file are numbered below this; see [`twinspire_core::interaction`].
-const ROWS_OF_A_FILE: u64 = 1 << 40;
 
 /// The columns of one interaction table, borrowed from its map.
 struct LogTable {
@@ -181,8 +178,8 @@ impl Bucket {
 }
 
 impl Row {
-    /// Where the row stood in the input, for messages.
+    /// Where the row stood in the input, counted from 1, for messages.
     pub fn place(&self) -> String {
-        format!("row {} of input file {}", self.position % ROWS_OF_A_FILE, self.position / ROWS_OF_A_FILE)
+        format!("row {} of input file {}", self.position % ROWS_OF_A_FILE + 1, self.position / ROWS_OF_A_FILE + 1)
     }
 }

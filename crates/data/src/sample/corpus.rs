@@ -46,7 +46,7 @@ pub(super) struct SeenItems {
 }
 
 impl SeenItems {
-    /// Items of one bucket; `columns` is the number of raw columns of the log.
+    /// Items of one bucket; the first `columns` raw columns of the log are theirs.
     pub fn of(bucket: &Bucket, columns: usize) -> Self {
         let mut seen: FxHashMap<&str, Sighting<&Row>> = FxHashMap::default();
         for row in &bucket.rows {

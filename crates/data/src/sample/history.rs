@@ -2,7 +2,8 @@
 //!
 //! With times: her positives of all parts, oldest first; a row sees those strictly before it. Without times a history
 //! is a set: each item once, those of train first, then those new in validation, then those new in test, each by item
-//! index; a train or validation row sees the train items without its own, a test row those of train and validation.
+//! index; a train row sees the train items without its own, a validation row the train items, and a test row those of
+//! train and validation.
 
 use super::bucket::Row;
 use twinspire_core::ids::MISSING;

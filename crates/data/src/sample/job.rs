@@ -96,15 +96,16 @@ impl Job<'_> {
     ) -> Result<()> {
         self.progress.start(what, Some(self.buckets.len() as u64), "buckets");
         let numbers: Vec<usize> = (0..self.buckets.len()).collect();
-        for group in numbers.chunks(rayon::current_num_threads()) {
+        let all = numbers.chunks(rayon::current_num_threads()).try_for_each(|group| {
             let done: Vec<Result<T>> = group.par_iter().map(|&bucket| work(bucket)).collect();
-            for result in done {
+            done.into_iter().try_for_each(|result| {
                 take(result?)?;
                 self.progress.advance(1);
-            }
-        }
+                Ok(())
+            })
+        });
         self.progress.finish();
-        Ok(())
+        all
     }
 
     /// A bucket with the final parts.

@@ -77,7 +77,7 @@ fn stage_settings(settings: &DataSettings, last: Option<Date>, interactions: &St
         "drop_duplicates": settings.drop_duplicates(),
         "features": settings.features(),
         "user": settings.user_columns(),
-        "item": settings.item_column(),
+        "item": [Some(settings.item_column()), settings.items_table().map(|table| table.item.as_str())],
         "zone": settings.input().time.as_ref().map(|time| &time.zone),
         "last": last.map(|day| day.to_string()),
         "interactions": tables.collect::<Vec<_>>(),

@@ -35,11 +35,11 @@ pub(super) fn scan(bucket: &Bucket, sources: &Sources, schema: &FeatureSchema, m
             fitter.see_user(&values);
             if mode == Mode::Labels {
                 sources.own_item_values(bucket, row, &mut values);
-                fitter.see_item(&values);
+                fitter.see_item(&values, 1);
             }
         }
     }
-    let items = SeenItems::of(bucket, sources.log_columns.len());
+    let items = SeenItems::of(bucket, sources.item_log_columns);
     Scan { users: bucket.users(), duplicates: bucket.duplicates, items, fitter }
 }
 
@@ -60,7 +60,7 @@ pub(super) fn fit_items(
             for item in chunk * ITEM_CHUNK..((chunk + 1) * ITEM_CHUNK).min(corpus.len()) {
                 sources.corpus_values(corpus, item, &mut values);
                 let occurrences = if mode == Mode::Events { corpus.counts()[item] } else { 0 };
-                (0..=occurrences).for_each(|_| fitter.see_item(&values));
+                fitter.see_item(&values, 1 + occurrences);
             }
             fitter
         })

@@ -28,13 +28,15 @@ pub(super) struct KeptColumn {
 /// Where all raw values come from.
 #[derive(Debug)]
 pub(super) struct Sources {
-    /// Raw columns that are read from the interaction tables.
+    /// Raw columns that are read from the interaction tables; those of item features come first.
     pub log_columns: Vec<String>,
+    /// Number of the log columns that item features read.
+    pub item_log_columns: usize,
     /// In the order of the encoder's user columns.
-    user: Vec<(Source, Side)>,
+    user: Vec<Source>,
     /// In the order of the encoder's item columns.
     item: Vec<Source>,
-    /// Columns of features of the user (not of the request), each once.
+    /// Columns of features of the user (not of the request), and the key where a feature reads it; each once.
     pub kept: Vec<KeptColumn>,
     pub users: Option<SideTable>,
     pub items: Option<SideTable>,
@@ -74,19 +76,27 @@ impl Sources {
         users: Option<SideTable>,
         items: Option<SideTable>,
     ) -> Result<Self> {
-        let mut sources =
-            Self { log_columns: Vec::new(), user: Vec::new(), item: Vec::new(), kept: Vec::new(), users, items };
-        for feature in encoded(schema, false) {
-            let source = sources.user_source(feature, columns)?;
-            sources.user.push((source, feature.side));
-            let is_kept = sources.kept.iter().any(|kept| kept.name == feature.column);
-            if feature.side == Side::User && !is_kept {
-                sources.kept.push(KeptColumn { name: feature.column.clone(), source });
-            }
-        }
+        let mut sources = Self {
+            log_columns: Vec::new(),
+            item_log_columns: 0,
+            user: Vec::new(),
+            item: Vec::new(),
+            kept: Vec::new(),
+            users,
+            items,
+        };
         for feature in encoded(schema, true) {
             let source = sources.item_source(feature, columns)?;
             sources.item.push(source);
+        }
+        sources.item_log_columns = sources.log_columns.len();
+        for feature in encoded(schema, false) {
+            let source = sources.user_source(feature, columns)?;
+            sources.user.push(source);
+            let is_kept = sources.kept.iter().any(|kept| kept.name == feature.column);
+            if (feature.side == Side::User || source.key) && !is_kept {
+                sources.kept.push(KeptColumn { name: feature.column.clone(), source });
+            }
         }
         Ok(sources)
     }
@@ -149,7 +159,7 @@ impl Sources {
     /// Raw values of the user tower for one row; `profile` is [`Sources::user_row`].
     pub fn user_values<'a>(&'a self, bucket: &'a Bucket, row: &Row, profile: Option<usize>, values: &mut Vec<Raw<'a>>) {
         values.clear();
-        let fetched = self.user.iter().map(|&(source, _)| self.user_value(source, bucket, row, profile));
+        let fetched = self.user.iter().map(|&source| self.user_value(source, bucket, row, profile));
         values.extend(fetched.map(|value| value.map_or(Raw::Missing, Raw::Text)));
     }
 

@@ -49,13 +49,13 @@ fn day_log(world: &World, date: Date, visits: &[Visit]) -> String {
     for (number, visit) in visits.iter().enumerate() {
         let request = format!("{}-{number:06}", date.strftime("%Y%m%d"));
         for (place, shown) in visit.shown.iter().enumerate() {
-            let rest = Row { date, second: visit.second, request: &request, event: "impression", place };
-            rest.write(world, visit, shown.item, &mut text);
+            let row = Row { date, second: visit.second, request: &request, event: "impression", place };
+            row.write(world, visit, shown.item, &mut text);
         }
         for (place, shown) in visit.shown.iter().enumerate() {
             if let Some(after) = shown.click_after {
-                let rest = Row { date, second: visit.second + after, request: &request, event: "click", place };
-                rest.write(world, visit, shown.item, &mut text);
+                let row = Row { date, second: visit.second + after, request: &request, event: "click", place };
+                row.write(world, visit, shown.item, &mut text);
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::config::{AdamSection, LossSection, ModelSection, ModelSettings, Train
 use crate::engine::{Batch, Engine, Objective, Pairing};
 use crate::error::{ModelError, Result};
 use crate::model::TwoTower;
-use crate::train::{Files, pairings, pool};
+use crate::train::{Files, loss_pairing, pool};
 use machine::OthersBusy;
 use serde::Serialize;
 use std::time::{Duration, Instant};
@@ -121,8 +121,8 @@ fn measure(settings: &BenchSettings, checked: &ModelSettings, files: &Files) -> 
         ));
     }
     shuffle(&mut order, settings.seed, 0);
-    let (pairing, _) = pairings(checked, files.items.len(), settings.seed, "negatives");
-    let mut model = TwoTower::random(&settings.model, &files.encoder, settings.seed);
+    let pairing = loss_pairing(checked, files.items.len(), settings.seed);
+    let mut model = TwoTower::new(&settings.model, &files.encoder, settings.seed);
     let layout = model.layout.clone();
     let mut engine = Engine::new(&layout, objective, AdamSection::default());
     let steps = Steps { samples: &samples, order: &order, pairing, batch_size, rate: checked.train().learning_rate };
@@ -200,5 +200,35 @@ fn report(settings: &BenchSettings, measured: &Measured) -> BenchReport {
         final_loss: last.iter().sum::<f64>() / last.len() as f64,
         peak_rss_mib: machine::peak_rss_mib(),
         loadavg_1min: machine::load_average(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(loss: LossSection, rows: u32) -> BenchSettings {
+        let model = ModelSection::default();
+        BenchSettings {
+            loss,
+            batch_size: 128,
+            seconds: 0.0,
+            warmup: 0.0,
+            rows,
+            threads: 1,
+            seed: 1,
+            samples: None,
+            model,
+        }
+    }
+
+    #[test]
+    fn a_bench_counts_its_steps_and_learns() {
+        for loss in [LossSection::Bce { negatives_per_positive: 4 }, LossSection::default()] {
+            let report = run(&settings(loss, 4_000)).unwrap();
+            assert_eq!((report.steps, report.steps_with_warmup, report.threads), (1, WARMUP_STEPS + 1, 1));
+            assert!(report.samples_per_s > 0 && report.final_loss < report.first_loss, "{report:?}");
+        }
+        assert!(run(&settings(LossSection::default(), 200)).is_err(), "too few clicks for a batch");
     }
 }

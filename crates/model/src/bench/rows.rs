@@ -129,3 +129,20 @@ fn items(counts: &[u64], encoder: &FeatureEncoder) -> Result<ItemTable> {
         AD.iter().map(|(_, _, distinct)| (0..counts.len() as u32).map(|ad| ad % distinct).collect()).collect();
     Ok(ItemTable::from_batch(&ItemTable::batch(&ids, counts, encoded(&AD, &ranks), encoder)?)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn about_a_quarter_of_the_rows_are_clicks_and_the_counts_are_theirs() {
+        let made = files(20_000, 1).unwrap();
+        let table = &made.train.tables()[0];
+        let clicks: f32 = table.labels().iter().sum();
+        assert!((0.2..0.3).contains(&(clicks / 20_000.0)), "{clicks} clicks");
+        assert_eq!(made.items.counts().iter().sum::<u64>(), clicks as u64);
+        assert_eq!(table.labels(), files(20_000, 1).unwrap().train.tables()[0].labels());
+        assert_ne!(table.labels(), files(20_000, 2).unwrap().train.tables()[0].labels());
+        table.check_references(made.items.len(), 0).unwrap();
+    }
+}

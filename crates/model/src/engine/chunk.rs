@@ -85,7 +85,9 @@ impl Chunk {
         self.read_outcomes(batch, number, rows);
         self.gradient.resize(layout.dense_len(), 0.0);
         self.scores.resize(self.items.len(), 0.0);
-        self.user.fill(&layout.user, tables, samples.corpus(), (&UsersOf(samples, rows), rows.len()));
+        let user_tables = (&tables[..], layout.user_tower.may_share());
+        self.user.fill(&layout.user, user_tables, samples.corpus(), (&UsersOf(samples, rows), rows.len()));
+        let tables = (&tables[..], layout.item_tower.may_share());
         let items = samples.corpus();
         match batch.pairing {
             Pairing::Own => self.item.fill(&layout.item, tables, items, (&ItemsOf(samples, rows), rows.len())),
@@ -124,10 +126,10 @@ impl Chunk {
     }
 
     /// Both towers.
-    pub(super) fn forward(&self, layout: &ModelLayout, parameters: &Parameters, buffers: &mut Buffers) {
+    pub(super) fn forward(&mut self, layout: &ModelLayout, parameters: &Parameters, buffers: &mut Buffers) {
         let (dense, towers) = (&parameters.dense, &mut buffers.towers);
-        layout.user_tower.forward(dense, self.user.values(), self.user.rows(), &mut towers.user);
-        layout.item_tower.forward(dense, self.item.values(), self.item.rows(), &mut towers.item);
+        layout.user_tower.forward(dense, &mut self.user, &mut towers.user);
+        layout.item_tower.forward(dense, &mut self.item, &mut towers.item);
     }
 
     fn pairs<'a>(&'a self, (users, items): (&'a [f32], &'a [f32]), dimension: usize) -> Pairs<'a> {
@@ -176,8 +178,8 @@ impl Chunk {
         (users, items): (&[f32], &[f32]),
     ) {
         let (dense, gradient) = (&parameters.dense[..], &mut self.gradient[..]);
-        layout.user_tower.backward((dense, &mut *gradient), self.user.values_mut(), users, &mut towers.user);
-        layout.item_tower.backward((dense, gradient), self.item.values_mut(), items, &mut towers.item);
+        layout.user_tower.backward((dense, &mut *gradient), &mut self.user, users, &mut towers.user);
+        layout.item_tower.backward((dense, gradient), &mut self.item, items, &mut towers.item);
     }
 
     /// Sums over the pairs.

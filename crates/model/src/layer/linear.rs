@@ -34,16 +34,25 @@ impl Linear {
         &dense[self.bias_offset()..self.offset + self.len()]
     }
 
+    /// `W` as a matrix.
+    pub(crate) fn matrix<'a>(&self, dense: &'a [f32]) -> Matrix<'a> {
+        Matrix::new(self.weight(dense), self.inputs, self.outputs)
+    }
+
+    /// Gradients of `W` and `b` among those of all dense parameters.
+    pub(crate) fn gradients<'a>(&self, gradient: &'a mut [f32]) -> (&'a mut [f32], &'a mut [f32]) {
+        gradient[self.offset..self.offset + self.len()].split_at_mut(self.inputs * self.outputs)
+    }
+
     /// `y = x · W` without the bias. At least [`MIN_ROWS`] rows are computed, so that a row's bits do not depend on how
     /// many others there are; both buffers must hold as many.
     pub(crate) fn forward(&self, dense: &[f32], x: &[f32], rows: usize, y: &mut [f32]) {
-        let weight = Matrix::new(self.weight(dense), self.inputs, self.outputs);
-        multiply(y, Matrix::new(x, rows.max(MIN_ROWS), self.inputs), weight, false);
+        multiply(y, Matrix::new(x, rows.max(MIN_ROWS), self.inputs), self.matrix(dense), false);
     }
 
     /// Writes the gradients of `W` and `b` to their places in `gradient`.
     pub(crate) fn backward_parameters(&self, x: &[f32], dy: &[f32], rows: usize, gradient: &mut [f32]) {
-        let (weight, bias) = gradient[self.offset..self.offset + self.len()].split_at_mut(self.inputs * self.outputs);
+        let (weight, bias) = self.gradients(gradient);
         let transposed = Matrix::new(x, rows, self.inputs).transposed();
         multiply(weight, transposed, Matrix::new(dy, rows, self.outputs), false);
         column_sums(&dy[..rows * self.outputs], bias);
@@ -51,7 +60,6 @@ impl Linear {
 
     /// `dx = dy · Wᵀ`, or `dx += dy · Wᵀ` when `add`.
     pub(crate) fn backward_input(&self, dense: &[f32], dy: &[f32], rows: usize, (dx, add): (&mut [f32], bool)) {
-        let weight = Matrix::new(self.weight(dense), self.inputs, self.outputs);
-        multiply(dx, Matrix::new(dy, rows, self.outputs), weight.transposed(), add);
+        multiply(dx, Matrix::new(dy, rows, self.outputs), self.matrix(dense).transposed(), add);
     }
 }

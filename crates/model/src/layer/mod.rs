@@ -4,6 +4,7 @@
 //! flat buffers of the same shape. A layer holds shapes and offsets only; what a pass must remember lies in the
 //! caller's workspace, so nothing is allocated in a step.
 
+pub(crate) mod distinct;
 pub(crate) mod embedding;
 pub(crate) mod linear;
 pub(crate) mod normalize;

@@ -38,45 +38,46 @@ impl<'a> Matrix<'a> {
     }
 
     /// Columns `start..start + count`.
-    fn columns(self, start: usize, count: usize) -> Self {
+    pub(crate) fn columns(self, start: usize, count: usize) -> Self {
         Self { data: &self.data[start * self.column_stride..], columns: count, ..self }
     }
 
     /// Rows `start..start + count`.
-    fn rows(self, start: usize, count: usize) -> Self {
+    pub(crate) fn rows(self, start: usize, count: usize) -> Self {
         Self { data: &self.data[start * self.row_stride..], rows: count, ..self }
     }
 }
 
 /// `target = left · right`, or `target += left · right` when `add`; `target` is row-major `[left.rows, right.columns]`.
 pub(crate) fn multiply(target: &mut [f32], left: Matrix<'_>, right: Matrix<'_>, add: bool) {
-    let depth = left.columns;
+    multiply_into((target, right.columns), left, right, add);
+}
+
+/// As [`multiply`]; a row of the target is followed by the next one after `stride` numbers.
+pub(crate) fn multiply_into((target, stride): (&mut [f32], usize), left: Matrix<'_>, right: Matrix<'_>, add: bool) {
+    let (rows, columns, depth) = (left.rows, right.columns, left.columns);
     assert_eq!(depth, right.rows, "inner sizes differ");
-    assert!(target.len() >= left.rows * right.columns, "the product does not fit its target");
-    if left.rows == 0 || right.columns == 0 {
+    if rows == 0 || columns == 0 {
         return;
     }
-    if depth == 0 && !add {
-        target[..left.rows * right.columns].fill(0.0);
-    }
+    assert!(stride >= columns && target.len() >= (rows - 1) * stride + columns, "the product does not fit its target");
     for start in (0..depth).step_by(MAX_DEPTH) {
         let count = MAX_DEPTH.min(depth - start);
-        product(target, left.columns(start, count), right.rows(start, count), add || start > 0);
+        product((target, stride), left.columns(start, count), right.rows(start, count), add || start > 0);
     }
 }
 
-fn product(target: &mut [f32], left: Matrix<'_>, right: Matrix<'_>, add: bool) {
-    let (rows, columns, depth) = (left.rows, right.columns, left.columns);
-    // SAFETY: the target holds rows · columns numbers, and the last number of each matrix lies inside its slice:
-    // `Matrix::new` checked the whole, and parts of it only get smaller.
+fn product((target, stride): (&mut [f32], usize), left: Matrix<'_>, right: Matrix<'_>, add: bool) {
+    // SAFETY: `multiply_into` checked that the target holds the product, and the last number of each matrix lies inside
+    // its slice: `Matrix::new` checked the whole, and parts of it only get smaller.
     unsafe {
         gemm::gemm(
-            rows,
-            columns,
-            depth,
+            left.rows,
+            right.columns,
+            left.columns,
             target.as_mut_ptr(),
             1,
-            columns as isize,
+            stride as isize,
             add,
             left.data.as_ptr(),
             left.column_stride as isize,

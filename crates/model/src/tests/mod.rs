@@ -2,5 +2,6 @@
 
 mod gradient;
 mod reference;
+mod shared;
 mod stage;
 mod world;

@@ -115,7 +115,7 @@ fn model(encoder: &FeatureEncoder) -> TwoTower {
     let tower = || TowerSection { hidden: vec![16, 8], residual: false };
     let section =
         ModelSection { embedding_dimension: 4, output_dimension: 6, user_tower: tower(), item_tower: tower() };
-    TwoTower::random(&section, encoder, 0)
+    TwoTower::new(&section, encoder, 0)
 }
 
 /// Takes tensors by name.

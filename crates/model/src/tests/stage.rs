@@ -181,7 +181,7 @@ fn a_query_that_does_not_fit_is_refused() {
 fn a_model_survives_its_file_and_a_damaged_or_foreign_one_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
-    let model = TwoTower::random(&world::model(), &encoder(), 1);
+    let model = TwoTower::new(&world::model(), &encoder(), 1);
     model.save(&RealVfs, &path, &encoder()).unwrap();
     assert_eq!(TwoTower::load(&path, &encoder()).unwrap(), model);
     let bytes = std::fs::read(&path).unwrap();
@@ -225,7 +225,7 @@ fn a_summary_of_the_model_comes_first() {
     for part in ["embedding.item.id ", "64 x 8", "embedding.history.genres.genre", "user_tower.0", "relu, + input"] {
         assert!(text.contains(part), "`{part}` is not in\n{text}");
     }
-    let model = TwoTower::random(&world::model(), &encoder(), 1);
+    let model = TwoTower::new(&world::model(), &encoder(), 1);
     let tables: usize = model.parameters.tables.iter().map(Vec::len).sum();
     let total = format!("total{:>1$}", "", 0);
     assert!(text.contains(&total) && text.contains("epoch 1: loss"));

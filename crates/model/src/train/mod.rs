@@ -7,7 +7,7 @@ mod files;
 mod run;
 
 pub(crate) use files::Files;
-pub(crate) use run::pairings;
+pub(crate) use run::loss_pairing;
 
 use crate::config::{Keep, ModelSettings};
 use crate::error::{ModelError, Result};

@@ -20,25 +20,27 @@ const JUDGED_NEGATIVES: usize = 4;
 /// Steps between two looks at the clock.
 const STATE_EVERY: usize = 16;
 
-/// How the samples are paired with items: for the loss, and for the figures over pairs.
-pub(crate) fn pairings(
-    settings: &ModelSettings,
-    corpus: usize,
-    seed: u64,
-    purpose: &'static str,
-) -> (Pairing, Pairing) {
-    let sampler = Uniform { corpus: corpus as u32 };
-    let drawn = |negatives: usize| Pairing::Drawn { negatives, sampler, seed, purpose };
+/// How the loss pairs samples with items.
+pub(crate) fn loss_pairing(settings: &ModelSettings, corpus: usize, seed: u64) -> Pairing {
     match settings.train().loss {
-        LossSection::Bce { .. } | LossSection::InBatchSoftmax { .. } if settings.labels_mode() => {
-            (Pairing::Own, Pairing::Own)
+        LossSection::Bce { negatives_per_positive } if !settings.labels_mode() => {
+            drawn(negatives_per_positive as usize, corpus, (seed, "negatives"))
         }
-        LossSection::Bce { negatives_per_positive } => {
-            let pairing = drawn(negatives_per_positive as usize);
-            (pairing, pairing)
-        }
-        LossSection::InBatchSoftmax { .. } => (Pairing::Own, drawn(JUDGED_NEGATIVES)),
+        LossSection::Bce { .. } | LossSection::InBatchSoftmax { .. } => Pairing::Own,
     }
+}
+
+/// How AUC and its kin pair the validation samples with items.
+fn judged_pairing(settings: &ModelSettings, corpus: usize, seed: u64) -> Pairing {
+    let negatives = match settings.train().loss {
+        LossSection::Bce { negatives_per_positive } => negatives_per_positive as usize,
+        LossSection::InBatchSoftmax { .. } => JUDGED_NEGATIVES,
+    };
+    if settings.labels_mode() { Pairing::Own } else { drawn(negatives, corpus, (seed, "validation negatives")) }
+}
+
+fn drawn(negatives: usize, corpus: usize, (seed, purpose): (u64, &'static str)) -> Pairing {
+    Pairing::Drawn { negatives, sampler: Uniform { corpus: corpus as u32 }, seed, purpose }
 }
 
 /// One run of all epochs.
@@ -52,17 +54,16 @@ pub(super) fn run(
     let samples = Samples::new(&files.train, files.read_histories(), &files.items);
     let held_out = Samples::new(&files.validation, files.read_histories(), &files.items);
     let queries = files.queries.as_ref().map(|table| Samples::of_table(table, files.read_histories(), &files.items));
-    let (_, score_pairing) = pairings(settings, files.items.len(), seed, "validation negatives");
     let validation = Validation {
         samples: (held_out.len() > 0).then_some(&held_out),
         queries: queries.as_ref(),
         validator,
-        score_pairing,
+        pairing: judged_pairing(settings, files.items.len(), seed),
         batch_size: settings.train().batch_size as usize,
         steps: settings.train().validation_steps.unwrap_or(u64::MAX),
     };
     let objective = Objective::new(&settings.train().loss, files.items.counts());
-    let mut model = TwoTower::random(settings.model(), &files.encoder, seed);
+    let mut model = TwoTower::new(settings.model(), &files.encoder, seed);
     crate::summary::lines(&model.layout).iter().for_each(|line| context.progress.line(line));
     let mut trainer = Trainer::new(context, settings, &samples, &objective)?;
     let layout = model.layout.clone();
@@ -113,7 +114,7 @@ impl<'a> Trainer<'a> {
         if order.is_empty() {
             return Err(ModelError::unsuitable("train", "the training part has no sample that this loss can use"));
         }
-        let (pairing, _) = pairings(settings, samples.corpus().rows, context.stage.seed, "negatives");
+        let pairing = loss_pairing(settings, samples.corpus().rows, context.stage.seed);
         Ok(Self { context, settings, samples, pairing, order, records: Vec::new(), best: None, kept: None })
     }
 

@@ -1,13 +1,15 @@
 //! Building the channels of a draft, and opening those of a bundle.
 
+use super::RecallChannel;
 use super::item_cf::{ItemCf, Similarity, neighbours};
 use super::lists::{KeyedLists, RankedLists};
 use super::popular::{Popular, rank};
 use super::positives::Positives;
-use super::{RecallChannel, TwoTower};
+use super::two_tower::TwoTower;
 use crate::config::{ChannelKind, ChannelSpec, RetrievalSettings};
 use crate::context::RetrievalContext;
 use crate::error::{Result, RetrievalError};
+use crate::index::what_was_taken;
 use crate::merge::MergePlan;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,6 +35,9 @@ pub fn build_channels(
     let positives = Positives::open(samples, &encoder)?;
     let (plan, folder) = (settings.plan(), draft.join(file::CHANNELS));
     context.vfs.create_dir_all(&folder).map_err(|error| CoreError::io(&folder, error))?;
+    if let Some(index) = plan.channels().iter().find_map(|channel| channel.kind.index()) {
+        context.progress.line(&what_was_taken(index, positives.items()));
+    }
     context.progress.start("building channels", Some(plan.channels().len() as u64), "channels");
     for channel in plan.channels() {
         if let Some(lists) = context.install(|| lists_of(channel, &positives, &encoder))? {

@@ -3,9 +3,12 @@
 use super::popular::rank;
 use super::*;
 use crate::channel::lists::RankedLists;
+use crate::context::RetrievalContext;
 use crate::testing::{ALL_KINDS, CITIES, Click, ITEMS, USERS, World, item_id, of_user, positives_of, settings};
+use std::sync::Mutex;
 use twinspire_core::encode::{RawFeatures, RawValue};
 use twinspire_core::ids::MISSING;
+use twinspire_core::progress::Progress;
 use twinspire_core::query::{EncodedQuery, Query};
 use twinspire_core::vfs::RealVfs;
 
@@ -139,4 +142,31 @@ fn lists_that_are_out_of_order_or_foreign_are_refused() {
     assert!(!opens(&[(0, vec![scored(3, 1.0)])]), "an item outside the corpus");
     assert!(!opens(&[(0, vec![scored(0, 1.0), scored(1, 2.0)])]), "worst first");
     assert!(!opens(&[(0, vec![scored(0, f32::NAN)])]), "not a number");
+}
+
+/// Keeps the lines that stay.
+#[derive(Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl Progress for Heard {
+    fn start(&self, _what: &str, _total: Option<u64>, _unit: &str) {}
+    fn advance(&self, _units: u64) {}
+    fn state(&self, _text: &str) {}
+    fn line(&self, text: &str) {
+        self.0.lock().unwrap().push(text.to_owned());
+    }
+    fn finish(&self) {}
+}
+
+#[test]
+fn building_says_which_index_is_taken_and_why() {
+    let (world, draft) = (World::new(), tempfile::tempdir().unwrap());
+    let lines = |channels: &str| {
+        let heard = Heard::default();
+        let context = RetrievalContext { progress: &heard, ..world.context() };
+        build_channels(&context, &settings(channels), &world.layout, draft.path()).unwrap();
+        heard.0.into_inner().unwrap()
+    };
+    assert_eq!(lines(ALL_KINDS), ["index: exact scan of 60 items (auto: every corpus is scanned in this version)"]);
+    assert!(lines(r#"{"list": [{"kind": "popular"}]}"#).is_empty(), "no index, nothing to say");
 }

@@ -1,6 +1,6 @@
 //! Ranked lists in a file: `channels/<name>.arrow`, memory-mapped.
 //!
-//! Columns: `key` UInt32 (ascending, unique; what selects the list), `items` List<UInt32> and `scores` List<Float32>
+//! Columns: `key` UInt32 (ascending, unique; what selects the list), `items` `List<UInt32>` and `scores` `List<Float32>`
 //! (best first). What a key means is the channel's business.
 
 use crate::error::Result;
@@ -45,20 +45,28 @@ impl RankedLists {
     /// Maps a file; `items` is the size of the corpus.
     ///
     /// # Errors
-    /// `Damaged` when keys do not ascend, a list is not in order, or an item lies outside the corpus; I/O.
+    /// `Damaged`, naming the file, when it has other columns, keys do not ascend, a list is not in order, or an item
+    /// lies outside the corpus; I/O.
     pub fn open(path: &Path, items: usize) -> Result<Self> {
         let lists = Self { batch: read_mapped(path)? };
-        let ascending = lists.keys()?.windows(2).all(|pair| pair[0] < pair[1]);
-        let in_order = |row: usize| {
-            let list: Vec<Scored> = lists.row(row)?.collect();
-            let sound = |scored: &Scored| (scored.item as usize) < items && scored.score.is_finite();
-            Ok(list.iter().all(sound) && list.windows(2).all(|pair| pair[0].order(&pair[1]).is_lt()))
-        };
-        let sound = (0..lists.keys()?.len()).map(in_order).collect::<Result<Vec<bool>>>()?;
-        if !ascending || sound.contains(&false) {
-            return Err(CoreError::damaged(path, "a list is out of order or names an item outside the corpus").into());
+        match lists.is_sound(items) {
+            Ok(true) => Ok(lists),
+            Ok(false) => {
+                Err(CoreError::damaged(path, "a list is out of order or names an item outside the corpus").into())
+            }
+            Err(error) => Err(CoreError::damaged(path, error.to_string()).into()),
         }
-        Ok(lists)
+    }
+
+    fn is_sound(&self, corpus: usize) -> Result<bool> {
+        let (keys, items) = (self.keys()?, lists::<UInt32Type>(&self.batch, "items")?);
+        let scores = lists::<Float32Type>(&self.batch, "scores")?;
+        let is_sound = |scored: Scored| (scored.item as usize) < corpus && scored.score.is_finite();
+        let in_order =
+            |row| pairs(items.row(row), scores.row(row)).is_sorted_by(|left, right| left.order(right).is_lt());
+        Ok(keys.is_sorted_by(|left, right| left < right)
+            && items.offsets == scores.offsets
+            && (0..keys.len()).all(|row| pairs(items.row(row), scores.row(row)).all(is_sound) && in_order(row)))
     }
 
     fn keys(&self) -> Result<&[u32]> {
@@ -66,9 +74,9 @@ impl RankedLists {
     }
 
     fn row(&self, row: usize) -> Result<impl Iterator<Item = Scored>> {
-        let items = lists::<UInt32Type>(&self.batch, "items")?.row(row);
-        let scores = lists::<Float32Type>(&self.batch, "scores")?.row(row);
-        Ok(items.iter().zip(scores).map(|(&item, &score)| Scored { item, score }))
+        let items = lists::<UInt32Type>(&self.batch, "items")?;
+        let scores = lists::<Float32Type>(&self.batch, "scores")?;
+        Ok(pairs(items.row(row), scores.row(row)))
     }
 
     /// The list of a key, if there is one.
@@ -81,6 +89,10 @@ impl RankedLists {
             Err(_) => Ok(None),
         }
     }
+}
+
+fn pairs<'a>(items: &'a [u32], scores: &'a [f32]) -> impl Iterator<Item = Scored> + 'a {
+    items.iter().zip(scores).map(|(&item, &score)| Scored { item, score })
 }
 
 /// True when an ascending list has the item.

@@ -16,7 +16,7 @@ pub use build::build_channels;
 pub(crate) use build::open_channels;
 #[cfg(test)]
 pub(crate) use positives::Positives;
-pub(crate) use two_tower::{TwoTower, encode_each};
+pub(crate) use two_tower::encode_each;
 
 use crate::error::Result;
 use twinspire_core::query::{QueryBatch, Scored};

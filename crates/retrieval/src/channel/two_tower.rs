@@ -13,7 +13,7 @@ use twinspire_core::bundle::{Bundle, file};
 use twinspire_core::query::{QueryBatch, QueryEncoder, Scored};
 
 /// The two-tower channel.
-pub(crate) struct TwoTower {
+pub(super) struct TwoTower {
     name: String,
     bundle: Arc<Bundle>,
     index: Box<dyn VectorIndex>,

@@ -1,6 +1,7 @@
 //! One checked channel, as it is also stored in `merge.json`.
 
 use super::{ChannelSection, IndexKind};
+use crate::evaluate::{MERGED, POPULARITY};
 use serde::{Deserialize, Serialize};
 use twinspire_core::check::Faults;
 use twinspire_core::schema::{FeatureKind, FeatureSchema, Side};
@@ -65,6 +66,14 @@ impl ChannelKind {
             Self::PopularBy { .. } => "popular_by",
         }
     }
+
+    /// How item vectors are found, where they are.
+    pub(crate) fn index(&self) -> Option<IndexKind> {
+        match self {
+            Self::TwoTower { index } => Some(*index),
+            Self::ItemCf { .. } | Self::Popular { .. } | Self::PopularBy { .. } => None,
+        }
+    }
 }
 
 impl ChannelSection {
@@ -104,6 +113,8 @@ impl ChannelSpec {
         let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
         let named = (1..=64).contains(&self.name.len()) && self.name.bytes().all(allowed);
         faults.require(named, &at("name"), &self.name, "1 to 64 of a-z, 0-9, `_` and `-`");
+        let is_free = ![MERGED, POPULARITY].contains(&self.name.as_str());
+        faults.require(is_free, &at("name"), &self.name, "a row of every report has this name; choose another");
         faults.require((0.0..=1000.0).contains(&self.share), &at("share"), self.share, "0 to 1000");
         match &self.kind {
             ChannelKind::TwoTower { .. } => {}

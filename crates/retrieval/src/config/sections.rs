@@ -36,7 +36,7 @@ impl Default for EvaluateSection {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IndexKind {
-    /// The program chooses by the size of the corpus, never by a stopwatch.
+    /// The program chooses, never by a stopwatch; this version scores every item at every size.
     #[default]
     Auto,
     /// Every item is scored.

@@ -55,6 +55,14 @@ fn all_faults_are_told_at_once() {
 }
 
 #[test]
+fn a_channel_may_not_take_the_name_of_a_row_of_every_report() {
+    for name in ["merged", "popularity"] {
+        let taken = format!(r#"{{"list": [{{"kind": "popular", "name": "{name}"}}]}}"#);
+        assert_eq!(keys(&faults_of("{}", &taken)), ["channels.list[0].name"]);
+    }
+}
+
+#[test]
 fn no_channel_and_no_share_are_faults() {
     assert_eq!(keys(&faults_of(r#"{"k": []}"#, r#"{"list": []}"#)), ["evaluate.k", "channels.list"]);
     let idle = r#"{"list": [{"kind": "popular", "share": 0}]}"#;

@@ -24,6 +24,7 @@ use crate::merge::{RankedList, merge};
 use crate::retriever::Retriever;
 use metrics::{Coverage, Sums};
 use rayon::prelude::*;
+use std::cmp::Reverse;
 use std::ops::Range;
 use twinspire_core::interaction::Part;
 use twinspire_core::items::ItemTable;
@@ -68,10 +69,9 @@ pub fn evaluate(
 }
 
 /// The corpus by falling number of training positives.
-fn by_count(items: &ItemTable) -> Vec<Scored> {
-    let counts = items.counts().iter().zip(0..);
-    let mut ranked: Vec<Scored> = counts.map(|(&count, item)| Scored { item, score: count as f32 }).collect();
-    ranked.sort_unstable_by(Scored::order);
+fn by_count(items: &ItemTable) -> Vec<u32> {
+    let mut ranked: Vec<u32> = (0..items.len() as u32).collect();
+    ranked.sort_by_key(|&item| Reverse(items.counts()[item as usize]));
     ranked
 }
 
@@ -79,7 +79,7 @@ struct Judge<'a> {
     retriever: &'a Retriever,
     truth: Truth<'a>,
     settings: &'a RetrievalSettings,
-    by_count: Vec<Scored>,
+    by_count: Vec<u32>,
 }
 
 impl Judge<'_> {
@@ -173,7 +173,7 @@ impl Judge<'_> {
     }
 
     fn most_popular(&self, excluded: &[u32], longest: usize) -> Vec<u32> {
-        let items = self.by_count.iter().map(|scored| scored.item);
+        let items = self.by_count.iter().copied();
         items.filter(|item| excluded.binary_search(item).is_err()).take(longest).collect()
     }
 }

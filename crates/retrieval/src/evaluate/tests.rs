@@ -145,6 +145,16 @@ fn a_true_item_that_was_seen_counts_as_missed_unless_seen_items_stay() {
 }
 
 #[test]
+fn events_without_users_are_judged_by_their_features() {
+    let (world, chosen) = (World::without_users(), settings(ALL_KINDS));
+    let (retriever, queries) = (world.retriever(&chosen), world.test_queries());
+    let report = evaluate(&world.context(), &retriever, &chosen, Part::Test, &queries).unwrap();
+    let recall = |name: &str| report.row(name).unwrap().metrics["recall@100"];
+    assert_eq!((report.queries, report.true_items, report.true_items_left_out), (40, 80, 0));
+    assert_eq!((recall("item_cf"), recall("two_tower"), recall(MERGED)), (0.0, 1.0, 1.0));
+}
+
+#[test]
 fn a_part_without_queries_is_an_error_that_names_it() {
     let world = World::new();
     let (chosen, rows) = (

@@ -50,9 +50,9 @@ impl Retriever {
     /// # Errors
     /// `Damaged` or `Mismatch`, naming the file, or the golden case and feature, that is not as it was sealed.
     pub fn open(folder: &Path, load: LoadQueryEncoder<'_>, clock: &'static dyn Clock) -> Result<Self> {
-        let retriever = Self::assemble(Bundle::open(folder, load)?, clock)?;
-        golden::check(&retriever.bundle)?;
-        Ok(retriever)
+        let bundle = Bundle::open(folder, load)?;
+        golden::check(&bundle)?;
+        Self::assemble(bundle, clock)
     }
 
     /// Opens the unsealed files of a draft, to judge it before it is published.
@@ -177,11 +177,14 @@ impl Retriever {
         let lists: Vec<RankedList<'_>> =
             asked.iter().map(|asked| RankedList { share: share(asked), found: &asked.found }).collect();
         let places = merge(&lists, k);
-        let mut hits: FxHashMap<u32, Vec<(usize, ChannelHit)>> = FxHashMap::default();
+        let mut hits: FxHashMap<u32, Vec<(usize, ChannelHit)>> =
+            places.iter().map(|place| (place.item, Vec::new())).collect();
         for (list, asked) in asked.iter().enumerate() {
             for (scored, rank) in asked.found.iter().zip(1..) {
-                let hit = ChannelHit { name: asked.status.name.clone(), score: scored.score, rank };
-                hits.entry(scored.item).or_default().push((list, hit));
+                if let Some(hits) = hits.get_mut(&scored.item) {
+                    let hit = ChannelHit { name: asked.status.name.clone(), score: scored.score, rank };
+                    hits.push((list, hit));
+                }
             }
         }
         places.into_iter().map(|place| self.candidate(place, hits.remove(&place.item).unwrap_or_default())).collect()

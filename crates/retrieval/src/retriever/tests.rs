@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::answer::Outcome;
-use crate::testing::{ALL_KINDS, ITEMS, USERS, World, item_id, load, of_user, settings, user_id};
+use crate::testing::{ALL_KINDS, CITIES, ITEMS, USERS, World, item_id, load, of_user, settings, user_id};
 use std::collections::BTreeSet;
 use std::fs;
 use twinspire_core::CoreError;
@@ -173,7 +173,8 @@ fn a_draft_without_a_channel_file_or_with_a_damaged_one_does_not_open() {
     for name in ["channels/item_cf.arrow", "channels/hot.arrow", file::MERGE] {
         let path = draft.join(name);
         let whole = fs::read(&path).unwrap();
-        for content in [None, Some(&whole[..whole.len() / 2]), Some(b"")] {
+        let foreign = fs::read(draft.join(file::HISTORIES)).unwrap();
+        for content in [None, Some(&whole[..whole.len() / 2]), Some(b""), Some(&foreign)] {
             fs::remove_file(&path).unwrap();
             content.iter().for_each(|content| fs::write(&path, content).unwrap());
             let error = Retriever::open_draft(&draft, &load, &FixedClock(5)).unwrap_err().to_string();
@@ -182,6 +183,23 @@ fn a_draft_without_a_channel_file_or_with_a_damaged_one_does_not_open() {
         }
     }
     assert!(Retriever::open_draft(&draft, &load, &FixedClock(5)).is_ok());
+}
+
+#[test]
+fn a_bundle_without_users_opens_whole_and_answers_by_features() {
+    let world = World::without_users();
+    let draft = world.draft(&settings(ALL_KINDS));
+    let retriever = Retriever::open(&world.seal(&draft), &load, &FixedClock(5)).unwrap();
+    let cases = &retriever.bundle().golden().cases;
+    assert_eq!(cases.len(), 16);
+    assert!(cases.iter().all(|case| case.user.is_none() && case.history.is_empty() && case.top.len() == 10));
+    let cities: BTreeSet<u32> = cases.iter().map(|case| case.single[1]).collect();
+    assert_eq!(cities.len(), CITIES.len(), "made-up values go through the vocabulary");
+    let features = RawFeatures::from([("city".to_owned(), RawValue::Text("Rome".into()))]);
+    let answer = retriever.retrieve(&Query { features, k: 1000, ..Query::default() }).unwrap();
+    assert_eq!((answer.candidates.len(), answer.cold_start, answer.user_known), (ITEMS as usize, true, false));
+    let outcomes: Vec<Outcome> = answer.channels.iter().map(|status| status.status).collect();
+    assert_eq!(outcomes, [Outcome::Ok, Outcome::Empty, Outcome::Ok, Outcome::Ok], "nothing was clicked together");
 }
 
 #[test]

@@ -3,8 +3,9 @@
 //! In: item vectors once ([`ItemBlocks`]), then batches of query vectors. Out: the best `k` items of each query in the
 //! one order of candidates ([`Scored::order`]), excluded items left out. It approximates nothing.
 //!
-//! A score does not depend on the batch it was computed in: every product has the same shape (one block of items, one
-//! tile of queries, padded with zeros), so a single query gets the same bits as 30,000.
+//! A score does not depend on the batch it was computed in: whatever the number of queries in a product, each score is
+//! summed over the dimensions in the same order, so a single query gets the same bits as 30,000. A product with one
+//! column would take another way through `gemm`, so a query alone is padded to two.
 
 mod best;
 #[cfg(test)]
@@ -16,8 +17,10 @@ use twinspire_core::query::Scored;
 
 /// Items of a block. Together with the scores of a tile it stays in the L2 cache.
 const BLOCK: usize = 1024;
-/// Queries of one product.
+/// Most queries of one product.
 const TILE: usize = 8;
+/// Fewest queries of one product; divides [`TILE`].
+const FEWEST: usize = 2;
 /// Queries of one unit of work: how often a block is used while it is in the cache.
 const GROUP: usize = 64;
 
@@ -63,11 +66,6 @@ impl ItemBlocks {
         self.items == 0
     }
 
-    /// Length of a vector.
-    pub fn dimension(&self) -> usize {
-        self.dimension
-    }
-
     /// The best `k` items of each query, best first; fewer only where the corpus has no more. Queries are spread over
     /// the threads of the current pool.
     pub fn top_k(&self, queries: ScanQueries<'_>, k: usize) -> Vec<Vec<Scored>> {
@@ -78,13 +76,13 @@ impl ItemBlocks {
 
     fn top_k_of_group(&self, vectors: &[f32], excluded: &[&[u32]], k: usize) -> Vec<Vec<Scored>> {
         let mut padded = vectors.to_vec();
-        padded.resize(excluded.len().next_multiple_of(TILE) * self.dimension, 0.0);
+        padded.resize(excluded.len().next_multiple_of(FEWEST) * self.dimension, 0.0);
         let mut best: Vec<Best<'_>> = excluded.iter().map(|excluded| Best::new(k.min(self.items), excluded)).collect();
         let mut scores = vec![0.0; TILE * BLOCK];
         for (number, block) in self.values.chunks_exact(BLOCK * self.dimension).enumerate() {
             let first = number * BLOCK;
             let items = BLOCK.min(self.items - first);
-            for (tile, best) in padded.chunks_exact(TILE * self.dimension).zip(best.chunks_mut(TILE)) {
+            for (tile, best) in padded.chunks(TILE * self.dimension).zip(best.chunks_mut(TILE)) {
                 self.multiply(block, tile, &mut scores);
                 for (scores, best) in scores.chunks_exact_mut(BLOCK).zip(best) {
                     best.offer(first as u32, &mut scores[..items]);
@@ -94,11 +92,11 @@ impl ItemBlocks {
         best.into_iter().map(Best::finish).collect()
     }
 
-    /// `scores[query, item] = tile[query] · block[item]` for [`TILE`] queries and [`BLOCK`] items.
+    /// `scores[query, item] = tile[query] · block[item]` for [`FEWEST`] to [`TILE`] queries and [`BLOCK`] items.
     fn multiply(&self, block: &[f32], tile: &[f32], scores: &mut [f32]) {
-        let (rows, columns, depth) = (BLOCK, TILE, self.dimension);
-        assert!(block.len() == rows * depth && tile.len() == columns * depth && scores.len() == rows * columns);
-        // SAFETY: the three slices have the sizes that the strides reach, as asserted, and `scores` overlaps neither.
+        let (rows, columns, depth) = (BLOCK, tile.len() / self.dimension, self.dimension);
+        assert!(block.len() == rows * depth && tile.len() == columns * depth && scores.len() >= rows * columns);
+        // SAFETY: the three slices reach as far as the strides do, as asserted, and `scores` overlaps neither.
         unsafe {
             gemm::gemm(
                 rows,

@@ -62,10 +62,10 @@ fn real_vectors_give_the_scores_of_brute_force_within_rounding() {
 
 #[test]
 fn a_query_alone_gets_the_bits_it_gets_in_a_batch_at_any_number_of_threads() {
-    for dimension in [3, 16, 64, 300] {
-        let (vectors, queries) = (random(3, 2500 * dimension), random(4, 150 * dimension));
+    for dimension in [1, 2, 3, 16, 64, 300, 1100] {
+        let (vectors, queries) = (random(3, 1500 * dimension), random(4, 77 * dimension));
         let blocks = ItemBlocks::new(&vectors, dimension);
-        let no_exclusion = vec![&[][..]; 150];
+        let no_exclusion = vec![&[][..]; 77];
         let batch = ScanQueries { vectors: &queries, excluded: &no_exclusion };
         let in_pool = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -73,9 +73,11 @@ fn a_query_alone_gets_the_bits_it_gets_in_a_batch_at_any_number_of_threads() {
         };
         let together = in_pool(1);
         assert_eq!(together, in_pool(3));
-        for (query, expected) in queries.chunks_exact(dimension).zip(&together) {
-            let alone = blocks.top_k(ScanQueries { vectors: query, excluded: &[&[]] }, 50);
-            assert_eq!(&alone[0], expected);
+        for company in 1..=9 {
+            for (vectors, expected) in queries.chunks(company * dimension).zip(together.chunks(company)) {
+                let some = ScanQueries { vectors, excluded: &no_exclusion[..expected.len()] };
+                assert_eq!(blocks.top_k(some, 50), expected, "{company} queries of dimension {dimension}");
+            }
         }
     }
 }
