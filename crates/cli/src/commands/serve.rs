@@ -23,7 +23,7 @@ pub fn run(context: &CommandContext<'_>, arguments: &ServeArguments) -> Result<R
     let config = CheckedConfig::load(&context.config_source(listen))?;
     let retriever = Arc::new(open_current(context, &config)?);
     let bundle_id = retriever.bundle().id().to_owned();
-    // Answering is computing: more requests at once than there are threads wait in order, so that none slows all others.
+    // Answering is computing: requests beyond the number of threads wait in order instead of slowing one another.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.threads())
         .max_blocking_threads(config.threads())
