@@ -3,10 +3,13 @@
 //! In: dated or plain CSV files, as `[input]` of the config maps them. Out: the folders `interactions` and `samples` of a
 //! run. This crate is the only one that reads logs; it trains nothing and serves nothing.
 //!
-//! Reading order: [`config`], [`ingest`] (files to interactions), `sample` (interactions to samples), [`infer`] (a
-//! first config from a look at the files), [`world`] (a made-up click world), [`convert`].
+//! Reading order: [`config`], [`ingest`] (files to interactions), `bucket` (the interactions of some users in memory),
+//! `clean` (rules that leave rows out), [`sample`] (interactions to samples), [`infer`] (a first config from a look at
+//! the files), [`world`] (a made-up click world), [`convert`].
 
+mod bucket;
 pub mod check;
+mod clean;
 pub mod config;
 pub mod context;
 pub mod convert;

@@ -1,4 +1,4 @@
-//! Errors of starting and running the server. What a client did wrong is a [`crate::problem::Problem`].
+//! Errors of starting and running the server. What a client did wrong is a [`crate::http::problem::Problem`].
 
 use std::net::SocketAddr;
 

@@ -2,7 +2,7 @@
 //! becomes, and that no client holds a server that was told to stop.
 
 use crate::config::{ServeSection, ServeSettings};
-use crate::server::Server;
+use crate::http::server::Server;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! Bodies of requests and answers. A request is refused before any work when a field is unknown or of another type.
 
-use crate::problem::{Problem, pointer_part};
+use crate::http::problem::{Problem, pointer_part};
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 use twinspire_core::encode::RawFeatures;

@@ -2,8 +2,8 @@
 //! Damaged rows are passed over here; ingest counts them.
 
 use crate::error::{DataError, Result};
+use crate::ingest::csv::{Found, RecordReader};
 use crate::ingest::open::{open, unreadable};
-use crate::ingest::record::{Found, RecordReader};
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};

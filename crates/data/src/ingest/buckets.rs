@@ -2,7 +2,7 @@
 //! as [`twinspire_core::interaction`] describes them. A bucket is chosen by the hash of the user key, or by the row
 //! number where there is none, so that all rows of a user meet in one bucket.
 
-use super::record::Record;
+use super::csv::Record;
 use super::rules::Event;
 use super::wanted::NamedColumn;
 use crate::error::Result;

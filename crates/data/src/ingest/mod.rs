@@ -4,7 +4,7 @@
 //! [`twinspire_core::interaction`]), `side/items.arrow` and `side/users.arrow`, `accounts.json` (one [`FileAccount`] a
 //! file) and `rejects.jsonl` (one [`Reject`] a line). It splits nothing by time or user and encodes nothing.
 //!
-//! The road: `plan` (files, columns, buckets) → per file, in parallel: `open` → `record` (over `buffer` and `cells`) →
+//! The road: `plan` (files, columns, buckets) → per file, in parallel: `open` → `csv` (bytes to records) →
 //! `table` (records to verdicts) → `rules` (verdicts on log rows) → `buckets`; `side` reads side tables; `account` keeps
 //! rows read = accepted + rejected by kind + filtered by reason.
 //!
@@ -13,11 +13,9 @@
 
 mod account;
 mod buckets;
-mod buffer;
-mod cells;
+pub(crate) mod csv;
 pub(crate) mod open;
 mod plan;
-pub(crate) mod record;
 mod rejects;
 pub(crate) mod report;
 mod rules;

@@ -1,8 +1,8 @@
 //! The rules for one row of a log. In: a record. Out: an [`Event`], or why there is none. It stores nothing.
 
 use super::account::Kind;
+use super::csv::Record;
 use super::plan::{Plan, Unit};
-use super::record::Record;
 use super::table::{Header, Verdict};
 use super::wanted::{KeyCells, Located};
 use crate::config::{Outcome, Split, TimeSettings};

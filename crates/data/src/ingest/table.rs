@@ -2,8 +2,8 @@
 //! judge, and every row once to the [`Accountant`]. What makes a record acceptable is not known here.
 
 use super::account::{Accountant, Kind};
+use super::csv::{Found, Record, RecordReader};
 use super::open::{BLOCK, open, unreadable};
-use super::record::{Found, Record, RecordReader};
 use crate::error::{DataError, Result};
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
 //! The reader on damaged rows: what is lost is the damaged row alone, whatever the size of the reads.
 
 use super::account::{Accountant, FileAccount, Kind};
-use super::buffer::MAX_RECORD;
-use super::record::{Found, RecordReader};
+use super::csv::MAX_RECORD;
+use super::csv::{Found, RecordReader};
 use super::table::{Table, Verdict};
 use std::path::Path;
 use twinspire_core::rng::Rng;
@@ -113,7 +113,7 @@ fn account(path: &Path, columns: &[String]) -> (FileAccount, Vec<Vec<String>>) {
     let mut accountant = Accountant::new("x".into());
     let mut kept = Vec::new();
     if let Some(mut table) = Table::open(path, ',', Some(columns)).unwrap() {
-        let keep = |record: &super::record::Record<'_>, _| {
+        let keep = |record: &super::csv::Record<'_>, _| {
             kept.push((0..record.len()).map(|cell| record.cell(cell).to_owned()).collect());
             Ok(Verdict::Accepted)
         };

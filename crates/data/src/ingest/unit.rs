@@ -3,8 +3,8 @@
 
 use super::account::{Accountant, FileAccount, Reject};
 use super::buckets::BucketWriter;
+use super::csv::Record;
 use super::plan::{Plan, Unit};
-use super::record::Record;
 use super::rules::{Event, RowRules};
 use super::table::{Header, Table, Verdict};
 use crate::error::{DataError, Result};

@@ -1,8 +1,8 @@
 //! The corpus: every item that some row or the item table shows, with the log row that stands for its features.
 //! In: the rows of each bucket, split. Out: [`Corpus`], ordered by item id. Features are encoded elsewhere.
 
-use super::bucket::{Bucket, Row};
 use super::side::SideTable;
+use crate::bucket::{Bucket, Row};
 use rustc_hash::FxHashMap;
 use twinspire_core::interaction::Part;
 use twinspire_core::{CoreError, Result};

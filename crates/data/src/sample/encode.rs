@@ -1,7 +1,6 @@
 //! The second pass: rows to samples. In: one bucket, split, and the fitted encoder. Out: [`BucketRows`]: samples by
 //! part, queries of the judged parts, and the histories of the bucket's users.
 
-use super::bucket::{Bucket, Row};
 use super::corpus::Corpus;
 use super::history::UserHistory;
 use super::rows::{
@@ -9,6 +8,7 @@ use super::rows::{
 };
 use super::scan::ITEM_CHUNK;
 use super::source::Sources;
+use crate::bucket::{Bucket, Row};
 use crate::config::Mode;
 use crate::statistics::PartCounts;
 use rayon::prelude::*;

@@ -5,7 +5,7 @@
 //! index; a train row sees the train items without its own, a validation row the train items, and a test row those of
 //! train and validation.
 
-use super::bucket::Row;
+use crate::bucket::Row;
 use twinspire_core::ids::MISSING;
 use twinspire_core::interaction::{NO_TIME, Part};
 

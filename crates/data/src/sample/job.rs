@@ -3,13 +3,14 @@
 //! buckets that are done; samples are written bucket by bucket. Results are joined in the order of the buckets, so no
 //! byte depends on the number of threads.
 
-use super::bucket::Bucket;
 use super::corpus::{Corpus, SeenItems};
 use super::encode::{BucketRows, Encoding, JUDGED, PARTS};
 use super::rows::{append_histories, append_queries, empty_histories, empty_queries, history_lengths};
 use super::scan::{Scan, fit_items, scan};
 use super::source::Sources;
 use super::split::SplitRule;
+use crate::bucket::Bucket;
+use crate::clean::drop_duplicates;
 use crate::config::Mode;
 use crate::error::{DataError, Result};
 use crate::statistics::{HistoryLengths, PartCounts, Statistics, hottest_share};
@@ -110,7 +111,10 @@ impl Job<'_> {
 
     /// A bucket with the final parts.
     fn load(&self, bucket: usize) -> Result<Bucket> {
-        let mut loaded = Bucket::load(&self.buckets[bucket], &self.sources.log_columns, self.drop_duplicates)?;
+        let mut loaded = Bucket::load(&self.buckets[bucket], &self.sources.log_columns)?;
+        if self.drop_duplicates {
+            drop_duplicates(&mut loaded);
+        }
         self.rule.apply(&mut loaded);
         Ok(loaded)
     }

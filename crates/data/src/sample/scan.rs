@@ -1,9 +1,9 @@
 //! The first pass: what must be known before any row can be encoded. In: one bucket, split. Out: its items, what the
 //! fitters saw of the train part, and counts.
 
-use super::bucket::Bucket;
 use super::corpus::{Corpus, SeenItems};
 use super::source::Sources;
+use crate::bucket::Bucket;
 use crate::config::Mode;
 use rayon::prelude::*;
 use twinspire_core::encode::{Collisions, Fitted, Fitter};

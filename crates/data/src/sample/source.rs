@@ -1,9 +1,9 @@
 //! Where the raw value of each feature comes from: the key itself, a side table, or the log. In: the features and the
 //! columns that the tables have. Out: [`Sources`], which fetch values row by row; they are encoded elsewhere.
 
-use super::bucket::{Bucket, Row};
 use super::corpus::Corpus;
 use super::side::SideTable;
+use crate::bucket::{Bucket, Row};
 use twinspire_core::encode::Raw;
 use twinspire_core::schema::{FeatureKind, FeatureSchema, FeatureSpec, Side};
 use twinspire_core::{CoreError, Result};

@@ -1,7 +1,7 @@
 //! Which part a row belongs to: the split protocols. In: the rows of one user in the order (time, position), with the
 //! part that ingest gave them. Out: the same rows with their final part.
 
-use super::bucket::{Bucket, Row};
+use crate::bucket::{Bucket, Row};
 use std::ops::Range;
 use twinspire_core::hash::fingerprint64;
 use twinspire_core::interaction::Part;

@@ -3,8 +3,8 @@
 //! A request takes one `Arc<Retriever>` when it is admitted and uses it to its end, so user tower, item vectors and
 //! channels of an answer are always those of one bundle.
 
-use crate::identify::{HEADER, RequestIds};
-use crate::problem::{Problem, pointer_part};
+use crate::http::identify::{HEADER, RequestIds};
+use crate::http::problem::{Problem, pointer_part};
 use crate::wire::{RecallRequest, RecallResponse};
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};

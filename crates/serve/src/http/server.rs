@@ -2,8 +2,8 @@
 
 use crate::config::ServeSettings;
 use crate::error::{Result, ServeError};
-use crate::identify::RequestIds;
-use crate::route::{Shared, router};
+use crate::http::identify::RequestIds;
+use crate::http::route::{Shared, router};
 use axum::serve::ListenerExt;
 use std::future::{Future, IntoFuture};
 use std::net::SocketAddr;

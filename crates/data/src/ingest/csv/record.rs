@@ -5,9 +5,9 @@
 //! fit the columns. A quote is special only at the beginning of a cell, and written twice inside a quoted cell. Lines
 //! end with `\n` or `\r\n`; blank lines are no records. What is found does not depend on the size of the reads.
 
-use super::account::{Kind, Place};
 use super::buffer::{Line, MAX_RECORD, Window};
 use super::cells::{Cells, Quoted};
+use crate::ingest::account::{Kind, Place};
 use std::io::{self, Read};
 
 /// What the reader found next.
@@ -138,7 +138,7 @@ impl<R: Read> RecordReader<R> {
     fn too_long(&mut self) -> io::Result<Found<'_>> {
         let beginning = self.window.waiting();
         self.long.clear();
-        self.long.extend_from_slice(&beginning[..beginning.len().min(super::account::MAX_VALUE_BYTES)]);
+        self.long.extend_from_slice(&beginning[..beginning.len().min(crate::ingest::account::MAX_VALUE_BYTES)]);
         let (line, byte_offset) = (self.line, self.offset);
         self.offset += self.window.skip_line()?;
         self.line += 1;

@@ -2,7 +2,7 @@
 //! (user, time, position), grouped by user. It splits nothing and encodes nothing.
 
 use arrow_array::{Array, RecordBatch, StringArray};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use twinspire_core::ids::MISSING;
@@ -20,7 +20,7 @@ struct LogTable {
 
 /// One interaction. Its texts stay in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Row {
+pub(crate) struct Row {
     /// Rank of the user key in the bucket, or MISSING without a user.
     pub user: u32,
     /// Microseconds UTC, or `NO_TIME`.
@@ -36,11 +36,11 @@ pub(super) struct Row {
 }
 
 /// All interactions of one bucket.
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     tables: Vec<LogTable>,
     /// By (user, time, position); rows without a user come last.
     pub rows: Vec<Row>,
-    /// Rows that the duplicate filter took out.
+    /// Rows that [`crate::clean`] left out as duplicates.
     pub duplicates: u64,
 }
 
@@ -101,12 +101,10 @@ fn rank_users(tables: &[LogTable], rows: &mut [Row]) {
 
 impl Bucket {
     /// Maps the tables and sorts their rows. `columns` are the raw columns that [`Bucket::raw`] gives.
-    /// With `drop_duplicates`, the later of two rows of the same user, time, item and kind is left out; rows without
-    /// a user are never duplicates of each other.
     ///
     /// # Errors
     /// A table that cannot be read, or that lacks a column.
-    pub fn load(files: &[PathBuf], columns: &[String], drop_duplicates: bool) -> Result<Self> {
+    pub fn load(files: &[PathBuf], columns: &[String]) -> Result<Self> {
         let (mut tables, mut rows) = (Vec::with_capacity(files.len()), Vec::new());
         for (number, path) in files.iter().enumerate() {
             let batch = read_mapped(path)?;
@@ -115,28 +113,7 @@ impl Bucket {
         }
         rank_users(&tables, &mut rows);
         rows.sort_unstable_by_key(|row| (row.user, row.time, row.position));
-        let mut bucket = Self { tables, rows, duplicates: 0 };
-        if drop_duplicates {
-            bucket.drop_duplicates();
-        }
-        Ok(bucket)
-    }
-
-    fn drop_duplicates(&mut self) {
-        let mut rows = std::mem::take(&mut self.rows);
-        let before = rows.len();
-        let mut moment = None;
-        let mut seen: FxHashSet<(&str, bool)> = FxHashSet::default();
-        rows.retain(|row| {
-            if moment != Some((row.user, row.time)) {
-                moment = Some((row.user, row.time));
-                seen.clear();
-            }
-            row.user == MISSING || seen.insert((self.item(row), row.positive))
-        });
-        drop(seen);
-        self.duplicates = (before - rows.len()) as u64;
-        self.rows = rows;
+        Ok(Self { tables, rows, duplicates: 0 })
     }
 
     /// Ranges of rows of one user each, in the order of the keys; a row without a user is alone in its range.
