@@ -4,13 +4,13 @@
 //! optimizer needs again.
 
 use crate::kernel::column_sums;
-use crate::layer::distinct::Distinct;
 use crate::layer::embedding::{Columns, gather};
 use crate::layer::linear::Linear;
 use crate::layer::product::{MIN_ROWS, Matrix, multiply, multiply_into};
 use crate::layout::{Field, InputLayout, Source};
 use crate::optimizer::Shard;
 use crate::sequence::Elements;
+use crate::shared::Shared;
 use std::ops::Range;
 use twinspire_core::encode::EncodedView;
 
@@ -43,12 +43,14 @@ pub(crate) struct ChunkInput {
     ids: Vec<u32>,
     /// One for each sequence field.
     sequences: Vec<Elements>,
-    /// Distinct values of each single field; only those of `shared` count.
-    distinct: Vec<Distinct>,
-    /// Single fields whose values are multiplied once; their columns of `values` are not filled.
-    shared: Vec<usize>,
+    /// First row in the batch.
+    start: usize,
+    /// Which single fields are shared with the batch; their columns of `values` are not filled.
+    shared: Vec<bool>,
     /// The other columns, in runs.
     runs: Vec<Range<usize>>,
+    /// Starts with the gradient of the first layer's output `[rows, outputs]`, where fields are shared.
+    slopes: Vec<f32>,
 }
 
 impl Field {
@@ -58,12 +60,10 @@ impl Field {
 }
 
 impl ChunkInput {
-    /// Looks up `rows` rows. `items` are the features of the corpus, for histories. With `share`, a field with few
-    /// distinct values is multiplied once a value; the bits of a row then depend on the rest of the chunk.
-    pub(crate) fn fill(
+    /// Reads the ids, elements and numbers of `rows` rows. `items` are the features of the corpus, for histories.
+    pub(crate) fn read(
         &mut self,
         layout: &InputLayout,
-        (tables, share): (&[Vec<f32>], bool),
         items: &EncodedView<'_>,
         (source, rows): (&impl RowSource, usize),
     ) {
@@ -76,91 +76,69 @@ impl ChunkInput {
         for number in 0..rows {
             self.read_row(layout, items, number, source.row(number));
         }
-        self.distinct.resize_with(layout.single.len(), Distinct::default);
+    }
+
+    /// Looks up what is not `shared` with the batch, of which row `start` is the first here.
+    pub(crate) fn look_up(&mut self, layout: &InputLayout, tables: &[Vec<f32>], (shared, start): (&Shared, usize)) {
+        self.start = start;
         self.shared.clear();
-        for (number, field) in layout.single.iter().enumerate() {
-            let (ids, table) = (&self.ids[number * rows..(number + 1) * rows], &tables[field.table]);
-            if share && self.distinct[number].find(ids) {
-                self.distinct[number].look_up(table, field.column, field.dimension);
-                self.shared.push(number);
-            } else {
-                gather(table, ids, &mut self.values, field.columns(layout));
-            }
+        self.shared.extend((0..layout.single.len()).map(|number| shared.has(number)));
+        shared.other_columns(layout.width, &mut self.runs);
+        for (number, field) in layout.single.iter().enumerate().filter(|(number, _)| !shared.has(*number)) {
+            let ids = &self.ids[number * self.rows..(number + 1) * self.rows];
+            gather(&tables[field.table], ids, &mut self.values, field.columns(layout));
         }
         for (sequence, elements) in layout.sequences.iter().zip(&self.sequences) {
             let columns = sequence.field.columns(layout);
             sequence.encoder.forward(elements, &tables[sequence.field.table], &mut self.values, columns);
         }
-        self.find_runs(layout.width);
-    }
-
-    /// The columns that no shared field covers.
-    fn find_runs(&mut self, width: usize) {
-        self.runs.clear();
-        let mut start = 0;
-        for &number in &self.shared {
-            let covered = self.distinct[number].columns();
-            self.runs.push(start..covered.start);
-            start = covered.end;
-        }
-        self.runs.push(start..width);
-        self.runs.retain(|run| !run.is_empty());
     }
 
     /// `y = x · W` of the first layer, without the bias.
-    pub(crate) fn forward(&mut self, layer: &Linear, dense: &[f32], y: &mut [f32]) {
-        if self.shared.is_empty() {
+    pub(crate) fn forward(&self, layer: &Linear, dense: &[f32], shared: &Shared, y: &mut [f32]) {
+        if !self.shares() {
             return layer.forward(dense, &self.values, self.rows, y);
         }
         let (x, weight) = (Matrix::new(&self.values, self.rows, layer.inputs), layer.matrix(dense));
         let y = &mut y[..self.rows * layer.outputs];
-        if self.runs.is_empty() {
-            y.fill(0.0);
-        }
-        for (number, run) in self.runs.iter().enumerate() {
-            multiply(y, x.columns(run.start, run.len()), weight.rows(run.start, run.len()), number > 0);
-        }
-        for &number in &self.shared {
-            self.distinct[number].forward(layer, dense, y);
+        shared.forward(self.start..self.start + self.rows, y);
+        for run in &self.runs {
+            multiply(y, x.columns(run.start, run.len()), weight.rows(run.start, run.len()), true);
         }
     }
 
     /// Gradients of the first layer's parameters; the values become the gradient of the input, to which `skipped` is
-    /// added: what a residual layer passes on.
+    /// added: what a residual layer passes on. What is shared is left to [`Shared::backward`], which needs `dy`: it is
+    /// kept, and another buffer left in its place.
     pub(crate) fn backward(
         &mut self,
         layer: &Linear,
         (dense, gradient): (&[f32], &mut [f32]),
-        dy: &[f32],
+        dy: &mut Vec<f32>,
         skipped: Option<&[f32]>,
     ) {
         let rows = self.rows;
-        if self.shared.is_empty() {
+        if !self.shares() {
             layer.backward_parameters(&self.values, dy, rows, gradient);
             if let Some(skipped) = skipped {
                 self.values[..skipped.len()].copy_from_slice(skipped);
             }
             return layer.backward_input(dense, dy, rows, (&mut self.values, skipped.is_some()));
         }
+        self.slopes.resize(dy.len(), 0.0);
+        std::mem::swap(&mut self.slopes, dy);
         let (weight, bias) = layer.gradients(gradient);
-        let dy = &dy[..rows * layer.outputs];
-        column_sums(dy, bias);
-        let slopes = Matrix::new(dy, rows, layer.outputs);
-        for run in &self.runs {
-            let x = Matrix::new(&self.values, rows, layer.inputs).columns(run.start, run.len());
-            multiply(
-                &mut weight[run.start * layer.outputs..][..run.len() * layer.outputs],
-                x.transposed(),
-                slopes,
-                false,
-            );
+        column_sums(self.slopes(layer), bias);
+        weight.fill(0.0);
+        let slopes = Matrix::new(&self.slopes, rows, layer.outputs);
+        for Range { start, end } in self.runs.iter().cloned() {
+            let x = Matrix::new(&self.values, rows, layer.inputs).columns(start, end - start);
+            let target = &mut weight[start * layer.outputs..end * layer.outputs];
+            multiply(target, x.transposed(), slopes, false);
         }
         for run in &self.runs {
             let transposed = layer.matrix(dense).rows(run.start, run.len()).transposed();
             multiply_into((&mut self.values[run.start..], layer.inputs), slopes, transposed, false);
-        }
-        for &number in &self.shared {
-            self.distinct[number].backward(layer, (dense, &mut *weight), dy);
         }
     }
 
@@ -189,20 +167,30 @@ impl ChunkInput {
         self.rows
     }
 
+    /// Ids of a single field, `[rows]`.
+    pub(crate) fn ids(&self, number: usize) -> &[u32] {
+        &self.ids[number * self.rows..(number + 1) * self.rows]
+    }
+
     /// `[rows, width]`, all columns filled, unless fields are shared.
     pub(crate) fn values(&self) -> &[f32] {
         &self.values
     }
 
+    /// Gradient of the first layer's output `[rows, outputs]` of the last backward pass that shared fields.
+    pub(crate) fn slopes(&self, layer: &Linear) -> &[f32] {
+        &self.slopes[..self.rows * layer.outputs]
+    }
+
+    fn shares(&self) -> bool {
+        self.shared.contains(&true)
+    }
+
     /// Adds the gradients of table `table` to a shard: fields in the order of the layout, rows in order.
     pub(crate) fn collect(&self, layout: &InputLayout, table: usize, shard: &mut Shard) {
         for (number, field) in layout.single.iter().enumerate().filter(|(_, field)| field.table == table) {
-            if self.shared.contains(&number) {
-                let (ids, gradients) = self.distinct[number].rows();
-                shard.add_rows(ids, gradients, Columns { stride: field.dimension, first: 0, width: field.dimension });
-            } else {
-                let ids = &self.ids[number * self.rows..(number + 1) * self.rows];
-                shard.add_rows(ids, &self.values, field.columns(layout));
+            if !self.shared[number] {
+                shard.add_rows(self.ids(number), &self.values, field.columns(layout));
             }
         }
         for (sequence, elements) in layout.sequences.iter().zip(&self.sequences) {
@@ -210,13 +198,5 @@ impl ChunkInput {
                 sequence.encoder.backward(elements, &self.values, sequence.field.columns(layout), shard);
             }
         }
-    }
-}
-
-#[cfg(test)]
-impl ChunkInput {
-    /// Number of shared fields.
-    pub(crate) fn shared(&self) -> usize {
-        self.shared.len()
     }
 }

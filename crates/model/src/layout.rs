@@ -19,7 +19,7 @@ pub(crate) struct TableSpec {
 }
 
 /// A field's place: its table, and its columns in the tower's input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Field {
     /// Number of the table.
     pub(crate) table: usize,

@@ -24,6 +24,7 @@ mod optimizer;
 pub mod query;
 mod schedule;
 mod sequence;
+mod shared;
 mod summary;
 #[cfg(test)]
 mod tests;

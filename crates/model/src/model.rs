@@ -8,6 +8,7 @@ use crate::engine::CHUNK_ROWS;
 use crate::input::{ChunkInput, Row, RowSource};
 use crate::layer::linear::Linear;
 use crate::layout::{InputLayout, ModelLayout};
+use crate::shared::Shared;
 use crate::tower::Tower;
 use rayon::prelude::*;
 use twinspire_core::encode::{EncodedView, FeatureEncoder};
@@ -111,11 +112,13 @@ impl TwoTower {
     ) -> Vec<f32> {
         let mut vectors = vec![0.0; rows * self.dimension()];
         let chunks = vectors.par_chunks_mut(CHUNK_ROWS * self.dimension()).enumerate();
+        let nothing = Shared::default();
         let memory = || (ChunkInput::default(), tower.workspace(CHUNK_ROWS.min(rows), false));
         chunks.for_each_init(memory, |(values, workspace), (number, target)| {
             let count = target.len() / self.dimension();
-            values.fill(input, (&self.parameters.tables, false), items, (&source(number * CHUNK_ROWS), count));
-            tower.forward(&self.parameters.dense, values, workspace);
+            values.read(input, items, (&source(number * CHUNK_ROWS), count));
+            values.look_up(input, &self.parameters.tables, (&nothing, 0));
+            tower.forward(&self.parameters.dense, (values, &nothing), workspace);
             target.copy_from_slice(workspace.vectors(count));
         });
         vectors
@@ -126,8 +129,10 @@ impl TwoTower {
         let count = target.len() / self.dimension();
         let (tower, mut values) = (&self.layout.user_tower, ChunkInput::default());
         let mut workspace = tower.workspace(count, false);
-        values.fill(&self.layout.user, (&self.parameters.tables, false), items, (source, count));
-        tower.forward(&self.parameters.dense, &mut values, &mut workspace);
+        let nothing = Shared::default();
+        values.read(&self.layout.user, items, (source, count));
+        values.look_up(&self.layout.user, &self.parameters.tables, (&nothing, 0));
+        tower.forward(&self.parameters.dense, (&values, &nothing), &mut workspace);
         target.copy_from_slice(workspace.vectors(count));
     }
 }

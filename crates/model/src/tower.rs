@@ -9,6 +9,7 @@ use crate::kernel::{add_bias_relu, add_to, bias_rows, mask_by_sign};
 use crate::layer::linear::Linear;
 use crate::layer::normalize;
 use crate::layer::product::MIN_ROWS;
+use crate::shared::Shared;
 
 /// Layers of one tower.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,13 +82,18 @@ impl Tower {
     }
 
     /// Unit vectors of the rows of `input`, left in the workspace.
-    pub(crate) fn forward(&self, dense: &[f32], input: &mut ChunkInput, workspace: &mut TowerWorkspace) {
+    pub(crate) fn forward(
+        &self,
+        dense: &[f32],
+        (input, shared): (&ChunkInput, &Shared),
+        workspace: &mut TowerWorkspace,
+    ) {
         let (rows, last) = (input.rows(), self.layers.len() - 1);
         for (number, layer) in self.layers.iter().enumerate() {
             let (below, here) = workspace.outputs.split_at_mut(number);
             let (y, cells) = (&mut here[0], rows * layer.outputs);
             match below.last() {
-                None => input.forward(layer, dense, y),
+                None => input.forward(layer, dense, shared, y),
                 Some(x) => layer.forward(dense, x, rows, y),
             }
             if number == last {

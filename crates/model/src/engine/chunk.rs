@@ -9,6 +9,7 @@ use crate::loss::bce::{self, Gradients, Pairs};
 use crate::model::Parameters;
 use crate::negative::NegativeSampler;
 use crate::optimizer::Shard;
+use crate::shared::Shared;
 use crate::tower::TowerWorkspace;
 use twinspire_core::rng::Rng;
 
@@ -72,28 +73,20 @@ impl Towers {
 }
 
 impl Chunk {
-    /// Reads the samples `rows`, draws negatives, and looks everything up.
-    pub(super) fn fill(
-        &mut self,
-        layout: &ModelLayout,
-        parameters: &Parameters,
-        batch: &Batch<'_>,
-        (number, rows): (usize, &[u32]),
-    ) {
-        let (samples, tables) = (batch.samples, &parameters.tables);
+    /// Reads the samples `rows` and draws negatives.
+    pub(super) fn read(&mut self, layout: &ModelLayout, batch: &Batch<'_>, (number, rows): (usize, &[u32])) {
+        let samples = batch.samples;
         samples.prefetch(rows);
         self.read_outcomes(batch, number, rows);
         self.gradient.resize(layout.dense_len(), 0.0);
         self.scores.resize(self.items.len(), 0.0);
-        let user_tables = (&tables[..], layout.user_tower.may_share());
-        self.user.fill(&layout.user, user_tables, samples.corpus(), (&UsersOf(samples, rows), rows.len()));
-        let tables = (&tables[..], layout.item_tower.may_share());
-        let items = samples.corpus();
+        let corpus = samples.corpus();
+        self.user.read(&layout.user, corpus, (&UsersOf(samples, rows), rows.len()));
         match batch.pairing {
-            Pairing::Own => self.item.fill(&layout.item, tables, items, (&ItemsOf(samples, rows), rows.len())),
+            Pairing::Own => self.item.read(&layout.item, corpus, (&ItemsOf(samples, rows), rows.len())),
             Pairing::Drawn { .. } => {
                 let source = (&CorpusItems(samples, &self.items), self.items.len());
-                self.item.fill(&layout.item, tables, items, source);
+                self.item.read(&layout.item, corpus, source);
             }
         }
     }
@@ -125,11 +118,25 @@ impl Chunk {
         }
     }
 
-    /// Both towers.
-    pub(super) fn forward(&mut self, layout: &ModelLayout, parameters: &Parameters, buffers: &mut Buffers) {
-        let (dense, towers) = (&parameters.dense, &mut buffers.towers);
-        layout.user_tower.forward(dense, &mut self.user, &mut towers.user);
-        layout.item_tower.forward(dense, &mut self.item, &mut towers.item);
+    /// Look-up and both towers; row `start` of the batch is the first here.
+    pub(super) fn forward(
+        &mut self,
+        layout: &ModelLayout,
+        parameters: &Parameters,
+        (shared, start): (&[Shared; 2], usize),
+        buffers: &mut Buffers,
+    ) {
+        let (Parameters { tables, dense }, [users, items]) = (parameters, shared);
+        let group = self.items.len() / self.user.rows();
+        self.user.look_up(&layout.user, tables, (users, start));
+        self.item.look_up(&layout.item, tables, (items, start * group));
+        layout.user_tower.forward(dense, (&self.user, users), &mut buffers.towers.user);
+        layout.item_tower.forward(dense, (&self.item, items), &mut buffers.towers.item);
+    }
+
+    /// Inputs of the user tower and of the item tower.
+    pub(super) fn inputs(&self) -> (&ChunkInput, &ChunkInput) {
+        (&self.user, &self.item)
     }
 
     fn pairs<'a>(&'a self, (users, items): (&'a [f32], &'a [f32]), dimension: usize) -> Pairs<'a> {
@@ -200,6 +207,11 @@ impl Chunk {
     /// Gradient of all dense parameters.
     pub(super) fn gradient(&self) -> &[f32] {
         &self.gradient
+    }
+
+    /// Likewise, to add to it.
+    pub(super) fn gradient_mut(&mut self) -> &mut [f32] {
+        &mut self.gradient
     }
 
     /// Adds the gradients of a table to a shard: users first, then items.

@@ -24,17 +24,17 @@ impl Engine<'_> {
     pub(super) fn in_batch_loss(&mut self, parameters: &Parameters, batch: &Batch<'_>) -> LossSum {
         let chunks = batch.chunks();
         self.reserve(batch, chunks);
+        self.read(parameters, batch);
         let (layout, buffers, dimension) = (self.layout, &self.buffers, self.layout.dimension());
         let columns = &mut self.columns;
         columns.users.resize(batch.rows.len() * dimension, 0.0);
         columns.items.resize(batch.rows.len() * dimension, 0.0);
         let cells = CHUNK_ROWS * dimension;
         let vectors = columns.users.par_chunks_mut(cells).zip(columns.items.par_chunks_mut(cells));
-        let work = self.chunks.par_iter_mut().zip(buffers).zip(batch.rows.par_chunks(CHUNK_ROWS)).zip(vectors);
-        work.enumerate().for_each(|(number, (((chunk, buffers), rows), (users, items)))| {
+        let (work, shared) = (self.chunks.par_iter_mut().zip(buffers).zip(vectors), &self.shared);
+        work.enumerate().for_each(|(number, ((chunk, buffers), (users, items)))| {
             let mut buffers = lock(buffers);
-            chunk.fill(layout, parameters, batch, (number, rows));
-            chunk.forward(layout, parameters, &mut buffers);
+            chunk.forward(layout, parameters, (shared, number * CHUNK_ROWS), &mut buffers);
             let (user_vectors, item_vectors) = buffers.vectors(chunk);
             users.copy_from_slice(user_vectors);
             items.copy_from_slice(item_vectors);
@@ -87,5 +87,6 @@ impl Engine<'_> {
         work.for_each(|((chunk, buffers), gradients)| {
             chunk.vectors_backward(layout, parameters, &mut lock(buffers), gradients);
         });
+        self.shared_backward(parameters, batch);
     }
 }

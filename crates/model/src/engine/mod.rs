@@ -1,9 +1,10 @@
 //! One training step over the chunks of a batch.
 //!
-//! In: samples by number, parameters. Out: moved parameters and the loss. A worker takes a chunk of rows through
-//! look-up, forward, loss and backward while it stays in the L2 cache; then dense gradients are summed in the order of
-//! the chunks, and embedding rows that were read are moved. The grid of chunks depends on the settings only, so the
-//! bytes of a model do not depend on the number of threads.
+//! In: samples by number, parameters. Out: moved parameters and the loss. Fields with few distinct values are found and
+//! multiplied once for the batch. A worker takes a chunk of rows through look-up, forward, loss and backward while it
+//! stays in the L2 cache; then what the batch shares gets its gradients, dense gradients are summed in the order of the
+//! chunks, and embedding rows that were read are moved. The grid of chunks depends on the settings only, so the bytes of
+//! a model do not depend on the number of threads.
 
 mod chunk;
 mod in_batch;
@@ -16,7 +17,8 @@ use crate::config::AdamSection;
 use crate::layout::ModelLayout;
 use crate::loss::LossSum;
 use crate::model::Parameters;
-use crate::optimizer::{AdamStep, DenseAdam, TableAdam};
+use crate::optimizer::{AdamStep, DenseAdam, Shard, TableAdam};
+use crate::shared::Shared;
 use chunk::{Buffers, Chunk};
 use in_batch::BatchColumns;
 use rayon::prelude::*;
@@ -50,6 +52,8 @@ pub(crate) struct Engine<'a> {
     objective: Objective,
     adam: AdamSection,
     chunks: Vec<Chunk>,
+    /// Fields of the user tower and of the item tower whose values a batch shares.
+    shared: [Shared; 2],
     /// One for each thread, or one for each chunk where the backward pass waits for the whole batch.
     buffers: Vec<Mutex<Buffers>>,
     columns: BatchColumns,
@@ -66,6 +70,7 @@ impl<'a> Engine<'a> {
             objective,
             adam,
             chunks: Vec::new(),
+            shared: Default::default(),
             buffers: Vec::new(),
             columns: BatchColumns::default(),
             dense: DenseAdam::new(layout.dense_len()),
@@ -107,7 +112,9 @@ impl<'a> Engine<'a> {
             self.in_batch_backward(parameters, batch);
             return sum;
         }
-        self.pairs_pass(parameters, batch, Chunk::pairs_backward)
+        let sum = self.pairs_pass(parameters, batch, Chunk::pairs_backward);
+        self.shared_backward(parameters, batch);
+        sum
     }
 
     /// Loss of a batch, without training.
@@ -134,7 +141,7 @@ impl<'a> Engine<'a> {
         sum
     }
 
-    /// Look-up, forward and `finish` of every chunk, each on one thread.
+    /// Forward and `finish` of every chunk, each on one thread.
     fn pairs_pass(
         &mut self,
         parameters: &Parameters,
@@ -142,17 +149,44 @@ impl<'a> Engine<'a> {
         finish: fn(&mut Chunk, &ModelLayout, &Parameters, &mut Buffers),
     ) -> LossSum {
         self.reserve(batch, rayon::current_num_threads());
-        let (layout, buffers) = (self.layout, &self.buffers);
-        let work = self.chunks.par_iter_mut().zip(batch.rows.par_chunks(batch.pairing.chunk_rows()));
-        work.enumerate().for_each(|(number, (chunk, rows))| {
+        self.read(parameters, batch);
+        let (layout, buffers, shared) = (self.layout, &self.buffers, &self.shared);
+        self.chunks[..batch.chunks()].par_iter_mut().enumerate().for_each(|(number, chunk)| {
             let mut buffers = lock(&buffers[rayon::current_thread_index().unwrap_or(0)]);
-            chunk.fill(layout, parameters, batch, (number, rows));
-            chunk.forward(layout, parameters, &mut buffers);
+            chunk.forward(layout, parameters, (shared, number * batch.pairing.chunk_rows()), &mut buffers);
             finish(chunk, layout, parameters, &mut buffers);
         });
         let mut sum = LossSum::default();
         self.chunks[..batch.chunks()].iter().for_each(|chunk| sum.add(chunk.sum()));
         sum
+    }
+
+    /// Reads the samples of a batch and finds what they share.
+    fn read(&mut self, parameters: &Parameters, batch: &Batch<'_>) {
+        let layout = self.layout;
+        let work = self.chunks.par_iter_mut().zip(batch.rows.par_chunks(batch.pairing.chunk_rows()));
+        work.enumerate().for_each(|(number, (chunk, rows))| chunk.read(layout, batch, (number, rows)));
+        let ([users, items], chunks) = (&mut self.shared, &self.chunks[..batch.chunks()]);
+        let inputs = chunks.iter().map(Chunk::inputs);
+        rayon::join(
+            || users.find((&layout.user_tower, &layout.user), parameters, inputs.clone().map(|(user, _)| user)),
+            || items.find((&layout.item_tower, &layout.item), parameters, inputs.clone().map(|(_, item)| item)),
+        );
+    }
+
+    /// Gradients of what the batch shares; those of dense parameters go to the first chunk, where they are 0 so far.
+    fn shared_backward(&mut self, parameters: &Parameters, batch: &Batch<'_>) {
+        let ([users, items], chunks) = (&mut self.shared, &mut self.chunks[..batch.chunks()]);
+        let layers = [&self.layout.user_tower, &self.layout.item_tower].map(|tower| &tower.layers()[0]);
+        let inputs = chunks.iter().map(Chunk::inputs);
+        rayon::join(
+            || users.backward(layers[0], &parameters.dense, inputs.clone().map(|(user, _)| user)),
+            || items.backward(layers[1], &parameters.dense, inputs.clone().map(|(_, item)| item)),
+        );
+        let Some(first) = chunks.first_mut() else { return };
+        for (shared, layer) in self.shared.iter().zip(layers) {
+            shared.weight_gradient(layer, first.gradient_mut());
+        }
     }
 
     /// Makes room for the chunks of a batch and for that many buffers.
@@ -168,12 +202,12 @@ impl<'a> Engine<'a> {
     /// Sums gradients and moves parameters; false when a gradient is not finite.
     fn apply(&mut self, parameters: &mut Parameters, chunks: usize, rate: f64, scale: f64) -> bool {
         let step = AdamStep::new(&self.adam, rate, self.steps, scale);
-        let (layout, chunks) = (self.layout, &self.chunks[..chunks]);
+        let (layout, chunks, shared) = (self.layout, &self.chunks[..chunks], &self.shared);
         let (dense, tables) = (&mut self.dense, &mut self.tables);
         let move_dense = || dense.step(step, &mut parameters.dense, chunks.len(), |chunk| chunks[chunk].gradient());
         let move_tables = || {
             tables.par_iter_mut().zip(&mut parameters.tables).enumerate().for_each(|(number, (adam, table))| {
-                adam.step(step, table, |shard| chunks.iter().for_each(|chunk| chunk.collect(layout, number, shard)));
+                adam.step(step, table, |shard| collect(layout, number, (shared, chunks), shard));
             });
         };
         rayon::join(move_dense, move_tables).0
@@ -185,6 +219,12 @@ impl Batch<'_> {
     fn chunks(&self) -> usize {
         self.rows.len().div_ceil(self.pairing.chunk_rows())
     }
+}
+
+/// Adds the gradients of a table to a shard: what is shared, users first, then the chunks in order.
+fn collect(layout: &ModelLayout, table: usize, (shared, chunks): (&[Shared], &[Chunk]), shard: &mut Shard) {
+    shared.iter().for_each(|shared| shared.collect(table, shard));
+    chunks.iter().for_each(|chunk| chunk.collect(layout, table, shard));
 }
 
 fn lock(buffers: &Mutex<Buffers>) -> MutexGuard<'_, Buffers> {
@@ -201,7 +241,6 @@ impl Engine<'_> {
 
     /// Gradients of the rows of a table that were read, likewise.
     pub(crate) fn table_gradients(&self, table: usize) -> std::collections::BTreeMap<u32, Vec<f32>> {
-        self.tables[table]
-            .gradients(|shard| self.chunks.iter().for_each(|chunk| chunk.collect(self.layout, table, shard)))
+        self.tables[table].gradients(|shard| collect(self.layout, table, (&self.shared, &self.chunks), shard))
     }
 }

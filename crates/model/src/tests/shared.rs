@@ -1,34 +1,53 @@
-//! Fields with few distinct values are multiplied once a value: the vectors and gradients are those of the plain way.
+//! Fields with few distinct values are multiplied once a batch: the vectors and gradients are those of the plain way.
 
 use super::world::{World, model};
 use crate::batch::{ItemsOf, Samples};
 use crate::input::ChunkInput;
+use crate::kernel::add_to;
 use crate::model::TwoTower;
 use crate::optimizer::TableAdam;
+use crate::shared::Shared;
 
 const ROWS: usize = 200;
+
+/// Rows of the first of two chunks.
+const FIRST: usize = 120;
 
 /// Vectors, gradient of the dense parameters, gradients of the genre's table, number of shared fields.
 fn pass(share: bool) -> (Vec<f32>, Vec<f32>, Vec<f32>, usize) {
     let world = World::new(true);
     let samples = Samples::new(&world.train, Some(&world.histories), &world.items);
     let tower = TwoTower::new(&model(), &world.encoder, 1);
-    let (layout, parameters) = (&tower.layout, &tower.parameters);
+    let (parameters, layer) = (&tower.parameters, &tower.layout.item_tower.layers()[0]);
+    let (item_tower, layout) = (&tower.layout.item_tower, &tower.layout.item);
     let rows: Vec<u32> = (0..ROWS as u32).collect();
-    let mut input = ChunkInput::default();
-    let source = (&ItemsOf(&samples, &rows), ROWS);
-    input.fill(&layout.item, (&parameters.tables, share), samples.corpus(), source);
-    let shared = input.shared();
-    let mut workspace = layout.item_tower.workspace(ROWS, true);
-    layout.item_tower.forward(&parameters.dense, &mut input, &mut workspace);
-    let vectors = workspace.vectors(ROWS).to_vec();
-    let upstream: Vec<f32> = (0..vectors.len()).map(|n| (n % 7) as f32 - 3.0).collect();
-    let mut gradient = vec![0.0; layout.dense_len()];
-    layout.item_tower.backward((&parameters.dense, &mut gradient), &mut input, &upstream, &mut workspace);
-    let genre = layout.tables.iter().position(|table| table.name == "embedding.item.genre").unwrap();
-    let adam = TableAdam::new(&layout.tables[genre]);
-    let rows = adam.gradients(|shard| input.collect(&layout.item, genre, shard));
-    (vectors, gradient, rows.into_values().flatten().collect(), shared)
+    let (mut inputs, mut shared) = ([(); 2].map(|()| ChunkInput::default()), Shared::default());
+    for (input, rows) in inputs.iter_mut().zip([&rows[..FIRST], &rows[FIRST..]]) {
+        input.read(layout, samples.corpus(), (&ItemsOf(&samples, rows), rows.len()));
+    }
+    if share {
+        shared.find((item_tower, layout), parameters, inputs.iter());
+    }
+    let (mut vectors, mut gradient) = (Vec::new(), vec![0.0; tower.layout.dense_len()]);
+    for (input, start) in inputs.iter_mut().zip([0, FIRST]) {
+        let (rows, mut workspace) = (input.rows(), item_tower.workspace(ROWS, true));
+        input.look_up(layout, &parameters.tables, (&shared, start));
+        item_tower.forward(&parameters.dense, (input, &shared), &mut workspace);
+        vectors.extend_from_slice(workspace.vectors(rows));
+        let upstream: Vec<f32> = (0..rows * tower.dimension()).map(|n| ((n + start) % 7) as f32 - 3.0).collect();
+        let mut part = vec![0.0; gradient.len()];
+        item_tower.backward((&parameters.dense, &mut part), input, &upstream, &mut workspace);
+        add_to(&mut gradient, &part);
+    }
+    shared.backward(layer, &parameters.dense, inputs.iter());
+    shared.weight_gradient(layer, &mut gradient);
+    let genre = tower.layout.tables.iter().position(|table| table.name == "embedding.item.genre").unwrap();
+    let rows = TableAdam::new(&tower.layout.tables[genre]).gradients(|shard| {
+        shared.collect(genre, shard);
+        inputs.iter().for_each(|input| input.collect(layout, genre, shard));
+    });
+    let fields = (0..layout.single.len()).filter(|&number| shared.has(number)).count();
+    (vectors, gradient, rows.into_values().flatten().collect(), fields)
 }
 
 #[test]

@@ -65,18 +65,18 @@ fn both_losses_learn_the_planted_taste_in_both_modes() {
 
 #[test]
 fn the_same_seed_gives_the_same_bytes_with_one_two_and_four_threads() {
-    for loss in [BCE, LossSection::default()] {
+    for (loss, labels_mode) in [(BCE, false), (BCE, true), (LossSection::default(), false)] {
         let bytes = [1, 2, 4].map(|threads| {
             let folder = tempfile::tempdir().unwrap();
             let mut short = section(loss.clone());
             (short.epochs, short.batch_size) = (2, 300);
-            let report = run_with(folder.path(), &short, (false, threads), Some(&recall_at_5)).unwrap();
+            let report = run_with(folder.path(), &short, (labels_mode, threads), Some(&recall_at_5)).unwrap();
             let model = std::fs::read(&report.model).unwrap();
             let metrics = std::fs::read(report.model.with_file_name("metrics.jsonl")).unwrap();
             let tower = TwoTower::load(&report.model, &encoder()).unwrap();
             (model, metrics, tower.encode_items(&shared_items().features(), threads).unwrap())
         });
-        assert!(bytes[0] == bytes[1] && bytes[1] == bytes[2], "{loss:?}");
+        assert!(bytes[0] == bytes[1] && bytes[1] == bytes[2], "{loss:?} {labels_mode}");
     }
 }
 

@@ -1,0 +1,104 @@
+//! What the rows of a batch share in one tower: fields with few distinct values, multiplied once for the whole batch.
+//!
+//! In: the ids of all chunks, then their gradients. Out: the shared part of the first layer's output, and the gradients
+//! of what was shared. Each field is one thread's work, over the chunks in order, so that no sum depends on the number
+//! of threads.
+
+use crate::input::ChunkInput;
+use crate::layer::distinct::{Distinct, sum_of_indexed};
+use crate::layer::embedding::Columns;
+use crate::layer::linear::Linear;
+use crate::layout::InputLayout;
+use crate::model::Parameters;
+use crate::optimizer::Shard;
+use crate::tower::Tower;
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// The shared fields of one tower's input.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shared {
+    /// One for each single field, with whether it is shared.
+    fields: Vec<(Distinct, bool)>,
+}
+
+impl Shared {
+    /// Finds the fields that are worth it and multiplies their values; `inputs` are the chunks of the batch.
+    pub(crate) fn find<'i>(
+        &mut self,
+        (tower, layout): (&Tower, &InputLayout),
+        parameters: &Parameters,
+        inputs: impl Iterator<Item = &'i ChunkInput> + Clone + Sync,
+    ) {
+        let layer = &tower.layers()[0];
+        let rows = inputs.clone().map(ChunkInput::rows).sum();
+        self.fields.resize_with(layout.single.len(), Default::default);
+        self.fields.par_iter_mut().zip(&layout.single).enumerate().for_each(|(number, ((distinct, shared), field))| {
+            let table = &parameters.tables[field.table];
+            let ids = inputs.clone().map(|input| input.ids(number));
+            let cardinality = table.len() / field.dimension;
+            *shared = tower.may_share() && distinct.find(*field, cardinality, (rows, ids));
+            if *shared {
+                distinct.multiply(table, layer, &parameters.dense);
+            }
+        });
+    }
+
+    /// Is this single field shared?
+    pub(crate) fn has(&self, number: usize) -> bool {
+        self.fields.get(number).is_some_and(|(_, shared)| *shared)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Distinct> {
+        self.fields.iter().filter(|(_, shared)| *shared).map(|(distinct, _)| distinct)
+    }
+
+    /// Writes into `runs` the columns of an input of `width` columns that no shared field covers.
+    pub(crate) fn other_columns(&self, width: usize, runs: &mut Vec<Range<usize>>) {
+        runs.clear();
+        let mut start = 0;
+        for field in self.iter().map(Distinct::field) {
+            runs.push(start..field.column);
+            start = field.column + field.dimension;
+        }
+        runs.push(start..width);
+        runs.retain(|run| !run.is_empty());
+    }
+
+    /// Writes the shared part of `x · W` of these rows of the batch to `y` `[rows, outputs]`.
+    pub(crate) fn forward(&self, rows: Range<usize>, y: &mut [f32]) {
+        let width = y.len() / rows.len();
+        let sources: Vec<_> = self.iter().map(|distinct| distinct.products(rows.clone())).collect();
+        sum_of_indexed(y, &sources, width);
+    }
+
+    /// Computes the gradients of what is shared from those that the chunks kept.
+    pub(crate) fn backward<'i>(
+        &mut self,
+        layer: &Linear,
+        dense: &[f32],
+        inputs: impl Iterator<Item = &'i ChunkInput> + Clone + Sync,
+    ) {
+        let shared = self.fields.par_iter_mut().filter(|(_, shared)| *shared);
+        shared
+            .for_each(|(distinct, _)| distinct.backward(layer, dense, inputs.clone().map(|input| input.slopes(layer))));
+    }
+
+    /// Writes the gradients of the shared fields' rows of `W` to their places among those of all dense parameters.
+    pub(crate) fn weight_gradient(&self, layer: &Linear, gradient: &mut [f32]) {
+        let (weight, _) = layer.gradients(gradient);
+        for distinct in self.iter() {
+            let part = distinct.weight_gradient();
+            weight[distinct.field().column * layer.outputs..][..part.len()].copy_from_slice(part);
+        }
+    }
+
+    /// Adds the gradients of table `table` to a shard, fields in the order of the layout.
+    pub(crate) fn collect(&self, table: usize, shard: &mut Shard) {
+        for distinct in self.iter().filter(|distinct| distinct.field().table == table) {
+            let (ids, gradients) = distinct.rows();
+            let width = distinct.field().dimension;
+            shard.add_rows(ids, gradients, Columns { stride: width, first: 0, width });
+        }
+    }
+}
