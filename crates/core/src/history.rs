@@ -1,7 +1,7 @@
 //! Histories, stored once per user: `histories.arrow`, one row a user.
 //!
-//! Columns: `user` Utf8, `items` List<UInt32> (item indices of the user's positives, oldest first), `times`
-//! List<Int64>, and one nullable Utf8 column `f:<column>` for each raw user-side column (the last known value).
+//! Columns: `user` Utf8, `items` `List<UInt32>` (item indices of the user's positives, oldest first), `times`
+//! `List<Int64>`, and one nullable Utf8 column `f:<column>` for each raw user-side column (the last known value).
 //! A sample points at (user, end position, skipped position); prefixes are never copied.
 
 use crate::hash::fingerprint64;

@@ -6,7 +6,7 @@
 //! and the encoded user and context features with the prefix `user_` (see [`crate::table`]).
 //! In `labels` mode also the row's own item features with the prefix `item_`.
 //! Queries have one row a judged user (or event, without users), the features and history as of the first event of
-//! the part, `label` 1, `item` = the first true item, and `truth` List<UInt32>: all true items of the part, ascending.
+//! the part, `label` 1, `item` = the first true item, and `truth` `List<UInt32>`: all true items of the part, ascending.
 
 use crate::encode::{EncodedRows, EncodedView, FeatureEncoder};
 use crate::items;

@@ -4,8 +4,8 @@
 //! fault with its place. What a key means is said by the section types of the other crates, through their schema; here
 //! is no list of keys.
 //!
-//! Reading order: [`file`] (the sections), [`tree`] (what was written, and where), [`parse`], [`overrides`], [`schema`],
-//! [`validate`] (form), [`written`], [`checked`] (meaning), [`explain`].
+//! Reading order: [`mod@file`] (the sections), [`tree`] (what was written, and where), [`parse`], [`overrides`], [`schema`],
+//! [`validate`] (form), [`written`], [`checked`] (meaning), [`mod@explain`].
 
 pub mod checked;
 pub mod explain;

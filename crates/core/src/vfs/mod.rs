@@ -1,5 +1,5 @@
 //! Every durable write of the program goes through a [`Vfs`], and everything that others may read while it is being
-//! written goes through [`publish`].
+//! written goes through [`atomic_publish`], [`replace_folder`] or [`replace_pointer`].
 //!
 //! [`RealVfs`] is for production; [`MemoryVfs`] is for tests: it drops un-synced writes and renames when it "crashes",
 //! and fails the n-th operation when told to. Reading large tables is not its business: those are memory-mapped.

@@ -4,7 +4,7 @@
 //! [`SampleLayout`]: encoded samples and queries, the corpus, the histories, the fitted features, the statistics.
 //! It reads no log and draws no negatives.
 //!
-//! The road: [`crate::bucket`] (rows of one bucket in order) → `split` (their parts) → `scan` and `corpus` (first pass: items,
+//! The road: `crate::bucket` (rows of one bucket in order) → `split` (their parts) → `scan` and `corpus` (first pass: items,
 //! what is fitted) → `history` and `encode` (second pass: samples, queries, histories) → `job` (files, in order).
 //! `source` knows where each raw value comes from, `side` reads side tables.
 

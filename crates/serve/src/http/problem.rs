@@ -33,7 +33,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A refusal without a place; the id is set by [`Problem::of`].
+    /// A refusal without a place; the id is set when the answer leaves.
     pub fn new(status: StatusCode, code: &'static str, title: impl Into<String>) -> Self {
         let (status, title) = (status.as_u16(), title.into());
         Self { status, code, title, request_id: String::new(), errors: Vec::new() }

@@ -44,7 +44,7 @@ impl Server {
         self.address
     }
 
-    /// Answers until `stop` is done, then finishes the requests that were admitted, for [`DRAIN`] at most: a client that
+    /// Answers until `stop` is done, then finishes the requests that were admitted, for 30 seconds at most: a client that
     /// never ends its request does not hold the server.
     ///
     /// # Errors
