@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
 use twinspire_core::CoreError;
-use twinspire_core::progress::{Progress, Silent};
+use twinspire_core::progress::{Heard, Silent};
 use twinspire_core::query::QueryBatch;
 use twinspire_core::vfs::RealVfs;
 
@@ -201,27 +201,14 @@ fn a_model_survives_its_file_and_a_damaged_or_foreign_one_is_refused() {
     assert!(matches!(missing, CoreError::Io { .. }));
 }
 
-#[derive(Default)]
-struct Lines(Mutex<Vec<String>>);
-
-impl Progress for Lines {
-    fn start(&self, _what: &str, _total: Option<u64>, _unit: &str) {}
-    fn advance(&self, _units: u64) {}
-    fn state(&self, _text: &str) {}
-    fn line(&self, text: &str) {
-        self.0.lock().unwrap().push(text.to_owned());
-    }
-    fn finish(&self) {}
-}
-
 #[test]
 fn a_summary_of_the_model_comes_first() {
     let folder = tempfile::tempdir().unwrap();
-    let (samples, lines) = (write_samples(folder.path(), false), Lines::default());
+    let (samples, lines) = (write_samples(folder.path(), false), Heard::default());
     let context = TrainContext { stage: stage(), progress: &lines, threads: 1 };
     let short = TrainSection { epochs: 1, ..section(BCE) };
     train(&context, &settings(short, false), &samples, folder.path(), None).unwrap();
-    let text = lines.0.into_inner().unwrap().join("\n");
+    let text = lines.lines().join("\n");
     for part in ["embedding.item.id ", "64 x 8", "embedding.history.genres.genre", "user_tower.0", "relu, + input"] {
         assert!(text.contains(part), "`{part}` is not in\n{text}");
     }

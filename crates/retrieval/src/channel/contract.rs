@@ -5,10 +5,9 @@ use super::*;
 use crate::channel::lists::RankedLists;
 use crate::context::RetrievalContext;
 use crate::testing::{ALL_KINDS, CITIES, Click, ITEMS, USERS, World, item_id, of_user, positives_of, settings};
-use std::sync::Mutex;
 use twinspire_core::encode::{RawFeatures, RawValue};
 use twinspire_core::ids::MISSING;
-use twinspire_core::progress::Progress;
+use twinspire_core::progress::Heard;
 use twinspire_core::query::{EncodedQuery, Query};
 use twinspire_core::vfs::RealVfs;
 
@@ -144,20 +143,6 @@ fn lists_that_are_out_of_order_or_foreign_are_refused() {
     assert!(!opens(&[(0, vec![scored(0, f32::NAN)])]), "not a number");
 }
 
-/// Keeps the lines that stay.
-#[derive(Default)]
-struct Heard(Mutex<Vec<String>>);
-
-impl Progress for Heard {
-    fn start(&self, _what: &str, _total: Option<u64>, _unit: &str) {}
-    fn advance(&self, _units: u64) {}
-    fn state(&self, _text: &str) {}
-    fn line(&self, text: &str) {
-        self.0.lock().unwrap().push(text.to_owned());
-    }
-    fn finish(&self) {}
-}
-
 #[test]
 fn building_says_which_index_is_taken_and_why() {
     let (world, draft) = (World::new(), tempfile::tempdir().unwrap());
@@ -165,7 +150,7 @@ fn building_says_which_index_is_taken_and_why() {
         let heard = Heard::default();
         let context = RetrievalContext { progress: &heard, ..world.context() };
         build_channels(&context, &settings(channels), &world.layout, draft.path()).unwrap();
-        heard.0.into_inner().unwrap()
+        heard.lines()
     };
     assert_eq!(lines(ALL_KINDS), ["index: exact scan of 60 items (auto: every corpus is scanned in this version)"]);
     assert!(lines(r#"{"list": [{"kind": "popular"}]}"#).is_empty(), "no index, nothing to say");
