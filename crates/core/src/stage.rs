@@ -155,9 +155,16 @@ fn up_to_date(vfs: &dyn Vfs, folder: &Path, fingerprint: &str) -> Option<StageMa
 /// # Errors
 /// `Io` when it is not there, `Damaged` when it is not a manifest.
 pub fn read_manifest(vfs: &dyn Vfs, folder: &Path) -> Result<StageManifest> {
-    let path = folder.join(MANIFEST);
-    let bytes = vfs.read(&path).map_err(|error| CoreError::io(&path, error))?;
-    serde_json::from_slice(&bytes).map_err(|error| CoreError::damaged(&path, error.to_string()))
+    read_json(vfs, &folder.join(MANIFEST))
+}
+
+/// Reads what [`write_json`] wrote.
+///
+/// # Errors
+/// `Io` when it is not there, `Damaged` when it is not such a value.
+pub fn read_json<T: serde::de::DeserializeOwned>(vfs: &dyn Vfs, path: &Path) -> Result<T> {
+    let bytes = vfs.read(path).map_err(|error| CoreError::io(path, error))?;
+    serde_json::from_slice(&bytes).map_err(|error| CoreError::damaged(path, error.to_string()))
 }
 
 /// Writes a value as indented JSON and syncs it.

@@ -2,7 +2,7 @@
 
 use super::recall::{answer_text, open_current};
 use super::{CommandContext, stages};
-use crate::arguments::DemoArguments;
+use crate::arguments::{DemoArguments, WindowArguments};
 use crate::config::{CheckedConfig, ConfigSource};
 use crate::error::CliError;
 use crate::output::{Reply, to_json};
@@ -29,7 +29,7 @@ pub fn run(context: &CommandContext<'_>, arguments: &DemoArguments) -> Result<Re
         data_dir: Some(arguments.dir.clone()),
         overrides: context.globals.overrides(),
     })?;
-    let mut reply = stages::run_chain(context, &config)?;
+    let mut reply = stages::run_all(context, &config, &WindowArguments::default())?;
     let retriever = open_current(context, &config)?;
     let (user, favourites) = someone(&world, &retriever)?;
     let answer = retriever.retrieve(&Query { user: Some(user.clone()), k: 10, ..Query::default() })?;

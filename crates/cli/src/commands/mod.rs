@@ -76,7 +76,7 @@ pub fn dispatch(context: &CommandContext<'_>, command: &Command) -> Result<Reply
         Command::Demo(arguments) => demo::run(context, arguments),
         Command::Init(arguments) => init::run(context, arguments),
         Command::Check(arguments) => check::run(context, arguments),
-        Command::Run(arguments) => stages::run_all(context, &arguments.window),
+        Command::Run(arguments) => stages::run_all(context, &context.config()?, &arguments.window),
         Command::Samples(arguments) => stages::run_one(context, &arguments.window, Stage::Samples),
         Command::Train(arguments) => stages::run_one(context, &arguments.window, Stage::Train),
         Command::Export(arguments) => stages::run_one(context, &arguments.window, Stage::Export),

@@ -49,16 +49,12 @@ pub fn run_one(context: &CommandContext<'_>, window: &WindowArguments, stage: St
 ///
 /// # Errors
 /// As [`run_one`]; nothing is published then, and the earlier bundle stays current.
-pub fn run_all(context: &CommandContext<'_>, window: &WindowArguments) -> Result<Reply, CliError> {
-    run_stages(context, &context.config()?, window, &Stage::ALL)
-}
-
-/// Runs the whole chain with a config that is at hand.
-///
-/// # Errors
-/// As [`run_all`].
-pub fn run_chain(context: &CommandContext<'_>, config: &CheckedConfig) -> Result<Reply, CliError> {
-    run_stages(context, config, &WindowArguments::default(), &Stage::ALL)
+pub fn run_all(
+    context: &CommandContext<'_>,
+    config: &CheckedConfig,
+    window: &WindowArguments,
+) -> Result<Reply, CliError> {
+    run_stages(context, config, window, &Stage::ALL)
 }
 
 fn run_stages(

@@ -5,10 +5,9 @@ use super::export::ITEM_VECTORS;
 use crate::error::CliError;
 use std::collections::BTreeMap;
 use std::path::Path;
-use twinspire_core::CoreError;
 use twinspire_core::bundle::file;
 use twinspire_core::stage::{StageKey, StageOutcome, run_stage};
-use twinspire_core::vfs::write_file;
+use twinspire_core::vfs::{copy_file, write_file};
 use twinspire_model::load_query_encoder;
 use twinspire_retrieval::{build_channels, golden};
 
@@ -42,8 +41,7 @@ impl Run<'_> {
             (self.stage_folder("embeddings").join(ITEM_VECTORS), file::ITEM_EMBEDDINGS),
         ];
         for (from, name) in copies {
-            let bytes = std::fs::read(&from).map_err(|error| CoreError::io(&from, error))?;
-            write_file(vfs, &staging.join(name), &bytes)?;
+            copy_file(vfs, &from, &staging.join(name))?;
         }
         write_file(vfs, &staging.join(file::CONFIG), config.as_bytes())?;
         let context = self.retrieval_context();

@@ -4,10 +4,9 @@ use super::Run;
 use crate::error::CliError;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use twinspire_core::CoreError;
 use twinspire_core::bundle::file;
 use twinspire_core::sample::SampleTable;
-use twinspire_core::stage::{StageKey, StageOutcome, read_manifest, run_stage, write_json};
+use twinspire_core::stage::{StageKey, StageOutcome, read_json, read_manifest, run_stage, write_json};
 use twinspire_model::load_query_encoder;
 use twinspire_retrieval::{Report, Retriever, evaluate};
 
@@ -42,7 +41,7 @@ impl Run<'_> {
             let report = evaluate(&self.retrieval_context(), &retriever, settings, part, &queries)?;
             self.write_report(&report, staging)
         })?;
-        Ok(EvaluateOutcome { outcome, report: read_report(&folder.join(file::REPORT))? })
+        Ok(EvaluateOutcome { outcome, report: read_json(self.surroundings.vfs, &folder.join(file::REPORT))? })
     }
 
     /// The files of the draft without its manifest, which holds a time.
@@ -56,9 +55,4 @@ impl Run<'_> {
         write_json(self.surroundings.vfs, &staging.join(file::REPORT), report)?;
         Ok(BTreeMap::from([("queries".to_owned(), report.queries as u64)]))
     }
-}
-
-fn read_report(path: &Path) -> Result<Report, CliError> {
-    let bytes = std::fs::read(path).map_err(|error| CoreError::io(path, error))?;
-    Ok(serde_json::from_slice(&bytes).map_err(|error| CoreError::damaged(path, error.to_string()))?)
 }

@@ -3,7 +3,7 @@
 use super::file;
 use super::manifest::{BundleManifest, FORMAT, bundle_id, check_bundle_id};
 use crate::stage::{FileRecord, MANIFEST, instruction_set, records_below, write_json};
-use crate::vfs::{Vfs, atomic_publish, replace_pointer};
+use crate::vfs::{Vfs, atomic_publish, copy_file, replace_pointer};
 use crate::{CoreError, Result, clock::Clock};
 use std::path::{Path, PathBuf};
 
@@ -58,7 +58,7 @@ pub fn publish(vfs: &dyn Vfs, clock: &dyn Clock, base_dir: &Path, draft: &Draft)
     let target = bundles_folder(base_dir).join(&manifest.bundle_id);
     atomic_publish(vfs, &target, |staging| {
         for (record, source) in manifest.files.iter().zip(&sources) {
-            copy(vfs, source, &staging.join(&record.path))?;
+            copy_file(vfs, source, &staging.join(&record.path))?;
         }
         write_json(vfs, &staging.join(file::MANIFEST), &manifest)
     })?;
@@ -78,17 +78,6 @@ fn files_of(vfs: &dyn Vfs, folders: &[PathBuf]) -> Result<(Vec<FileRecord>, Vec<
     }
     let (sources, records) = found.into_iter().unzip();
     Ok((records, sources))
-}
-
-/// Copies a file and syncs it.
-fn copy(vfs: &dyn Vfs, from: &Path, to: &Path) -> Result<()> {
-    if let Some(parent) = to.parent() {
-        vfs.create_dir_all(parent).map_err(|error| CoreError::io(parent, error))?;
-    }
-    let mut source = std::fs::File::open(from).map_err(|error| CoreError::io(from, error))?;
-    let mut target = vfs.create(to).map_err(|error| CoreError::io(to, error))?;
-    std::io::copy(&mut source, &mut target).map_err(|error| CoreError::io(to, error))?;
-    target.sync().map_err(|error| CoreError::io(to, error))
 }
 
 /// Points `<base_dir>/current` at a bundle that is there.

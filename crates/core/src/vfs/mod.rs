@@ -15,7 +15,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub use memory::MemoryVfs;
-pub use publish::{atomic_publish, files_below, replace_folder, replace_pointer, write_file};
+pub use publish::{atomic_publish, copy_file, files_below, replace_folder, replace_pointer, write_file};
 pub use real::RealVfs;
 
 /// A file that is being written. `sync` makes its content durable; dropping it without `sync` promises nothing.

@@ -63,6 +63,18 @@ pub fn write_file(vfs: &dyn Vfs, path: &Path, content: &[u8]) -> Result<()> {
     at(path, file.sync())
 }
 
+/// Copies a file of any size, makes the folder it goes to, and syncs its content.
+///
+/// # Errors
+/// I/O, with the path.
+pub fn copy_file(vfs: &dyn Vfs, from: &Path, to: &Path) -> Result<()> {
+    at(parent(to), vfs.create_dir_all(parent(to)))?;
+    let mut source = at(from, std::fs::File::open(from))?;
+    let mut target = at(to, vfs.create(to))?;
+    at(to, std::io::copy(&mut source, &mut target))?;
+    at(to, target.sync())
+}
+
 /// Fills a fresh staging folder and makes it durable.
 fn stage<T, E: From<CoreError>>(
     vfs: &dyn Vfs,

@@ -29,11 +29,10 @@ use source::{Columns, Sources};
 use split::SplitRule;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use twinspire_core::CoreError;
 use twinspire_core::interaction::Part;
 use twinspire_core::partition::Date;
 use twinspire_core::sample::SampleLayout;
-use twinspire_core::stage::{StageKey, StageManifest, StageOutcome, read_manifest, run_stage};
+use twinspire_core::stage::{StageKey, StageManifest, StageOutcome, read_json, read_manifest, run_stage};
 use twinspire_core::table::{integers_i64, read_mapped};
 
 /// What the samples stage did.
@@ -62,7 +61,7 @@ pub fn make_samples(context: &DataContext<'_>, settings: &DataSettings, run_dir:
         let statistics = context.pool()?.install(|| job.write(&SampleLayout { folder: staging.to_owned() }))?;
         Ok::<_, DataError>(manifest_rows(&statistics))
     })?;
-    let statistics = read_statistics(context, &layout.statistics())?;
+    let statistics = read_json(context.stage.vfs, &layout.statistics())?;
     Ok(SamplesReport { outcome, statistics })
 }
 
@@ -97,11 +96,6 @@ fn manifest_rows(statistics: &Statistics) -> BTreeMap<String, u64> {
         }
     }
     rows
-}
-
-fn read_statistics(context: &DataContext<'_>, path: &Path) -> Result<Statistics> {
-    let text = context.stage.vfs.read(path).map_err(|source| CoreError::io(path, source))?;
-    Ok(serde_json::from_slice(&text).map_err(|error| CoreError::damaged(path, error.to_string()))?)
 }
 
 /// Files of each bucket, units in order. Their names are `<bucket>-<part>.arrow`.
