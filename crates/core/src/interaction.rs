@@ -1,15 +1,44 @@
 //! Cleaned events, as ingest hands them to the samples stage: `interactions/<unit>/<bucket>-<part>.arrow`.
 //!
 //! Columns: `user` Utf8 (the joined key; null without users), `item` Utf8, `time` Int64 (microseconds UTC; [`NO_TIME`]
-//! without a time), `positive` UInt8 (1: a positive; 0: an impression or a negative label), `part` UInt8
-//! ([`Part`], for splits that the input decides), `position` UInt64 (file number · [`ROWS_OF_A_FILE`] + row: breaks ties
-//! of time), and one nullable Utf8 column `f:<column>` for each raw column that a feature needs from the log.
+//! without a time), `kind` UInt8 ([`EventKind`]), `event` UInt8 (number of the positive event in `input.event.positive`;
+//! 0 where there is none), `part` UInt8 ([`Part`], for splits that the input decides), `position` UInt64 (file number ·
+//! [`ROWS_OF_A_FILE`] + row: breaks ties of time), and one nullable Utf8 column `f:<column>` for each raw column that a
+//! feature or a rule needs from the log.
 
 /// Stands for "no time" in the `time` column.
 pub const NO_TIME: i64 = i64::MIN;
 
 /// Rows of one input file are numbered from 0 below this.
 pub const ROWS_OF_A_FILE: u64 = 1 << 40;
+
+/// What a row says of its item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum EventKind {
+    /// It was shown and not chosen, or its label is negative.
+    Impression = 0,
+    /// It was chosen.
+    Positive = 1,
+    /// It was refused: an explicit dislike.
+    Rejected = 2,
+}
+
+impl EventKind {
+    /// All kinds, in the order of their numbers.
+    pub const ALL: [Self; 3] = [Self::Impression, Self::Positive, Self::Rejected];
+
+    /// The kind of a number, if it is one.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).copied()
+    }
+
+    /// True for a positive.
+    pub fn is_positive(self) -> bool {
+        self == Self::Positive
+    }
+}
 
 /// Which part of the data a row belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]

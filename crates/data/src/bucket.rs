@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use twinspire_core::ids::MISSING;
-use twinspire_core::interaction::{Part, ROWS_OF_A_FILE};
+use twinspire_core::interaction::{EventKind, Part, ROWS_OF_A_FILE};
 use twinspire_core::table::{integers_i64, integers_u8, integers_u64, read_mapped, text_column};
 use twinspire_core::{CoreError, Result};
 
@@ -27,8 +27,10 @@ pub(crate) struct Row {
     pub time: i64,
     /// Breaks ties of time; unique.
     pub position: u64,
-    /// True for a click, false for an impression or a negative label.
-    pub positive: bool,
+    /// What it says of its item.
+    pub kind: EventKind,
+    /// Number of the positive event.
+    pub event: u8,
     /// Which part it belongs to.
     pub part: Part,
     table: u32,
@@ -49,6 +51,11 @@ fn part_of(code: u8, path: &Path) -> Result<Part> {
     known.ok_or_else(|| CoreError::damaged(path, format!("expected a part of 0 to 2, found {code}")))
 }
 
+fn kind_of(code: u8, path: &Path) -> Result<EventKind> {
+    let unknown = || CoreError::damaged(path, format!("expected a kind of 0 to 2, found {code}"));
+    EventKind::from_code(code).ok_or_else(unknown)
+}
+
 impl LogTable {
     fn open(batch: &RecordBatch, columns: &[String]) -> Result<Self> {
         let raw = columns.iter().map(|column| text_column(batch, &format!("f:{column}")).cloned());
@@ -63,13 +70,15 @@ impl LogTable {
 /// Appends the rows of one table; `user` is left for [`rank_users`].
 fn read_rows(batch: &RecordBatch, table: u32, path: &Path, rows: &mut Vec<Row>) -> Result<()> {
     let (time, position) = (integers_i64(batch, "time")?, integers_u64(batch, "position")?);
-    let (positive, part) = (integers_u8(batch, "positive")?, integers_u8(batch, "part")?);
+    let (kind, event) = (integers_u8(batch, "kind")?, integers_u8(batch, "event")?);
+    let part = integers_u8(batch, "part")?;
     for row in 0..batch.num_rows() {
         rows.push(Row {
             user: MISSING,
             time: time[row],
             position: position[row],
-            positive: positive[row] == 1,
+            kind: kind_of(kind[row], path)?,
+            event: event[row],
             part: part_of(part[row], path)?,
             table,
             row: row as u32,
@@ -155,6 +164,11 @@ impl Bucket {
 }
 
 impl Row {
+    /// True for a positive.
+    pub fn is_positive(&self) -> bool {
+        self.kind.is_positive()
+    }
+
     /// Where the row stood in the input, counted from 1, for messages.
     pub fn place(&self) -> String {
         format!("row {} of input file {}", self.position % ROWS_OF_A_FILE + 1, self.position / ROWS_OF_A_FILE + 1)

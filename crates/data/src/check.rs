@@ -60,7 +60,7 @@ pub fn check_data(context: &DataContext<'_>, settings: &DataSettings) -> Result<
     for unit in chosen(&plan.units) {
         let mut events = SeenEvents::default();
         let read = read_unit(&plan, unit, LOOKED_AT, |event, _, _, _| {
-            events.see(event.time, event.positive);
+            events.see(event.time, event.says.kind.is_positive());
             Ok(())
         })?;
         if read.account.read == 0 {

@@ -16,8 +16,10 @@ pub struct PartCounts {
     pub positives: u64,
     /// Labels 0 (`labels` mode).
     pub negatives: u64,
-    /// Rows that are no positives (`events` mode): they only show that an item exists.
+    /// Rows that are neither positives nor rejections (`events` mode): they show that an item exists.
     pub impressions: u64,
+    /// Rows that refuse their item (`events` mode; with labels they are negatives).
+    pub rejected: u64,
     /// Judged users, or judged events without a user.
     pub queries: u64,
     /// Queries that have no user.
@@ -34,6 +36,7 @@ impl PartCounts {
         self.positives += other.positives;
         self.negatives += other.negatives;
         self.impressions += other.impressions;
+        self.rejected += other.rejected;
         self.queries += other.queries;
         self.queries_without_user += other.queries_without_user;
         self.queries_without_history += other.queries_without_history;
@@ -160,6 +163,7 @@ impl Statistics {
             "positives",
             "negatives",
             "impressions",
+            "rejected",
             "queries",
             "without user",
             "without history",
@@ -172,6 +176,7 @@ impl Statistics {
                 counts.positives,
                 counts.negatives,
                 counts.impressions,
+                counts.rejected,
                 counts.queries,
                 counts.queries_without_user,
                 counts.queries_without_history,

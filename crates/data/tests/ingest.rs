@@ -5,6 +5,7 @@
 mod workplace;
 
 use std::collections::BTreeMap;
+use twinspire_core::interaction::EventKind;
 use twinspire_core::partition::Date;
 use twinspire_core::rng::Rng;
 use twinspire_core::table::{integers_u8, read_mapped, text_column};
@@ -33,18 +34,18 @@ fn counts(pairs: &[(&str, u64)]) -> BTreeMap<String, u64> {
     pairs.iter().map(|&(name, count)| (name.to_owned(), count)).collect()
 }
 
-/// (user, item, positive) of all interactions, sorted.
-fn interactions(place: &Workplace, report: &IngestReport) -> Vec<(String, String, bool)> {
+/// (user, item, kind, number of the positive event) of all interactions, sorted.
+fn interactions(place: &Workplace, report: &IngestReport) -> Vec<(String, String, EventKind, u8)> {
     let mut rows = Vec::new();
     for output in &report.outcome.manifest().outputs {
         if output.path.contains('-') && output.path.ends_with(".arrow") {
             let batch = read_mapped(&place.run_dir().join("interactions").join(&output.path)).unwrap();
             let (user, item) = (text_column(&batch, "user").unwrap(), text_column(&batch, "item").unwrap());
-            let positive = integers_u8(&batch, "positive").unwrap();
-            rows.extend(
-                (0..batch.num_rows())
-                    .map(|row| (user.value(row).to_owned(), item.value(row).to_owned(), positive[row] == 1)),
-            );
+            let (kind, event) = (integers_u8(&batch, "kind").unwrap(), integers_u8(&batch, "event").unwrap());
+            rows.extend((0..batch.num_rows()).map(|row| {
+                let kind = EventKind::from_code(kind[row]).unwrap();
+                (user.value(row).to_owned(), item.value(row).to_owned(), kind, event[row])
+            }));
         }
     }
     rows.sort();
@@ -80,7 +81,7 @@ fn a_bad_label_time_or_id_is_a_rejected_row() {
     let as_ratings = LABELLED.replace("\"label\" }", "\"label\", at_least = 1.5 }");
     let report = place.ingest(&config(&as_ratings)).unwrap();
     assert_eq!(report.accounts[0].accepted, 4, "a threshold allows any finite number");
-    assert_eq!(interactions(&place, &report).iter().filter(|(_, _, positive)| *positive).count(), 1);
+    assert_eq!(interactions(&place, &report).iter().filter(|(.., kind, _)| kind.is_positive()).count(), 1);
 }
 
 #[test]
@@ -105,14 +106,32 @@ list = { separator = "|", weighted = true }
     assert_eq!(report.accounts[0].accepted, 2);
 }
 
-#[test]
-fn events_are_positives_or_impressions() {
-    let text = "user,item,what\na,1,impression\na,1,click\nb,2,buy\nb,3,\n";
+/// Kinds and numbers of the positive events of a log.
+fn event_kinds(text: &str, input: &str) -> Vec<(EventKind, u8)> {
     let place = Workplace::with("log.csv", text);
-    let event = "path = \"log.csv\"\nuser = \"user\"\nevent = { column = \"what\", positive = [\"click\", \"buy\"] }";
-    let report = place.ingest(&config(event)).unwrap();
-    let positive: Vec<bool> = interactions(&place, &report).into_iter().map(|(_, _, positive)| positive).collect();
-    assert_eq!(positive, [false, true, true, false]);
+    let report = place.ingest(&config(&format!("path = \"log.csv\"\nuser = \"user\"\n{input}"))).unwrap();
+    interactions(&place, &report).into_iter().map(|(.., kind, event)| (kind, event)).collect()
+}
+
+#[test]
+fn events_are_positives_by_number_rejections_or_impressions() {
+    use EventKind::{Impression, Positive, Rejected};
+    let text = "user,item,what\na,1,impression\na,2,click\nb,2,buy\nb,3,\nb,4,hide\n";
+    let list = "event = { column = \"what\", positive = [\"click\", \"buy\"], rejected = [\"hide\"] }";
+    let expected = [(Impression, 0), (Positive, 0), (Positive, 1), (Impression, 0), (Rejected, 0)];
+    assert_eq!(event_kinds(text, list), expected);
+    let weights = "event = { column = \"what\", positive = { click = 1, buy = 10 } }";
+    let expected = [(Impression, 0), (Positive, 1), (Positive, 0), (Impression, 0), (Impression, 0)];
+    assert_eq!(event_kinds(text, weights), expected, "a table of weights is numbered by name");
+}
+
+#[test]
+fn ratings_are_positives_impressions_or_rejections() {
+    use EventKind::{Impression, Positive, Rejected};
+    let text = "user,item,rating\na,1,5\na,2,4\na,3,3\na,4,2.5\na,5,2\na,6,-1\n";
+    let label = "label = { column = \"rating\", at_least = 4.0, rejected_at_most = 2.0 }";
+    let found: Vec<EventKind> = event_kinds(text, label).into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(found, [Positive, Positive, Impression, Impression, Rejected, Rejected]);
 }
 
 #[test]
@@ -165,7 +184,7 @@ fn the_window_ends_at_the_named_day() {
     let last: Date = "2026-11-03".parse().unwrap();
     let told = |days| Told { window: Window { last: Some(last), days }, ..Told::default() };
     let items =
-        |report: &IngestReport| interactions(&place, report).into_iter().map(|(_, item, _)| item).collect::<Vec<_>>();
+        |report: &IngestReport| interactions(&place, report).into_iter().map(|(_, item, ..)| item).collect::<Vec<_>>();
     assert_eq!(items(&place.ingest_told(&config(DATED), told(None)).unwrap()), ["2", "3"]);
     assert_eq!(items(&place.ingest_told(&config(DATED), told(Some(3))).unwrap()), ["1", "2", "3"]);
 }
@@ -255,7 +274,7 @@ fn several_user_columns_are_joined_and_nobody_is_merged() {
     let features = FEATURES.replace("name = \"user\"", "name = \"ip\"");
     let input = "[input]\npath = \"log.csv\"\nuser = [\"ip\", \"device\"]\nmax_reject_ratio = 1.0";
     let report = place.ingest(&format!("{input}\n{}{features}", SPLIT.replace("COLUMN", "item"))).unwrap();
-    let users: Vec<String> = interactions(&place, &report).into_iter().map(|(user, _, _)| user).collect();
+    let users: Vec<String> = interactions(&place, &report).into_iter().map(|(user, ..)| user).collect();
     assert_eq!(users, ["a\\|b|c", "a|", "a|b\\|c"]);
     assert_eq!(kinds(&report), counts(&[("BAD_ID", 1)]));
 }
@@ -360,4 +379,16 @@ fn what_needs_a_user_is_refused_without_one() {
     let history = "[[features]]\nname = \"seen\"\nside = \"user\"\nkind = \"history\"\nof = [\"item\"]\n";
     let text = config("path = \"log.csv\"") + history + "[clean]\ndrop_duplicates = true\n";
     assert_eq!(checked(&text).unwrap_err(), ["clean.drop_duplicates", "features[2].kind"]);
+}
+
+#[test]
+fn events_and_labels_that_contradict_themselves_are_refused() {
+    let faults = |input: &str| {
+        checked(&format!("[input]\npath = \"log.csv\"\nuser = \"user\"\n{input}\n{SPLIT}{FEATURES}")).unwrap_err()
+    };
+    let event = "event = { positive = { click = 0.0, buy = 2 }, rejected = [\"buy\"] }";
+    assert_eq!(faults(event), ["input.event.positive.click", "input.event.rejected"]);
+    assert_eq!(faults("event = { positive = [\"a\", \"a\"] }"), ["input.event.positive"]);
+    assert_eq!(faults("label = { rejected_at_most = 2.0 }"), ["input.label.rejected_at_most"]);
+    assert_eq!(faults("label = { at_least = 2.0, rejected_at_most = 2.0 }"), ["input.label.rejected_at_most"]);
 }

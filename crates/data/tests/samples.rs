@@ -194,6 +194,19 @@ fn labelled_rows_keep_their_label_and_their_own_item_features() {
 }
 
 #[test]
+fn positive_events_carry_their_weights_and_rejections_are_no_samples() {
+    let text = "user,item,t,what\nann,a,1,view\nann,b,2,buy\nann,c,3,hide\nann,d,4,click\n";
+    let place = Workplace::with("log.csv", text);
+    let event = "event = { column = \"what\", positive = { click = 1, buy = 10 }, rejected = [\"hide\"] }";
+    let report = place.samples(&config(&format!("{USER_AND_TIME}\n{event}"), LAST_OUT));
+    let set = place.tables().set(Part::Train);
+    let weights: Vec<f32> = set.tables().iter().flat_map(|table| table.weights().to_vec()).collect();
+    assert_eq!(weights, [10.0, 1.0]);
+    let train = report.statistics.parts[&Part::Train];
+    assert_eq!((train.samples, train.positives, train.impressions, train.rejected), (2, 2, 1, 1));
+}
+
+#[test]
 fn without_a_user_every_judged_event_is_a_query() {
     let text = "site,item,click,part\nx,a,1,train\ny,b,0,train\nx,a,0,train\nx,b,1,test\ny,b,0,test\ny,a,1,test\n";
     let place = Workplace::with("log.csv", text);

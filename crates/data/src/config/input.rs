@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Where the logs are and what their columns mean.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -102,19 +103,47 @@ impl Default for TimeSection {
     }
 }
 
-/// Which events are positives.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// Which events are positives, and which are rejections.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EventSection {
     /// Column that names the event.
     pub column: String,
-    /// Events that are positives; all others are impressions.
-    pub positive: Vec<String>,
+    /// Events that are positives: a list such as `["click"]`, or a table of weights in the loss such as `{ click = 1.0, cart = 3.0, buy = 10.0 }`, each above 0.
+    pub positive: PositiveEvents,
+    /// Events that refuse the item, such as `["dislike"]`. All that are in neither list are impressions.
+    pub rejected: Vec<String>,
+}
+
+/// Positive events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum PositiveEvents {
+    /// Each has the weight 1.
+    Named(Vec<String>),
+    /// Each has a weight of its own.
+    Weighted(BTreeMap<String, f32>),
+}
+
+impl PositiveEvents {
+    /// Names and weights; those of a list in its order, those of a table by name.
+    pub fn weights(&self) -> Vec<(String, f32)> {
+        match self {
+            Self::Named(names) => names.iter().map(|name| (name.clone(), 1.0)).collect(),
+            Self::Weighted(weights) => weights.iter().map(|(name, &weight)| (name.clone(), weight)).collect(),
+        }
+    }
+}
+
+impl Default for PositiveEvents {
+    fn default() -> Self {
+        Self::Named(vec!["click".into()])
+    }
 }
 
 impl Default for EventSection {
     fn default() -> Self {
-        Self { column: "event".into(), positive: vec!["click".into()] }
+        Self { column: "event".into(), positive: PositiveEvents::default(), rejected: Vec::new() }
     }
 }
 
@@ -126,11 +155,13 @@ pub struct LabelSection {
     pub column: String,
     /// Least value of a positive, such as 4.0 for ratings of 1 to 5. Without it the value must be 0 or 1.
     pub at_least: Option<f64>,
+    /// Greatest value of a rejection, such as 2.0; below `at_least`, which must be set. Values between the two are impressions.
+    pub rejected_at_most: Option<f64>,
 }
 
 impl Default for LabelSection {
     fn default() -> Self {
-        Self { column: "label".into(), at_least: None }
+        Self { column: "label".into(), at_least: None, rejected_at_most: None }
     }
 }
 

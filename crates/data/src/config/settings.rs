@@ -1,7 +1,8 @@
 //! The checked settings of the data stage, which nothing else can build.
 
 use super::{
-    CleanSection, InputSection, ItemsSection, Mode, SamplesSection, Split, TimeFormat, TimeSettings, UsersSection,
+    CleanSection, InputSection, ItemsSection, Mode, Outcome, SamplesSection, Split, TimeFormat, TimeSettings,
+    UsersSection,
 };
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
@@ -9,27 +10,6 @@ use std::path::Path;
 use twinspire_core::check::Faults;
 use twinspire_core::partition::PathPattern;
 use twinspire_core::schema::{FeatureKind, FeatureSchema};
-
-/// What makes a row a positive.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
-    /// Every row.
-    Always,
-    /// The event is one of these; any other event is an impression.
-    Event {
-        /// Column of the event.
-        column: String,
-        /// Events that are positives.
-        positive: Vec<String>,
-    },
-    /// The value is 1, or reaches `at_least`.
-    Label {
-        /// Column of the label.
-        column: String,
-        /// Least value of a positive; without it only 0 and 1 are allowed.
-        at_least: Option<f64>,
-    },
-}
 
 /// Checked `[input]`, `[clean]` and `[samples]`, with the features they must provide.
 #[derive(Debug, Clone)]
@@ -55,7 +35,7 @@ impl DataSettings {
         let mut own = Faults::default();
         check_input(input, &mut own);
         check_side_tables(input, &mut own);
-        check_outcome(input, samples, &mut own);
+        Outcome::check(input, samples, &mut own);
         check_split(input, &samples.split, &mut own);
         let memory_is_enough = samples.memory_mib >= 16;
         own.require(memory_is_enough, "samples.memory_mib", samples.memory_mib, "16 or more are needed");
@@ -71,7 +51,7 @@ impl DataSettings {
             input: input.clone(),
             user: input.user.as_ref().map(|user| user.names()).unwrap_or_default(),
             time: time.flatten(),
-            outcome: outcome(input),
+            outcome: Outcome::of(input),
             clean: clean.clone(),
             samples: samples.clone(),
             features: features.clone(),
@@ -154,14 +134,6 @@ impl DataSettings {
     }
 }
 
-fn outcome(input: &InputSection) -> Outcome {
-    match (&input.event, &input.label) {
-        (Some(event), _) => Outcome::Event { column: event.column.clone(), positive: event.positive.clone() },
-        (None, Some(label)) => Outcome::Label { column: label.column.clone(), at_least: label.at_least },
-        (None, None) => Outcome::Always,
-    }
-}
-
 fn all_unique(names: &[String]) -> bool {
     names.iter().collect::<BTreeSet<_>>().len() == names.len()
 }
@@ -234,21 +206,6 @@ fn check_side_tables(input: &InputSection, faults: &mut Faults) {
         let fits = here.len() == there.len() && all_unique(&here);
         faults.require(fits, "input.users.user", format!("{here:?}"), reason);
     }
-}
-
-fn check_outcome(input: &InputSection, samples: &SamplesSection, faults: &mut Faults) {
-    if let Some(event) = &input.event {
-        faults.require(!event.column.is_empty(), "input.event.column", "", "a column name is needed");
-        faults.require(!event.positive.is_empty(), "input.event.positive", "[]", "at least one event is a positive");
-        faults.require(input.label.is_none(), "input.label", "set", "`event` and `label` exclude each other");
-    }
-    if let Some(label) = &input.label {
-        faults.require(!label.column.is_empty(), "input.label.column", "", "a column name is needed");
-        let threshold = label.at_least.unwrap_or(0.0);
-        faults.require(threshold.is_finite(), "input.label.at_least", threshold, "a finite number");
-    }
-    let labelled = samples.mode == Mode::Events || input.event.is_some() || input.label.is_some();
-    faults.require(labelled, "samples.mode", "labels", "`labels` needs `input.label` or `input.event`");
 }
 
 fn check_split(input: &InputSection, split: &Split, faults: &mut Faults) {

@@ -64,7 +64,10 @@ fn a_world_gives_a_config_that_fits_it() {
     let settings = checked(&inferred);
     assert!(settings.input().path.ends_with("/logs/date={date}/*.csv.gz"), "{}", settings.input().path);
     assert_eq!((settings.user_columns(), settings.item_column()), (&["user".to_owned()][..], "item"));
-    assert_eq!(settings.outcome(), &Outcome::Event { column: "event".into(), positive: vec!["click".into()] });
+    assert_eq!(
+        settings.outcome(),
+        &Outcome::Event { column: "event".into(), positive: vec![("click".into(), 1.0)], rejected: vec![] }
+    );
     assert_eq!(settings.time().unwrap().format(), &TimeFormat::Rfc3339);
     assert_eq!(settings.split(), &Split::ByDate { validation_days: 1, test_days: 0 });
     assert_eq!(settings.mode(), Mode::Events);
@@ -98,7 +101,10 @@ fn ratings_become_positives_from_four_up() {
     let rows = |row: usize| format!("{},{},{},{}", row % 97, row % 301, 1 + row % 5, 874_724_710 + row * 60);
     let inferred = inferred(&[("ratings.csv", lines("user,item,rating,timestamp", 2_000, rows))]).unwrap();
     let settings = checked(&inferred);
-    assert_eq!(settings.outcome(), &Outcome::Label { column: "rating".into(), at_least: Some(4.0) });
+    assert_eq!(
+        settings.outcome(),
+        &Outcome::Label { column: "rating".into(), at_least: Some(4.0), rejected_at_most: None }
+    );
     assert_eq!(settings.time().unwrap().format(), &TimeFormat::Epoch(1_000_000));
     assert_eq!(feature(&settings, "user_id"), (Side::User, &FeatureKind::Hash { buckets: 1_000 }));
     assert_eq!(feature(&settings, "item_id"), (Side::Item, &FeatureKind::Hash { buckets: 1_000 }));
@@ -123,7 +129,7 @@ fn labelled_rows_without_a_user_are_samples() {
     let settings = checked(&inferred);
     assert!(!settings.has_users());
     assert_eq!((settings.item_column(), settings.mode()), ("adid", Mode::Labels));
-    assert_eq!(settings.outcome(), &Outcome::Label { column: "click".into(), at_least: None });
+    assert_eq!(settings.outcome(), &Outcome::Label { column: "click".into(), at_least: None, rejected_at_most: None });
     assert_eq!(settings.time().unwrap().format(), &TimeFormat::Pattern("%y%m%d%H".into()));
     assert_eq!(feature(&settings, "site_id").0, Side::Context);
     assert_eq!(feature(&settings, "ad_category").0, Side::Item);
@@ -139,7 +145,10 @@ fn a_file_without_header_gets_names_by_its_values() {
     assert_eq!(settings.input().columns, ["user", "item", "rating", "time"]);
     assert_eq!((settings.input().header, settings.input().delimiter), (false, '\t'));
     assert_eq!(confidence(&inferred, "input.user"), Confidence::Low);
-    assert_eq!(settings.outcome(), &Outcome::Label { column: "rating".into(), at_least: Some(4.0) });
+    assert_eq!(
+        settings.outcome(),
+        &Outcome::Label { column: "rating".into(), at_least: Some(4.0), rejected_at_most: None }
+    );
 }
 
 #[test]
@@ -157,7 +166,10 @@ fn semicolons_quotes_dates_and_lists_are_seen() {
     let settings = checked(&inferred);
     assert_eq!(settings.input().delimiter, ';');
     assert!(settings.input().path.ends_with("events-{date}.csv") && settings.input().date_format == "%Y%m%d");
-    assert_eq!(settings.outcome(), &Outcome::Event { column: "event".into(), positive: vec!["buy".into()] });
+    assert_eq!(
+        settings.outcome(),
+        &Outcome::Event { column: "event".into(), positive: vec![("buy".into(), 1.0)], rejected: vec![] }
+    );
     assert_eq!(settings.time().unwrap().format(), &TimeFormat::Auto);
     let topics = settings.features().find("topics").unwrap();
     assert_eq!(topics.side, Side::Item);

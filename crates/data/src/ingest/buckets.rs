@@ -18,14 +18,15 @@ use twinspire_core::vfs::Vfs;
 const HELD_BYTES: usize = 64 << 20;
 
 /// Bytes of a row beside its texts: numbers, and the offsets of user and item.
-const ROW_BYTES: usize = 8 + 8 + 1 + 1 + 4 + 4;
+const ROW_BYTES: usize = 8 + 8 + 1 + 1 + 1 + 4 + 4;
 
 /// Rows of one bucket that are not written yet.
 struct Waiting {
     user: StringBuilder,
     item: StringBuilder,
     time: Vec<i64>,
-    positive: Vec<u8>,
+    kind: Vec<u8>,
+    event: Vec<u8>,
     part: Vec<u8>,
     position: Vec<u64>,
     raw: Vec<StringBuilder>,
@@ -41,7 +42,8 @@ impl Waiting {
             user: texts(),
             item: texts(),
             time: Vec::new(),
-            positive: Vec::new(),
+            kind: Vec::new(),
+            event: Vec::new(),
             part: Vec::new(),
             position: Vec::new(),
             raw: (0..raw).map(|_| texts()).collect(),
@@ -54,7 +56,8 @@ impl Waiting {
             ("user".into(), Arc::new(self.user.finish())),
             ("item".into(), Arc::new(self.item.finish())),
             ("time".into(), Arc::new(Int64Array::from(std::mem::take(&mut self.time)))),
-            ("positive".into(), Arc::new(UInt8Array::from(std::mem::take(&mut self.positive)))),
+            ("kind".into(), Arc::new(UInt8Array::from(std::mem::take(&mut self.kind)))),
+            ("event".into(), Arc::new(UInt8Array::from(std::mem::take(&mut self.event)))),
             ("part".into(), Arc::new(UInt8Array::from(std::mem::take(&mut self.part)))),
             ("position".into(), Arc::new(UInt64Array::from(std::mem::take(&mut self.position)))),
         ];
@@ -94,7 +97,8 @@ impl<'a> BucketWriter<'a> {
         waiting.user.append_option(event.user);
         waiting.item.append_value(event.item);
         waiting.time.push(event.time);
-        waiting.positive.push(u8::from(event.positive));
+        waiting.kind.push(event.says.kind as u8);
+        waiting.event.push(event.says.event);
         waiting.part.push(event.part as u8);
         waiting.position.push(position);
         self.held += ROW_BYTES + event.user.map_or(0, str::len) + event.item.len();

@@ -9,7 +9,7 @@ use crate::config::{Outcome, Split, TimeSettings};
 use crate::error::Result;
 use std::ops::Range;
 use twinspire_core::ids::check_id;
-use twinspire_core::interaction::Part;
+use twinspire_core::interaction::{EventKind, Part};
 
 /// Why a sound row is left out: its day is not one that was asked for.
 pub(super) const OUTSIDE_WINDOW: &str = "outside_window";
@@ -20,15 +20,36 @@ pub(crate) struct Event<'r> {
     pub item: &'r str,
     /// Microseconds UTC, or `NO_TIME`.
     pub time: i64,
-    pub positive: bool,
+    pub says: Says,
     pub part: Part,
 }
 
-/// The cell that decides whether a row is a positive.
+/// What a row says of its item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Says {
+    pub kind: EventKind,
+    /// Number of the positive event.
+    pub event: u8,
+}
+
+impl Says {
+    const POSITIVE: Self = Self { kind: EventKind::Positive, event: 0 };
+    const IMPRESSION: Self = Self { kind: EventKind::Impression, event: 0 };
+    const REJECTED: Self = Self { kind: EventKind::Rejected, event: 0 };
+}
+
+/// The cell that decides what a row says of its item.
 enum OutcomeCell<'a> {
     Always,
-    Event { cell: usize, positive: &'a [String] },
-    Label { cell: usize, at_least: Option<f64> },
+    Event { cell: usize, positive: &'a [(String, f32)], rejected: &'a [String] },
+    Label { cell: usize, bounds: Bounds },
+}
+
+/// From which label on a row is a positive, and up to which it is a rejection.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    at_least: Option<f64>,
+    rejected_at_most: Option<f64>,
 }
 
 /// The column that decides the part of a row.
@@ -110,7 +131,7 @@ impl<'a> RowRules<'a> {
             Some(column) => column.read(record).ok_or(Verdict::Rejected(Kind::BadTime, column.cell))?,
             None => self.unit_time,
         };
-        let positive = self.outcome.read(record)?;
+        let says = self.outcome.read(record)?;
         if let Some((kind, cell)) = self.located.fault(record) {
             return Err(Verdict::Rejected(kind, cell));
         }
@@ -118,7 +139,7 @@ impl<'a> RowRules<'a> {
             return Err(Verdict::Filtered(OUTSIDE_WINDOW));
         }
         let part = self.part.as_ref().map_or(self.unit_part, |column| column.read(record));
-        Ok(Event { user, item, time, positive, part })
+        Ok(Event { user, item, time, says, part })
     }
 }
 
@@ -143,38 +164,48 @@ impl<'a> OutcomeCell<'a> {
     fn find(header: &Header, outcome: &'a Outcome) -> Result<Self> {
         Ok(match outcome {
             Outcome::Always => Self::Always,
-            Outcome::Event { column, positive } => {
-                Self::Event { cell: header.find(column, "input.event.column")?, positive }
+            Outcome::Event { column, positive, rejected } => {
+                Self::Event { cell: header.find(column, "input.event.column")?, positive, rejected }
             }
-            Outcome::Label { column, at_least } => {
-                Self::Label { cell: header.find(column, "input.label.column")?, at_least: *at_least }
+            Outcome::Label { column, at_least, rejected_at_most } => {
+                let bounds = Bounds { at_least: *at_least, rejected_at_most: *rejected_at_most };
+                Self::Label { cell: header.find(column, "input.label.column")?, bounds }
             }
         })
     }
 
-    fn read(&self, record: &Record<'_>) -> std::result::Result<bool, Verdict> {
+    fn read(&self, record: &Record<'_>) -> std::result::Result<Says, Verdict> {
         match self {
-            Self::Always => Ok(true),
-            Self::Event { cell, positive } => Ok(positive.iter().any(|event| event == record.cell(*cell))),
-            Self::Label { cell, at_least } => {
-                label(record.cell(*cell), *at_least).map_err(|kind| Verdict::Rejected(kind, *cell))
+            Self::Always => Ok(Says::POSITIVE),
+            Self::Event { cell, positive, rejected } => {
+                let found = record.cell(*cell);
+                Ok(match positive.iter().position(|(name, _)| name == found) {
+                    Some(number) => Says { event: number as u8, ..Says::POSITIVE },
+                    None if rejected.iter().any(|name| name == found) => Says::REJECTED,
+                    None => Says::IMPRESSION,
+                })
+            }
+            Self::Label { cell, bounds } => {
+                label(record.cell(*cell), *bounds).map_err(|kind| Verdict::Rejected(kind, *cell))
             }
         }
     }
 }
 
-/// 0 or 1, or a number that reaches `at_least`.
-fn label(text: &str, at_least: Option<f64>) -> std::result::Result<bool, Kind> {
+/// 0 or 1, or a number between or beyond the bounds.
+fn label(text: &str, bounds: Bounds) -> std::result::Result<Says, Kind> {
     let value = match text {
         "0" => 0.0,
         "1" => 1.0,
         _ => text.parse::<f64>().map_err(|_| Kind::Cast)?,
     };
-    match at_least {
+    match bounds.at_least {
         _ if !value.is_finite() => Err(Kind::NonFinite),
-        Some(least) => Ok(value >= least),
-        None if value == 1.0 => Ok(true),
-        None if value == 0.0 => Ok(false),
+        Some(least) if value >= least => Ok(Says::POSITIVE),
+        Some(_) if bounds.rejected_at_most.is_some_and(|most| value <= most) => Ok(Says::REJECTED),
+        Some(_) => Ok(Says::IMPRESSION),
+        None if value == 1.0 => Ok(Says::POSITIVE),
+        None if value == 0.0 => Ok(Says::IMPRESSION),
         None => Err(Kind::Label),
     }
 }

@@ -51,7 +51,7 @@ impl SeenItems {
         let mut seen: FxHashMap<&str, Sighting<&Row>> = FxHashMap::default();
         for row in &bucket.rows {
             let train = row.part == Part::Train;
-            let count = u64::from(train && row.positive);
+            let count = u64::from(train && row.is_positive());
             let sighting = Sighting { count, train, moment: (row.time, row.position), row };
             seen.entry(bucket.item(row)).and_modify(|known| known.join(sighting)).or_insert(sighting);
         }

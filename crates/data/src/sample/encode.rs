@@ -16,7 +16,7 @@ use std::ops::Range;
 use twinspire_core::encode::{EncodedRows, FeatureEncoder, Raw};
 use twinspire_core::history::HistoryRows;
 use twinspire_core::ids::MISSING;
-use twinspire_core::interaction::Part;
+use twinspire_core::interaction::{EventKind, Part};
 use twinspire_core::sample::SampleRows;
 use twinspire_core::{CoreError, Result};
 
@@ -32,6 +32,8 @@ pub(super) struct Encoding<'a> {
     pub encoder: &'a FeatureEncoder,
     pub sources: &'a Sources,
     pub corpus: &'a Corpus,
+    /// Weight of each positive event, by its number.
+    pub weights: &'a [f32],
 }
 
 /// Everything that one bucket becomes.
@@ -68,7 +70,7 @@ fn at(place: impl FnOnce() -> String, error: CoreError) -> CoreError {
 
 impl Encoding<'_> {
     fn is_sample(&self, row: &Row) -> bool {
-        row.positive || self.mode == Mode::Labels
+        row.is_positive() || self.mode == Mode::Labels
     }
 
     /// Encodes a bucket whose first user has the row `first_user` in the history table.
@@ -114,7 +116,9 @@ impl Encoding<'_> {
         }
         let item = user.items[number];
         let seen = user.history.seen_by(row, item);
-        push_plain(rows, &Plain { user: user.user, item, positive: row.positive, time: row.time, seen });
+        let positive = row.is_positive();
+        let weight = if positive { self.weights[usize::from(row.event)] } else { 1.0 };
+        push_plain(rows, &Plain { user: user.user, item, positive, weight, time: row.time, seen });
         Ok(())
     }
 
@@ -122,10 +126,11 @@ impl Encoding<'_> {
         for (number, row) in user.rows.iter().enumerate() {
             let counts = &mut made.counts[row.part as usize];
             counts.interactions += 1;
-            match (row.positive, self.mode) {
-                (true, _) => counts.positives += 1,
-                (false, Mode::Labels) => counts.negatives += 1,
-                (false, Mode::Events) => counts.impressions += 1,
+            match (row.kind, self.mode) {
+                (EventKind::Positive, _) => counts.positives += 1,
+                (EventKind::Impression | EventKind::Rejected, Mode::Labels) => counts.negatives += 1,
+                (EventKind::Impression, Mode::Events) => counts.impressions += 1,
+                (EventKind::Rejected, Mode::Events) => counts.rejected += 1,
             }
             if self.is_sample(row) {
                 counts.samples += 1;
@@ -145,10 +150,10 @@ impl Encoding<'_> {
     ) -> Result<()> {
         let of_part = |row: &Row| row.part == part && self.is_sample(row);
         let first = user.rows.iter().position(of_part);
-        let first_positive = user.rows.iter().position(|row| of_part(row) && row.positive);
+        let first_positive = user.rows.iter().position(|row| of_part(row) && row.is_positive());
         let (Some(first), Some(first_positive)) = (first, first_positive) else { return Ok(()) };
         self.push_row(user, first, queries)?;
-        let positives = user.rows.iter().zip(&user.items).filter(|(row, _)| of_part(row) && row.positive);
+        let positives = user.rows.iter().zip(&user.items).filter(|(row, _)| of_part(row) && row.is_positive());
         let mut truth: Vec<u32> = positives.map(|(_, &item)| item).collect();
         truth.sort_unstable();
         truth.dedup();

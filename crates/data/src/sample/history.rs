@@ -40,14 +40,14 @@ impl UserHistory {
     }
 
     fn by_time(rows: &[Row], items: &[u32]) -> Self {
-        let positives = rows.iter().zip(items).filter(|(row, _)| row.positive);
+        let positives = rows.iter().zip(items).filter(|(row, _)| row.is_positive());
         let (items, times) = positives.map(|(row, &item)| (item, row.time)).unzip();
         Self { items, times, ends: None }
     }
 
     fn as_set(rows: &[Row], items: &[u32]) -> Self {
         let mut known: Vec<(u32, Part)> =
-            rows.iter().zip(items).filter(|(row, _)| row.positive).map(|(row, &item)| (item, row.part)).collect();
+            rows.iter().zip(items).filter(|(row, _)| row.is_positive()).map(|(row, &item)| (item, row.part)).collect();
         known.sort_unstable();
         known.dedup_by_key(|(item, _)| *item);
         known.sort_unstable_by_key(|&(item, part)| (part, item));

@@ -35,6 +35,8 @@ pub(super) struct Job<'a> {
     pub mode: Mode,
     pub rule: SplitRule,
     pub drop_duplicates: bool,
+    /// Weight of each positive event, by its number.
+    pub weights: Vec<f32>,
     pub sources: Sources,
     /// Files of each bucket.
     pub buckets: Vec<Vec<PathBuf>>,
@@ -70,8 +72,13 @@ impl Job<'_> {
     pub fn write(&self, layout: &SampleLayout) -> Result<Statistics> {
         let found = self.first_pass()?;
         write_file(self.vfs, &layout.features(), found.encoder.to_json().as_bytes())?;
-        let encoding =
-            Encoding { mode: self.mode, encoder: &found.encoder, sources: &self.sources, corpus: &found.corpus };
+        let encoding = Encoding {
+            mode: self.mode,
+            encoder: &found.encoder,
+            sources: &self.sources,
+            corpus: &found.corpus,
+            weights: &self.weights,
+        };
         let items = ItemTable::batch(found.corpus.ids(), found.corpus.counts(), encoding.items()?, &found.encoder)?;
         write_table(self.vfs, &layout.items(), &items)?;
         drop(items);

@@ -73,6 +73,7 @@ fn stage_settings(settings: &DataSettings, last: Option<Date>, interactions: &St
         "mode": settings.mode(),
         "split": settings.split(),
         "drop_duplicates": settings.drop_duplicates(),
+        "positives": settings.outcome().positives(),
         "features": settings.features(),
         "user": settings.user_columns(),
         "item": [Some(settings.item_column()), settings.items_table().map(|table| table.item.as_str())],
@@ -145,6 +146,7 @@ fn plan<'a>(
         mode: settings.mode(),
         rule: split_rule(settings, context.stage.seed, last, &buckets)?,
         drop_duplicates: settings.drop_duplicates(),
+        weights: settings.outcome().positives().into_iter().map(|(_, weight)| weight).collect(),
         sources,
         buckets,
     })

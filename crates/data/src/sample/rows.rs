@@ -38,6 +38,8 @@ pub(super) struct Plain {
     pub user: u32,
     pub item: u32,
     pub positive: bool,
+    /// In the loss.
+    pub weight: f32,
     pub time: i64,
     pub seen: Seen,
 }
@@ -47,7 +49,7 @@ pub(super) fn push_plain(rows: &mut SampleRows, plain: &Plain) {
     rows.user.push(plain.user);
     rows.item.push(plain.item);
     rows.label.push(f32::from(u8::from(plain.positive)));
-    rows.weight.push(1.0);
+    rows.weight.push(plain.weight);
     rows.time.push(plain.time);
     rows.history_end.push(plain.seen.end);
     rows.history_skip.push(plain.seen.skip);

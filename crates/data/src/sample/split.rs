@@ -69,7 +69,7 @@ fn by_time(rows: &mut [Row], validation_from: i64, test_from: i64) {
 }
 
 fn leave_last_one_out(rows: &mut [Row]) {
-    let positives: Vec<usize> = (0..rows.len()).filter(|&at| rows[at].positive).collect();
+    let positives: Vec<usize> = (0..rows.len()).filter(|&at| rows[at].is_positive()).collect();
     let (validation, test) = match positives.as_slice() {
         [_, .., validation, test] => (*validation, *test),
         _ => (rows.len(), rows.len()),
@@ -89,7 +89,7 @@ fn leave_last_one_out(rows: &mut [Row]) {
 /// the expected number is exact. A named user keeps at least one train positive.
 fn draw(rows: &mut [Row], share: f64, named: bool, mut rng: Rng) {
     for positive in [true, false] {
-        let wanted = |row: &Row| row.part == Part::Train && row.positive == positive;
+        let wanted = |row: &Row| row.part == Part::Train && row.is_positive() == positive;
         let mut train: Vec<usize> = (0..rows.len()).filter(|&at| wanted(&rows[at])).collect();
         let most = train.len().saturating_sub(usize::from(named && positive));
         let drawn = (train.len() as f64 * share + rng.unit()) as usize;
