@@ -73,15 +73,13 @@ impl Shared {
     }
 
     /// Computes the gradients of what is shared from those that the chunks kept.
-    pub(crate) fn backward<'i>(
-        &mut self,
-        layer: &Linear,
-        dense: &[f32],
-        inputs: impl Iterator<Item = &'i ChunkInput> + Clone + Sync,
-    ) {
+    pub(crate) fn backward<'i>(&mut self, layer: &Linear, dense: &[f32], inputs: impl Iterator<Item = &'i ChunkInput>) {
+        if self.iter().next().is_none() {
+            return;
+        }
+        let slopes: Vec<&[f32]> = inputs.map(|input| input.slopes(layer)).collect();
         let shared = self.fields.par_iter_mut().filter(|(_, shared)| *shared);
-        shared
-            .for_each(|(distinct, _)| distinct.backward(layer, dense, inputs.clone().map(|input| input.slopes(layer))));
+        shared.for_each(|(distinct, _)| distinct.backward(layer, dense, &slopes));
     }
 
     /// Writes the gradients of the shared fields' rows of `W` to their places among those of all dense parameters.

@@ -28,12 +28,43 @@ pub(crate) struct Distinct {
     ids: Vec<u32>,
     /// Position in `ids`, one a row of the batch.
     index: Vec<u32>,
+    /// The rows of each position.
+    groups: Groups,
     /// `[ids, width]`; after the backward pass, their gradients.
     embeddings: Vec<f32>,
     /// `[ids, outputs]`: products on the way up, sums of gradients on the way down.
     products: Vec<f32>,
     /// Gradient of the field's rows of `W`, `[width, outputs]`.
     weight: Vec<f32>,
+}
+
+/// The rows of a batch, sorted by the position of their value; those of one value in the order of the batch.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Groups {
+    /// (part, row of it).
+    rows: Vec<(u32, u32)>,
+    /// End of each position's rows.
+    ends: Vec<u32>,
+}
+
+impl Groups {
+    /// Sorts the rows of parts of `lengths` rows, of which each holds a value of `count`.
+    fn sort(&mut self, index: &[u32], count: usize, lengths: impl Iterator<Item = usize>) {
+        self.ends.clear();
+        self.ends.resize(count, 0);
+        index.iter().for_each(|&place| self.ends[place as usize] += 1);
+        let mut sum = 0;
+        for end in &mut self.ends {
+            sum += std::mem::replace(end, sum);
+        }
+        self.rows.resize(index.len(), (0, 0));
+        let rows = (0..).zip(lengths).flat_map(|(part, length)| (0..length as u32).map(move |row| (part, row)));
+        for (row, &place) in rows.zip(index) {
+            let end = &mut self.ends[place as usize];
+            self.rows[*end as usize] = row;
+            *end += 1;
+        }
+    }
 }
 
 impl Distinct {
@@ -43,16 +74,19 @@ impl Distinct {
         &mut self,
         field: Field,
         cardinality: usize,
-        (rows, parts): (usize, impl Iterator<Item = &'i [u32]>),
+        (rows, parts): (usize, impl Iterator<Item = &'i [u32]> + Clone),
     ) -> bool {
         self.field = field;
         self.places.resize(cardinality + 1, NOWHERE);
         self.ids.clear();
         self.index.clear();
         let most = rows * MOST_EIGHTHS / 8;
-        let few = parts.into_iter().all(|ids| self.count(ids, most));
+        let few = parts.clone().all(|ids| self.count(ids, most));
         for &id in &self.ids {
             self.places[(id as usize).min(cardinality)] = NOWHERE;
+        }
+        if few {
+            self.groups.sort(&self.index, self.ids.len(), parts.map(<[u32]>::len));
         }
         few
     }
@@ -101,14 +135,9 @@ impl Distinct {
 
     /// Computes the gradient of the field's rows of `W`; the embeddings become their gradients. `slopes` are the
     /// gradients of the layer's output `[rows, outputs]`, in parts.
-    pub(crate) fn backward<'s>(&mut self, layer: &Linear, dense: &[f32], slopes: impl Iterator<Item = &'s [f32]>) {
+    pub(crate) fn backward(&mut self, layer: &Linear, dense: &[f32], slopes: &[&[f32]]) {
         let (count, width, outputs) = (self.ids.len(), self.field.dimension, layer.outputs);
-        let (mut index, mut met) = (&self.index[..], 0);
-        for part in slopes {
-            let (here, rest) = index.split_at(part.len() / outputs);
-            met = sum_indexed(&mut self.products, met, part, here, outputs);
-            index = rest;
-        }
+        sum_groups(&mut self.products, &self.groups, slopes, outputs);
         let sums = Matrix::new(&self.products, count, outputs);
         self.weight.resize(width * outputs, 0.0);
         multiply(&mut self.weight, Matrix::new(&self.embeddings, count, width).transposed(), sums, false);
@@ -122,52 +151,90 @@ impl Distinct {
     }
 }
 
-/// Columns that are summed in registers.
-const BLOCK: usize = 64;
+/// So many rows ahead of its turn, a row of a sum is asked for: they lie in no order.
+const AHEAD: usize = 3;
 
-/// So many rows ahead of its turn, a sum is asked for.
-const AHEAD: usize = 4;
+/// Calls `$function` for blocks of columns that are summed in registers, widest first, until all `$width` are done.
+macro_rules! by_blocks {
+    ($width:expr, $function:ident, ($($argument:expr),*)) => {{
+        let mut first = 0;
+        while first < $width {
+            first += match $width - first {
+                128.. => $function::<128>($($argument,)* first),
+                64.. => $function::<64>($($argument,)* first),
+                16.. => $function::<16>($($argument,)* first),
+                _ => $function::<1>($($argument,)* first),
+            };
+        }
+    }};
+}
+
+/// Row `r` of `target` `[rows, width]` becomes the sum of row `index[r]` of every source.
+pub(crate) fn sum_of_indexed(target: &mut [f32], sources: &[(&[f32], &[u32])], width: usize) {
+    by_blocks!(width, sum_sources, (target, sources, width));
+}
+
+/// Row `p` of `target` `[places, width]` becomes the sum of the rows that `groups` holds for place `p`, in their order.
+fn sum_groups(target: &mut [f32], groups: &Groups, parts: &[&[f32]], width: usize) {
+    by_blocks!(width, sum_group_rows, (target, groups, parts, width));
+}
+
+/// Adds the block of `N` columns that starts at `first` in row `row` of `source`.
+#[inline(always)]
+fn add_row<const N: usize>(sums: &mut [f32; N], source: &[f32], (row, width, first): (usize, usize, usize)) {
+    let terms = &source[row * width + first..][..N];
+    sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
+}
+
+/// Asks for that block.
+#[inline(always)]
+fn prefetch_row<const N: usize>(source: &[f32], (row, width, first): (usize, usize, usize)) {
+    (0..N).step_by(16).for_each(|column| prefetch(source, row * width + first + column));
+}
 
 for_every_level! {
-    /// Row `r` of `target` `[rows, width]` becomes the sum of row `index[r]` of every source.
-    pub(crate) fn sum_of_indexed(target: &mut [f32], sources: &[(&[f32], &[u32])], width: usize) {
-        for (number, row) in target.chunks_exact_mut(width).enumerate() {
-            let (blocks, rest) = row.as_chunks_mut::<BLOCK>();
-            let start = width - rest.len();
-            for (block, target) in blocks.iter_mut().enumerate() {
-                let mut sums = [0.0; BLOCK];
-                for (source, index) in sources {
-                    let terms = &source[index[number] as usize * width + block * BLOCK..][..BLOCK];
-                    sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
-                }
-                *target = sums;
-            }
-            rest.fill(0.0);
+    /// One block of columns of [`sum_of_indexed`]; returns its width.
+    pub(crate) fn sum_sources<const N: usize>(
+        target: &mut [f32],
+        sources: &[(&[f32], &[u32])],
+        width: usize,
+        first: usize,
+    ) -> usize {
+        for (number, target) in target.chunks_exact_mut(width).enumerate() {
+            let mut sums = [0.0; N];
             for (source, index) in sources {
-                let terms = &source[index[number] as usize * width + start..][..rest.len()];
-                rest.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
+                if let Some(&next) = index.get(number + AHEAD) {
+                    prefetch_row::<N>(source, (next as usize, width, first));
+                }
+                add_row(&mut sums, source, (index[number] as usize, width, first));
             }
+            target[first..first + N].copy_from_slice(&sums);
         }
+        N
     }
 
-    /// Row `index[r]` of `target` gets row `r` of `source` `[rows, width]` added. Rows of `target` are met in their order
-    /// for the first time, and are overwritten then; `met` is the number of those so far, and so is the result.
-    pub(crate) fn sum_indexed(target: &mut [f32], met: u32, source: &[f32], index: &[u32], width: usize) -> u32 {
-        let mut met = met;
-        for (number, (row, &at)) in source.chunks_exact(width).zip(index).enumerate() {
-            let next = index.get(number + AHEAD).map_or(0, |&at| at as usize) * width;
-            (0..width).step_by(16).for_each(|column| prefetch(target, next + column));
-            let sums = &mut target[at as usize * width..][..width];
-            if at == met {
-                sums.copy_from_slice(row);
-                met += 1;
-                continue;
+    /// One block of columns of [`sum_groups`]; returns its width.
+    pub(crate) fn sum_group_rows<const N: usize>(
+        target: &mut [f32],
+        groups: &Groups,
+        parts: &[&[f32]],
+        width: usize,
+        first: usize,
+    ) -> usize {
+        let mut start = 0;
+        for (target, &end) in target.chunks_exact_mut(width).zip(&groups.ends) {
+            let mut sums = [0.0; N];
+            for number in start..end as usize {
+                if let Some(&(part, row)) = groups.rows.get(number + AHEAD) {
+                    prefetch_row::<N>(parts[part as usize], (row as usize, width, first));
+                }
+                let (part, row) = groups.rows[number];
+                add_row(&mut sums, parts[part as usize], (row as usize, width, first));
             }
-            for (sum, term) in sums.iter_mut().zip(row) {
-                *sum += term;
-            }
+            target[first..first + N].copy_from_slice(&sums);
+            start = end as usize;
         }
-        met
+        N
     }
 }
 
@@ -190,7 +257,7 @@ mod tests {
 
     #[test]
     fn rows_are_summed_from_and_into_their_places_at_every_width() {
-        for width in [1, 16, 64, 100, 128] {
+        for width in [1, 16, 64, 100, 128, 300] {
             let source: Vec<f32> = (0..3 * width).map(|n| n as f32).collect();
             let mut target = vec![-1.0; 2 * width];
             sum_of_indexed(&mut target, &[(&source, &[2, 0]), (&source, &[1, 1])], width);
@@ -198,8 +265,10 @@ mod tests {
                 assert_eq!(target[column], source[2 * width + column] + source[width + column]);
                 assert_eq!(target[width + column], source[column] + source[width + column]);
             }
-            let mut sums = vec![-1.0; 2 * width];
-            assert_eq!(sum_indexed(&mut sums, 0, &source, &[0, 1, 0], width), 2);
+            let (mut groups, mut sums) = (Groups::default(), vec![-1.0; 2 * width]);
+            groups.sort(&[0, 1, 0], 2, [1, 2].into_iter());
+            let (first, second) = source.split_at(width);
+            sum_groups(&mut sums, &groups, &[first, second], width);
             for column in 0..width {
                 assert_eq!(sums[width + column], source[width + column]);
                 assert_eq!(sums[column], source[column] + source[2 * width + column]);
