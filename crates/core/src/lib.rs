@@ -19,6 +19,7 @@ pub mod history;
 pub mod ids;
 pub mod interaction;
 pub mod items;
+pub mod machine;
 pub mod partition;
 pub mod progress;
 pub mod query;

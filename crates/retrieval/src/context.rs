@@ -14,6 +14,8 @@ pub struct RetrievalContext<'a> {
     pub clock: &'static dyn Clock,
     /// Hears how far the work is.
     pub progress: &'a dyn Progress,
+    /// The seed of the run.
+    pub seed: u64,
     /// Number of worker threads; 0 stands for all cores. Results do not depend on it.
     pub threads: usize,
 }

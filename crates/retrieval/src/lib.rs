@@ -6,9 +6,10 @@
 //! listen.
 //!
 //! Reading order: [`scan`] (exact top-K), [`index`], [`channel`] (the ways of recall), [`merge`], [`retriever`] (look
-//! up, encode, ask every channel, merge), [`golden`], [`mod@evaluate`].
+//! up, encode, ask every channel, merge), [`golden`], [`mod@evaluate`], [`bench`].
 
 pub mod answer;
+pub mod bench;
 pub mod channel;
 pub mod config;
 pub mod context;

@@ -214,7 +214,7 @@ impl World {
     }
 
     pub fn context(&self) -> RetrievalContext<'static> {
-        RetrievalContext { vfs: &RealVfs, clock: &FixedClock(5), progress: &Silent, threads: 2 }
+        RetrievalContext { vfs: &RealVfs, clock: &FixedClock(5), progress: &Silent, seed: 1, threads: 2 }
     }
 
     /// All files of a draft.

@@ -13,7 +13,8 @@ pub use pipeline::{
 };
 pub use query::{RecallArguments, ServeArguments};
 pub use tools::{
-    BenchCommand, BenchLoss, BenchTrainArguments, CompletionsArguments, ConfigCommand, ExplainArguments, ShowArguments,
+    BenchCommand, BenchEvaluateArguments, BenchLoss, BenchTrainArguments, CompletionsArguments, ConfigCommand,
+    ExplainArguments, ShowArguments,
 };
 
 use crate::config::Override;
@@ -126,6 +127,7 @@ impl Command {
             Self::Recall(_) => "recall",
             Self::Serve(_) => "serve",
             Self::Bench(BenchCommand::Train(_)) => "bench train",
+            Self::Bench(BenchCommand::Evaluate(_)) => "bench evaluate",
             Self::Config(ConfigCommand::Show(_)) => "config show",
             Self::Config(ConfigCommand::Explain(_)) => "config explain",
             Self::Config(ConfigCommand::Schema) => "config schema",

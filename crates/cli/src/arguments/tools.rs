@@ -1,7 +1,9 @@
 //! Arguments of the commands beside the chain: config, benchmarks, completions.
 
+use super::WindowArguments;
 use clap::{Args, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use std::path::PathBuf;
 
 /// Of `twinspire config`.
 #[derive(Debug, Subcommand)]
@@ -43,6 +45,22 @@ pub struct CompletionsArguments {
 pub enum BenchCommand {
     /// Measure a full training step on made-up samples in memory: samples per second and peak memory
     Train(BenchTrainArguments),
+    /// Measure the full-corpus evaluation of a run's two towers, from vectors to figures
+    Evaluate(BenchEvaluateArguments),
+}
+
+/// Of `twinspire bench evaluate`.
+#[derive(Debug, Args)]
+pub struct BenchEvaluateArguments {
+    /// Which run.
+    #[command(flatten)]
+    pub window: WindowArguments,
+    /// How often it is measured; the median counts
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub rounds: u64,
+    /// Also write the vectors into this folder, as `queries.npy` and `items.npy`, for other programs to judge
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// Of `twinspire bench train`.

@@ -83,7 +83,7 @@ impl<'a> Run<'a> {
 
     fn retrieval_context(&self) -> RetrievalContext<'a> {
         let Surroundings { config, vfs, clock, progress } = self.surroundings;
-        RetrievalContext { vfs, clock, progress, threads: config.threads() }
+        RetrievalContext { vfs, clock, progress, seed: config.seed(), threads: config.threads() }
     }
 
     fn stage_folder(&self, stage: &str) -> PathBuf {

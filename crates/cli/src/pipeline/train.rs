@@ -25,11 +25,11 @@ impl Run<'_> {
         let samples = self.samples_layout();
         let queries = self.validation()?;
         let settings = self.config().retrieval();
-        let judge = |queries_by_row: &[f32], items: &[f32], dimension: usize| -> BTreeMap<String, f64> {
-            let Some((table, histories)) = &queries else { return BTreeMap::new() };
-            recall_at_k(settings, &Truth { queries: table, histories }, (queries_by_row, items, dimension))
+        let truth = queries.as_ref().map(|(table, histories)| Truth::new(table, histories)).transpose()?;
+        let judge = |queries: &[f32], items: &[f32], dimension: usize| -> BTreeMap<String, f64> {
+            truth.as_ref().map(|truth| recall_at_k(settings, truth, (queries, items, dimension))).unwrap_or_default()
         };
-        let validator = queries.is_some().then_some(&judge as twinspire_model::Validator<'_>);
+        let validator = truth.is_some().then_some(&judge as twinspire_model::Validator<'_>);
         Ok(train(&context, self.config().model(), &samples, &self.folder, validator)?)
     }
 

@@ -3,7 +3,6 @@
 //! In: settings, and samples of a run or none (then click rows are made in memory). Out: [`BenchReport`], whose names
 //! are those of other frameworks' scripts, so that they can be run in turns with this one.
 
-mod machine;
 mod rows;
 
 use crate::batch::{Samples, shuffle};
@@ -12,11 +11,11 @@ use crate::engine::{Batch, Engine, Objective, Pairing};
 use crate::error::{ModelError, Result};
 use crate::model::TwoTower;
 use crate::train::{Files, loss_pairing, pool};
-use machine::OthersBusy;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 use twinspire_core::check::Faults;
 use twinspire_core::encode::FeatureEncoder;
+use twinspire_core::machine::{self, OthersBusy};
 use twinspire_core::sample::SampleLayout;
 
 /// Steps of the warm-up at least.

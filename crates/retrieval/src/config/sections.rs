@@ -24,11 +24,13 @@ pub struct EvaluateSection {
     pub part: Option<JudgedPart>,
     /// Leave the items of a query's history out of its lists; true or false.
     pub leave_out_seen: bool,
+    /// Resamples of the queries behind each confidence interval, 0 (no intervals) or 100 to 10000.
+    pub resamples: usize,
 }
 
 impl Default for EvaluateSection {
     fn default() -> Self {
-        Self { k: vec![10, 20, 50, 100], part: None, leave_out_seen: true }
+        Self { k: vec![10, 20, 50, 100], part: None, leave_out_seen: true, resamples: 1000 }
     }
 }
 

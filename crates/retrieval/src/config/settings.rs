@@ -11,12 +11,16 @@ use twinspire_core::schema::FeatureSchema;
 /// Most candidates of one answer.
 pub const MOST_CANDIDATES: usize = 1000;
 
+/// Fewest and most resamples of an interval.
+const RESAMPLES: std::ops::RangeInclusive<usize> = 100..=10_000;
+
 /// Checked `[evaluate]`, `[index]` and `[channels]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RetrievalSettings {
     lengths: Vec<usize>,
     part: Option<JudgedPart>,
     judge_without_seen: bool,
+    resamples: usize,
     plan: MergePlan,
 }
 
@@ -31,6 +35,9 @@ impl RetrievalSettings {
     ) -> Option<Self> {
         let mut own = Faults::default();
         let lengths = checked_lengths(&evaluate.k, &mut own);
+        let resamples = evaluate.resamples;
+        let allowed = resamples == 0 || RESAMPLES.contains(&resamples);
+        own.require(allowed, "evaluate.resamples", resamples, "0, or 100 to 10000");
         let specs = channels.list.iter().map(|entry| entry.to_spec(index.kind)).collect();
         let plan = checked_plan(channels.leave_out_seen, specs, schema, &mut own);
         let sound = own.is_empty();
@@ -38,7 +45,7 @@ impl RetrievalSettings {
             faults.push(fault.key, fault.value, fault.reason, fault.hint);
         }
         let (part, judge_without_seen) = (evaluate.part, evaluate.leave_out_seen);
-        sound.then_some(Self { lengths, part, judge_without_seen, plan })
+        sound.then_some(Self { lengths, part, judge_without_seen, resamples, plan })
     }
 
     /// Lengths of the judged lists, ascending, each once.
@@ -49,6 +56,11 @@ impl RetrievalSettings {
     /// Are the items of a query's history left out when it is judged?
     pub fn judge_without_seen(&self) -> bool {
         self.judge_without_seen
+    }
+
+    /// Resamples behind each confidence interval; 0: no intervals.
+    pub fn resamples(&self) -> usize {
+        self.resamples
     }
 
     /// The channels and how they are merged.

@@ -2,42 +2,49 @@
 //!
 //! In: the retriever of a draft, and the queries of a later part (features and history as of the query, and the true
 //! items). Out: a [`Report`] with the figures of every channel, of the merged list, and of plain popularity to compare
-//! with. The lists are made by the same channels and the same merge as those of a request. It trains nothing and
-//! chooses nothing. What each figure means is in `docs/concepts/metrics.md`.
+//! with: over all queries with confidence intervals, and by segments of items and users. The lists are made by the same
+//! channels and the same merge as those of a request. It trains nothing and chooses nothing. What each figure means is
+//! in `docs/reference/metrics.md`.
+//!
+//! Reading order: `lists` makes lists, `tally` keeps what figures need of them, `scale` computes `figures`, `bootstrap`
+//! intervals and `segment`s, `report` is what is stored.
 
-mod metrics;
+mod bootstrap;
+mod figures;
+mod impressions;
+mod lists;
 mod report;
+mod scale;
+mod segment;
+mod tally;
 #[cfg(test)]
 mod tests;
+mod text;
 mod truth;
 mod validate;
 
-pub use report::{Report, ReportRow};
+pub use bootstrap::Interval;
+pub use figures::FIGURES;
+pub use lists::{MERGED, POPULARITY};
+pub use report::{Report, ReportRow, SegmentSize};
+pub use segment::{ItemSegment, UserSegment};
 pub use truth::Truth;
-pub use validate::recall_at_k;
+pub use validate::{Vectors, judge_vectors, means, recall_at_k};
 
-use crate::channel::RecallQueries;
 use crate::config::RetrievalSettings;
 use crate::context::RetrievalContext;
 use crate::error::{Result, RetrievalError};
-use crate::merge::{RankedList, merge};
 use crate::retriever::Retriever;
-use metrics::{Coverage, Sums};
+use bootstrap::Bootstrap;
+use lists::ListMaker;
 use rayon::prelude::*;
-use std::cmp::Reverse;
-use std::ops::Range;
+use scale::Scale;
+use tally::{Tallier, Tally};
 use twinspire_core::interaction::Part;
-use twinspire_core::items::ItemTable;
-use twinspire_core::query::{QueryBatch, Scored};
 use twinspire_core::sample::SampleTable;
 
-/// Queries of one unit of work; sums are made unit by unit, so that they do not depend on threads.
-const CHUNK: usize = 64;
-
-/// Name of the merged list in a report.
-pub const MERGED: &str = "merged";
-/// Name of the comparison in a report: all items by their number of training positives, the same for everybody.
-pub const POPULARITY: &str = "popularity";
+/// Queries of one unit of work: enough that a scan reads item vectors seldom, few enough that all threads have some.
+const BLOCK: usize = 128;
 
 /// Judges a retriever with every query of a part. How long it took is said to `context.progress` and is no part of the
 /// report, which is sealed with the bundle.
@@ -58,122 +65,61 @@ pub fn evaluate(
         return Err(RetrievalError::NoQueries { part: part.name().to_owned(), folder });
     }
     let started = context.clock.now_micros();
-    let truth = Truth { queries, histories: bundle.histories() };
-    let judge = Judge { retriever, truth, settings, by_count: by_count(bundle.items()) };
+    let truth = Truth::new(queries, bundle.histories())?;
     context.progress.start("judging queries", Some(queries.len() as u64), "queries");
-    let report = context.install(|| judge.report(context, part))?;
+    let report = context.install(|| report(context, retriever, settings, part, truth))?;
     context.progress.finish();
     let seconds = (context.clock.now_micros() - started) as f64 / 1e6;
     context.progress.line(&format!("{} queries judged in {seconds:.1} s", queries.len()));
     Ok(report)
 }
 
-/// The corpus by falling number of training positives.
-fn by_count(items: &ItemTable) -> Vec<u32> {
-    let mut ranked: Vec<u32> = (0..items.len() as u32).collect();
-    ranked.sort_by_key(|&item| Reverse(items.counts()[item as usize]));
-    ranked
+fn report(
+    context: &RetrievalContext<'_>,
+    retriever: &Retriever,
+    settings: &RetrievalSettings,
+    part: Part,
+    truth: Truth<'_>,
+) -> Result<Report> {
+    let (maker, items) = (ListMaker::new(retriever, truth, settings), retriever.bundle().items());
+    let names = maker.names();
+    let tallies = tallies(context, &maker, settings, truth)?;
+    let bootstrap = Bootstrap { seed: context.seed, resamples: settings.resamples() };
+    let scale = Scale::new(truth, items.counts(), settings.lengths(), bootstrap);
+    Ok(Report {
+        part: part.name().to_owned(),
+        queries: truth.len(),
+        items: items.len(),
+        true_items: truth.count(),
+        true_items_left_out: left_out(truth, settings.judge_without_seen()),
+        leave_out_seen: settings.judge_without_seen(),
+        lengths: settings.lengths().to_vec(),
+        resamples: settings.resamples(),
+        segments: scale.sizes(),
+        rows: names.par_iter().zip(&tallies).map(|(name, tally)| scale.row(name, tally)).collect(),
+    })
 }
 
-struct Judge<'a> {
-    retriever: &'a Retriever,
-    truth: Truth<'a>,
-    settings: &'a RetrievalSettings,
-    by_count: Vec<u32>,
-}
-
-impl Judge<'_> {
-    fn names(&self) -> Vec<String> {
-        let channels = self.retriever.channels().iter().map(|channel| channel.name().to_owned());
-        channels.chain([MERGED, POPULARITY].map(str::to_owned)).collect()
-    }
-
-    fn report(&self, context: &RetrievalContext<'_>, part: Part) -> Result<Report> {
-        let (names, queries) = (self.names(), self.truth.queries.len());
-        let items = self.retriever.bundle().items().len();
-        let coverage: Vec<Coverage> = names.iter().map(|_| Coverage::new(items)).collect();
-        let chunks: Result<Vec<Vec<Sums>>> = (0..queries.div_ceil(CHUNK))
-            .into_par_iter()
-            .map(|chunk| {
-                let rows = chunk * CHUNK..((chunk + 1) * CHUNK).min(queries);
-                let sums = self.sums(rows.clone(), &coverage)?;
-                context.progress.advance(rows.len() as u64);
-                Ok(sums)
-            })
-            .collect();
-        let mut totals = vec![Sums::new(self.settings.lengths()); names.len()];
-        for chunk in chunks? {
-            totals.iter_mut().zip(&chunk).for_each(|(total, sums)| total.add(sums));
-        }
-        let rows = names.into_iter().zip(totals).zip(&coverage);
-        Ok(Report {
-            part: part.name().to_owned(),
-            queries,
-            items,
-            true_items: self.truth.count()?,
-            true_items_left_out: self.left_out()?,
-            leave_out_seen: self.settings.judge_without_seen(),
-            lengths: self.settings.lengths().to_vec(),
-            rows: rows.map(|((name, sums), coverage)| ReportRow { name, metrics: sums.means(coverage) }).collect(),
-        })
-    }
-
-    /// True items that cannot be hit, because they are in the history that is left out.
-    fn left_out(&self) -> Result<usize> {
-        let without_seen = self.settings.judge_without_seen();
-        let of_row = |row| {
-            let excluded = self.truth.excluded(row, without_seen);
-            let truth = self.truth.of(row)?;
-            Ok(truth.iter().filter(|item| excluded.binary_search(item).is_ok()).count())
-        };
-        (0..self.truth.queries.len()).map(of_row).sum()
-    }
-
-    /// One entry a row of the report.
-    fn sums(&self, rows: Range<usize>, coverage: &[Coverage]) -> Result<Vec<Sums>> {
-        let without_seen = self.settings.judge_without_seen();
-        let histories: Vec<Vec<u32>> = rows.clone().map(|row| self.truth.history(row)).collect();
-        let excluded: Vec<Vec<u32>> = rows.clone().map(|row| self.truth.excluded(row, without_seen)).collect();
-        let queries = RecallQueries {
-            batch: QueryBatch {
-                features: self.truth.queries.user_features().slice(rows.clone()),
-                histories: histories.iter().map(Vec::as_slice).collect(),
-            },
-            excluded: excluded.iter().map(Vec::as_slice).collect(),
-        };
-        let mut sums = Vec::with_capacity(coverage.len());
-        for (lists, coverage) in self.lists(&queries)?.iter().zip(coverage) {
-            let mut of_row = Sums::new(self.settings.lengths());
-            for (row, list) in rows.clone().zip(lists) {
-                of_row.see(list, self.truth.of(row)?);
-                coverage.see(list);
-            }
-            sums.push(of_row);
-        }
-        Ok(sums)
-    }
-
-    /// For each row of the report, one list of items a query.
-    fn lists(&self, queries: &RecallQueries<'_>) -> Result<Vec<Vec<Vec<u32>>>> {
-        let longest = self.settings.lengths().last().copied().unwrap_or_default();
-        let asked = self.retriever.channels().iter().map(|channel| channel.retrieve(queries, longest));
-        let found: Vec<Vec<Vec<Scored>>> = asked.collect::<Result<_>>()?;
-        let items = |list: &Vec<Scored>| list.iter().map(|scored| scored.item).collect();
-        let mut lists: Vec<Vec<Vec<u32>>> = found.iter().map(|lists| lists.iter().map(items).collect()).collect();
-        lists.push((0..queries.len()).map(|query| self.merged(&found, query, longest)).collect());
-        lists.push(queries.excluded.iter().map(|excluded| self.most_popular(excluded, longest)).collect());
+/// One tally for each name of `maker`.
+fn tallies(
+    context: &RetrievalContext<'_>,
+    maker: &ListMaker<'_>,
+    settings: &RetrievalSettings,
+    truth: Truth<'_>,
+) -> Result<Vec<Tally>> {
+    let tallier = Tallier { truth, lengths: settings.lengths(), items: maker.items(), block: BLOCK };
+    tallier.tally(maker.names().len(), |rows| {
+        let lists = maker.make(rows.clone())?;
+        context.progress.advance(rows.len() as u64);
         Ok(lists)
-    }
+    })
+}
 
-    fn merged(&self, found: &[Vec<Vec<Scored>>], query: usize, longest: usize) -> Vec<u32> {
-        let channels = self.retriever.plan().channels().iter().zip(found);
-        let lists: Vec<RankedList<'_>> =
-            channels.map(|(channel, lists)| RankedList { share: channel.share, found: &lists[query] }).collect();
-        merge(&lists, longest).into_iter().map(|place| place.item).collect()
-    }
-
-    fn most_popular(&self, excluded: &[u32], longest: usize) -> Vec<u32> {
-        let items = self.by_count.iter().copied();
-        items.filter(|item| excluded.binary_search(item).is_err()).take(longest).collect()
-    }
+/// True items that cannot be hit, because they are in the history that is left out.
+fn left_out(truth: Truth<'_>, leave_out_seen: bool) -> usize {
+    let of_row = |row| {
+        let excluded = truth.excluded(row, leave_out_seen);
+        truth.of(row).iter().filter(|item| excluded.binary_search(item).is_ok()).count()
+    };
+    (0..truth.len()).map(of_row).sum()
 }

@@ -1,5 +1,6 @@
-//! The figures of an evaluation, as JSON (`report.json` of a bundle) and as a table for people.
+//! The figures of an evaluation, as they are stored (`report.json` of a bundle).
 
+use super::bootstrap::Interval;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 pub struct Report {
     /// `validation` or `test`.
     pub part: String,
-    /// Queries that were judged.
+    /// Queries of the part.
     pub queries: usize,
     /// Items in the corpus.
     pub items: usize,
@@ -20,8 +21,26 @@ pub struct Report {
     pub leave_out_seen: bool,
     /// Lengths of the judged lists, ascending.
     pub lengths: Vec<usize>,
+    /// Resamples behind each interval; 0: there are none.
+    pub resamples: usize,
+    /// Segments of items (`head`, `torso`, `tail`, `cold`), then of users (`new`, `light`, `heavy`).
+    pub segments: Vec<SegmentSize>,
     /// Channels by priority, then `merged`, then `popularity`.
     pub rows: Vec<ReportRow>,
+}
+
+/// What a segment holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentSize {
+    /// Name of the segment.
+    pub name: String,
+    /// Items in it, if it is one of items.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub items: Option<usize>,
+    /// Queries that have a true item in it.
+    pub queries: usize,
+    /// Their true items in it.
+    pub true_items: usize,
 }
 
 /// Figures of one way of making lists.
@@ -29,37 +48,18 @@ pub struct Report {
 pub struct ReportRow {
     /// Name of the channel.
     pub name: String,
-    /// `recall@K`, `hit_rate@K`, `ndcg@K`, `mrr@K` and `coverage@K` for each length, 0 to 1.
+    /// `recall@K`, `hit_rate@K`, `ndcg@K`, `mrr@K`, `map@K`, `coverage@K`, `gini@K`, `popularity@K` and `novelty@K` for
+    /// each length.
     pub metrics: BTreeMap<String, f64>,
+    /// 95 % intervals of those that are means over queries.
+    pub intervals: BTreeMap<String, Interval>,
+    /// For each segment that has queries the figures that are means over queries.
+    pub segments: BTreeMap<String, BTreeMap<String, f64>>,
 }
-
-/// The length at which a table shows more than recall, where it was judged.
-const SHOWN: usize = 20;
 
 impl Report {
     /// The row called `name`.
     pub fn row(&self, name: &str) -> Option<&ReportRow> {
         self.rows.iter().find(|row| row.name == name)
-    }
-
-    /// A table with aligned columns: recall at every length, the other figures at one of them.
-    pub fn lines(&self) -> Vec<String> {
-        let shown = self.lengths.iter().copied().find(|&length| length == SHOWN).or(self.lengths.first().copied());
-        let others =
-            ["hit_rate", "ndcg", "mrr", "coverage"].map(|name| format!("{name}@{}", shown.unwrap_or_default()));
-        let columns: Vec<String> = self.lengths.iter().map(|length| format!("recall@{length}")).chain(others).collect();
-        let first = self.rows.iter().map(|row| row.name.len()).max().unwrap_or(0).max("channel".len());
-        let mut head = format!("{:first$}", "channel");
-        columns.iter().for_each(|column| head.push_str(&format!("  {column}")));
-        let mut lines = vec![head];
-        for row in &self.rows {
-            let mut line = format!("{:first$}", row.name);
-            for column in &columns {
-                let value = row.metrics.get(column).copied().unwrap_or(f64::NAN);
-                line.push_str(&format!("  {value:>width$.4}", width = column.len()));
-            }
-            lines.push(line);
-        }
-        lines
     }
 }

@@ -1,13 +1,14 @@
 //! The report against requests one by one, against a public library, and at its edges.
 
-use super::metrics::{Coverage, Sums};
+use super::figures::{FigureTable, Scorer};
+use super::impressions::Impressions;
 use super::*;
 use crate::config::{ChannelsSection, EvaluateSection, IndexSection};
 use crate::embeddings::user_embeddings;
 use crate::scan::{ItemBlocks, ScanQueries};
 use crate::testing::{ALL_KINDS, ITEMS, USERS, World, item_id, load, of_user, open_tables, schema, settings};
 use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use twinspire_core::bundle::file;
@@ -17,46 +18,42 @@ use twinspire_core::sample::SampleRows;
 
 #[derive(Deserialize)]
 struct Reference {
-    items: usize,
     lengths: Vec<usize>,
-    queries: Vec<ReferenceQuery>,
+    queries: Vec<Judged>,
     metrics: BTreeMap<String, f64>,
 }
 
+/// A list, best first, and the true items of its query, ascending.
 #[derive(Deserialize)]
-struct ReferenceQuery {
+struct Judged {
     list: Vec<u32>,
     truth: Vec<u32>,
+}
+
+fn figures(judged: &[Judged], lengths: &[usize]) -> FigureTable {
+    let scorer = Scorer::new(lengths);
+    let mut values = vec![0.0; judged.len() * scorer.columns()];
+    for (one, values) in judged.iter().zip(values.chunks_exact_mut(scorer.columns())) {
+        let places = (0..).zip(&one.list).filter(|(_, item)| one.truth.contains(item));
+        scorer.score(&places.map(|(place, _)| place).collect::<Vec<u16>>(), one.truth.len(), values);
+    }
+    FigureTable { names: scorer.names().collect(), values }
 }
 
 #[test]
 fn figures_equal_those_of_a_public_library() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/metrics/reference.json");
     let reference: Reference = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    let (mut sums, coverage) = (Sums::new(&reference.lengths), Coverage::new(reference.items));
-    for query in &reference.queries {
-        sums.see(&query.list, &query.truth);
-        coverage.see(&query.list);
-    }
-    let means = sums.means(&coverage);
-    assert_eq!(reference.metrics.len(), 4 * reference.lengths.len());
+    let means = figures(&reference.queries, &reference.lengths).means();
+    assert_eq!(reference.metrics.len(), FIGURES.len() * reference.lengths.len());
     for (name, expected) in &reference.metrics {
         assert!((means[name] - expected).abs() < 1e-12, "{name}: {} {expected}", means[name]);
-    }
-    for &length in &reference.lengths {
-        let shown = reference.queries.iter().flat_map(|query| query.list.iter().take(length));
-        let covered = shown.collect::<BTreeSet<_>>().len() as f64 / reference.items as f64;
-        assert_eq!(means[&format!("coverage@{length}")], covered);
     }
 }
 
 #[test]
 fn figures_of_one_list_are_those_of_pen_and_paper() {
-    let (mut sums, coverage) = (Sums::new(&[1, 3, 10]), Coverage::new(8));
-    sums.see(&[5, 2, 7, 0], &[0, 2, 4]);
-    sums.see(&[1, 3], &[]);
-    coverage.see(&[5, 2, 7, 0]);
-    let means = sums.means(&coverage);
+    let means = figures(&[Judged { list: vec![5, 2, 7, 0], truth: vec![0, 2, 4] }], &[1, 3, 10]).means();
     let close = |name: &str, expected: f64| assert!((means[name] - expected).abs() < 1e-12, "{name} {}", means[name]);
     let [first, second, third, fourth] = [1.0, 1.0 / 3f64.log2(), 0.5, 1.0 / 5f64.log2()];
     close("recall@1", 0.0);
@@ -67,8 +64,8 @@ fn figures_of_one_list_are_those_of_pen_and_paper() {
     close("ndcg@10", (second + fourth) / (first + second + third));
     close("mrr@1", 0.0);
     close("mrr@10", 0.5);
-    close("coverage@1", 0.125);
-    close("coverage@10", 0.5);
+    close("map@3", 0.5 / 3.0);
+    close("map@10", (0.5 + 0.5) / 3.0);
 }
 
 fn report_of(world: &World, threads: usize) -> Report {
@@ -82,19 +79,20 @@ fn the_report_says_what_requests_would_have_got() {
     let world = World::new();
     let (report, chosen) = (report_of(&world, 2), settings(ALL_KINDS));
     let (retriever, table) = (world.retriever(&chosen), world.test_queries());
-    let truth = Truth { queries: &table, histories: retriever.bundle().histories() };
+    let (truth, items) = (Truth::new(&table, retriever.bundle().histories()).unwrap(), retriever.bundle().items());
     for (position, row) in report.rows.iter().enumerate().take(5) {
         let channels = if row.name == MERGED { Vec::new() } else { vec![row.name.clone()] };
         for &k in chosen.lengths() {
-            let (mut sums, coverage) = (Sums::new(&[k]), Coverage::new(ITEMS as usize));
-            for user in 0..USERS {
-                let answer = retriever.retrieve(&Query { channels: channels.clone(), ..of_user(user, k) }).unwrap();
-                let items = answer.candidates.iter().map(|one| retriever.bundle().items().find(&one.item).unwrap());
-                let list: Vec<u32> = items.collect();
-                sums.see(&list, truth.of(user as usize).unwrap());
-                coverage.see(&list);
-            }
-            for (name, value) in sums.means(&coverage) {
+            let impressions = Impressions::new(&[k], ITEMS as usize);
+            let ask = |user| retriever.retrieve(&Query { channels: channels.clone(), ..of_user(user, k) }).unwrap();
+            let judge = |user| {
+                let list: Vec<u32> = ask(user).candidates.iter().map(|one| items.find(&one.item).unwrap()).collect();
+                impressions.see(&list);
+                Judged { list, truth: truth.of(user as usize).to_vec() }
+            };
+            let judged: Vec<Judged> = (0..USERS).map(judge).collect();
+            let expected = figures(&judged, &[k]).means().into_iter().chain(impressions.figures(items.counts()));
+            for (name, value) in expected {
                 assert!((row.metrics[&name] - value).abs() < 1e-12, "row {position}, {name}");
             }
         }
@@ -117,10 +115,57 @@ fn the_report_does_not_depend_on_threads_and_knows_better_than_popularity() {
     assert!(recall("two_tower") > recall(POPULARITY) && recall("item_cf") > recall(POPULARITY), "{report:?}");
     let json = serde_json::to_string(&report).unwrap();
     assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
+}
+
+#[test]
+fn the_report_shows_figures_intervals_and_segments_as_aligned_tables() {
+    let report = report_of(&World::new(), 2);
     let lines = report.lines();
-    assert_eq!(lines.len(), 7);
-    assert!(lines.iter().all(|line| line.len() == lines[0].len()), "{lines:#?}");
-    assert!(lines[0].ends_with("recall@5  recall@20  recall@100  hit_rate@20  ndcg@20  mrr@20  coverage@20"));
+    let tables: Vec<&[String]> = lines.split(String::is_empty).collect();
+    assert_eq!(tables.iter().map(|table| table.len()).collect::<Vec<_>>(), [7, 7, 8]);
+    for table in &tables {
+        assert!(table.iter().all(|line| line.len() == table[0].len()), "{table:#?}");
+    }
+    assert!(tables[0][0].contains("recall@5  recall@20  recall@100  hit_rate@20  ndcg@20  mrr@20  map@20"));
+    let low = format!("{:.4}", report.row(MERGED).unwrap().intervals["recall@20"].low);
+    assert!(tables[1][5].starts_with(MERGED) && tables[1][5].contains(&low), "{:#?}", tables[1]);
+    let tail = format!("{:.4}", report.rows[0].segments["tail"]["recall@20"]);
+    assert!(tables[2][0].contains("tail") && tables[2][2].contains(&tail), "{:#?}", tables[2]);
+}
+
+#[test]
+fn segments_make_up_the_whole() {
+    let (world, report) = (World::new(), report_of(&World::new(), 2));
+    let (items, users) = report.segments.split_at(ItemSegment::ALL.len());
+    assert_eq!(items.iter().filter_map(|segment| segment.items).sum::<usize>(), ITEMS as usize);
+    assert_eq!(items.iter().map(|segment| segment.true_items).sum::<usize>(), report.true_items);
+    assert_eq!(users.iter().map(|segment| segment.queries).sum::<usize>(), report.queries);
+    for row in &report.rows {
+        let of_users = users.iter().filter(|segment| segment.queries > 0);
+        let sum: f64 = of_users.map(|one| one.queries as f64 * row.segments[&one.name]["ndcg@20"]).sum();
+        assert!((sum / report.queries as f64 - row.metrics["ndcg@20"]).abs() < 1e-12, "{}", row.name);
+    }
+    let (retriever, table) = (world.retriever(&settings(ALL_KINDS)), world.test_queries());
+    let segments = ItemSegment::of_items(retriever.bundle().items().counts());
+    let of_tail = |items: &[u32]| items.iter().filter(|&&item| segments[item as usize] == ItemSegment::Tail).count();
+    let truth = Truth::new(&table, retriever.bundle().histories()).unwrap();
+    let true_items: usize = (0..truth.len()).map(|row| of_tail(truth.of(row))).sum();
+    assert_eq!(report.segments[2].true_items, true_items);
+    assert!(true_items > 0);
+}
+
+#[test]
+fn every_mean_over_queries_lies_in_its_interval() {
+    let report = report_of(&World::new(), 2);
+    for row in &report.rows {
+        assert_eq!(row.intervals.len(), FIGURES.len() * report.lengths.len());
+        for (name, interval) in &row.intervals {
+            let mean = row.metrics[name];
+            assert!(interval.low <= mean && mean <= interval.high, "{} {name}: {mean} {interval:?}", row.name);
+        }
+        let wide = row.intervals["recall@20"];
+        assert!(wide.high - wide.low > 0.01, "40 queries leave much open: {wide:?}");
+    }
 }
 
 #[test]
@@ -178,14 +223,16 @@ fn training_hears_the_recall_that_evaluation_reports() {
     let (retriever, table) = (world.retriever(&chosen), world.test_queries());
     let bundle = retriever.bundle();
     let histories = (0..USERS).map(|user| bundle.histories().items(user)).collect();
-    let batch = QueryBatch { features: table.user_features(), histories };
+    let batch = twinspire_core::query::QueryBatch { features: table.user_features(), histories };
     let vectors = crate::channel::encode_each(bundle.query_encoder(), &batch).unwrap();
-    let truth = Truth { queries: &table, histories: bundle.histories() };
-    let items = bundle.item_embeddings();
-    let recall = recall_at_k(&chosen, &truth, (&vectors, &items.values, items.dimension));
-    let expected = &report_of(&world, 2).rows[0].metrics;
+    let truth = Truth::new(&table, bundle.histories()).unwrap();
+    let (items, counts) = (bundle.item_embeddings(), bundle.items().counts());
+    let vectors = (&vectors[..], &items.values[..], items.dimension);
+    let expected = &report_of(&world, 2).rows[0];
+    let recall = recall_at_k(&chosen, &truth, vectors);
     assert_eq!(recall.len(), 3);
-    recall.iter().for_each(|(name, value)| assert!((expected[name] - value).abs() < 1e-12, "{name}"));
+    recall.iter().for_each(|(name, value)| assert_eq!(expected.metrics[name], *value, "{name}"));
+    assert_eq!(judge_vectors(&chosen, (&truth, counts), vectors, ("two_tower", world.context().seed)), *expected);
 }
 
 #[test]

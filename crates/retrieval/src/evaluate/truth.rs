@@ -5,33 +5,49 @@ use twinspire_core::CoreError;
 use twinspire_core::history::Histories;
 use twinspire_core::ids::MISSING;
 use twinspire_core::sample::SampleTable;
+use twinspire_core::table::ListView;
 
 /// Queries of a held-out part.
 #[derive(Debug, Clone, Copy)]
 pub struct Truth<'a> {
-    /// Rows of `queries/<part>.arrow`; their references were checked.
-    pub queries: &'a SampleTable,
-    /// Where their histories lie.
-    pub histories: &'a Histories,
+    queries: &'a SampleTable,
+    histories: &'a Histories,
+    items: ListView<'a, u32>,
 }
 
 impl<'a> Truth<'a> {
-    /// True items of a query, ascending.
+    /// `queries` are the rows of `queries/<part>.arrow`, whose references were checked; `histories` is where their
+    /// histories lie.
     ///
     /// # Errors
-    /// `Damaged` when the table has none.
-    pub(super) fn of(&self, row: usize) -> Result<&'a [u32]> {
-        let truth = self.queries.truth();
-        Ok(truth.ok_or_else(|| CoreError::damaged("queries", "there is no column `truth`"))?.row(row))
+    /// `Damaged` when the table has no true items.
+    pub fn new(queries: &'a SampleTable, histories: &'a Histories) -> Result<Self> {
+        let items = queries.truth().ok_or_else(|| CoreError::damaged("queries", "there is no column `truth`"))?;
+        Ok(Self { queries, histories, items })
+    }
+
+    /// The rows.
+    pub(super) fn queries(&self) -> &'a SampleTable {
+        self.queries
+    }
+
+    /// Number of queries.
+    pub(super) fn len(&self) -> usize {
+        self.queries.len()
+    }
+
+    /// True items of a query, ascending, each once.
+    pub(super) fn of(&self, row: usize) -> &'a [u32] {
+        self.items.row(row)
     }
 
     /// True items of all queries.
-    pub(super) fn count(&self) -> Result<usize> {
-        (0..self.queries.len()).map(|row| Ok(self.of(row)?.len())).sum()
+    pub(super) fn count(&self) -> usize {
+        (0..self.len()).map(|row| self.of(row).len()).sum()
     }
 
     /// The history as of the query, oldest first.
-    pub(super) fn history(&self, row: usize) -> Vec<u32> {
+    pub(crate) fn history(&self, row: usize) -> Vec<u32> {
         let (user, end) = (self.queries.users()[row], self.queries.history_end()[row]);
         let mut items = self.histories.before(user, end).to_vec();
         let skip = self.queries.history_skip()[row];
@@ -39,6 +55,11 @@ impl<'a> Truth<'a> {
             items.remove(skip as usize);
         }
         items
+    }
+
+    /// Lengths of all histories as of the queries.
+    pub(super) fn history_lengths(&self) -> Vec<usize> {
+        (0..self.len()).map(|row| self.history(row).len()).collect()
     }
 
     /// What must not come back: the history, or nothing. Ascending, each item once.

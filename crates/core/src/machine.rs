@@ -6,18 +6,20 @@ use std::time::Instant;
 const TICKS: f64 = 100.0;
 
 /// How many cores other processes have kept busy since this was made.
-pub(super) struct OthersBusy {
+#[derive(Debug)]
+pub struct OthersBusy {
     start: Instant,
     before: (f64, f64),
 }
 
 impl OthersBusy {
-    pub(super) fn start() -> Self {
+    /// Counts from now on.
+    pub fn start() -> Self {
         Self { start: Instant::now(), before: busy_seconds() }
     }
 
     /// Cores, to two digits.
-    pub(super) fn cores(&self) -> f64 {
+    pub fn cores(&self) -> f64 {
         let (all, own) = busy_seconds();
         let others = ((all - self.before.0) - (own - self.before.1)).max(0.0);
         (others / self.start.elapsed().as_secs_f64() * 100.0).round() / 100.0
@@ -46,13 +48,13 @@ fn busy_seconds() -> (f64, f64) {
 }
 
 /// Peak resident memory of this process.
-pub(super) fn peak_rss_mib() -> u64 {
+pub fn peak_rss_mib() -> u64 {
     let status = read("/proc/self/status");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
     numbers(peak).first().map_or(0, |kib| (kib / 1024.0).round() as u64)
 }
 
 /// Load average of the last minute.
-pub(super) fn load_average() -> f64 {
+pub fn load_average() -> f64 {
     numbers(&read("/proc/loadavg")).first().copied().unwrap_or(0.0)
 }
