@@ -1,5 +1,5 @@
-//! Embedding tables to Parquet, for everything that reads Parquet: one column `id` (Utf8) and one column `embedding`
-//! (FixedSizeList of Float32), compressed with zstd. Text, `.npy` and raw forms are in the core crate.
+//! Tables to Parquet, for everything that reads Parquet, compressed with zstd. An embedding table becomes one column
+//! `id` (Utf8) and one column `embedding` (FixedSizeList of Float32). Text, `.npy` and raw forms are in the core crate.
 
 use crate::error::Result;
 use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, StringArray};
@@ -42,18 +42,36 @@ fn batch(
 /// # Errors
 /// [`CoreError::Io`] with the path.
 pub fn embeddings_to_parquet(table: &EmbeddingTable, vfs: &dyn Vfs, path: &Path) -> Result<()> {
+    let schema = schema(table.dimension);
+    let starts = (0..table.ids.len()).step_by(ROW_GROUP);
+    let batches = starts.map(|start| batch(table, start, (start + ROW_GROUP).min(table.ids.len()), &schema));
+    write(batches, &schema, vfs, path)
+}
+
+/// Writes any table likewise, with its own columns.
+///
+/// # Errors
+/// [`CoreError::Io`] with the path.
+pub fn table_to_parquet(table: &RecordBatch, vfs: &dyn Vfs, path: &Path) -> Result<()> {
+    write(std::iter::once(Ok(table.clone())), &table.schema(), vfs, path)
+}
+
+fn write(
+    batches: impl Iterator<Item = std::result::Result<RecordBatch, arrow_schema::ArrowError>>,
+    schema: &SchemaRef,
+    vfs: &dyn Vfs,
+    path: &Path,
+) -> Result<()> {
     let failed = |reason: String| CoreError::io(path, std::io::Error::other(reason));
     let file = vfs.create(path).map_err(|source| CoreError::io(path, source))?;
-    let schema = schema(table.dimension);
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_max_row_group_row_count(Some(ROW_GROUP))
         .build();
     let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties));
     let mut writer = writer.map_err(|error| failed(error.to_string()))?;
-    for start in (0..table.ids.len()).step_by(ROW_GROUP) {
-        let end = (start + ROW_GROUP).min(table.ids.len());
-        let rows = batch(table, start, end, &schema).map_err(|error| failed(error.to_string()))?;
+    for rows in batches {
+        let rows = rows.map_err(|error| failed(error.to_string()))?;
         writer.write(&rows).map_err(|error| failed(error.to_string()))?;
     }
     let mut file = writer.into_inner().map_err(|error| failed(error.to_string()))?;

@@ -8,8 +8,8 @@ mod query;
 mod tools;
 
 pub use pipeline::{
-    CheckArguments, DemoArguments, EvaluateArguments, ExportArguments, InitArguments, PublishArguments, RunArguments,
-    SamplesArguments, TrainArguments, WindowArguments,
+    CheckArguments, DemoArguments, EvaluateArguments, ExportArguments, InitArguments, PublishArguments,
+    ReportArguments, RunArguments, SamplesArguments, TrainArguments, WindowArguments,
 };
 pub use query::{RecallArguments, ServeArguments};
 pub use tools::{
@@ -95,6 +95,8 @@ pub enum Command {
     Export(ExportArguments),
     /// Build the channels of a run and judge them and the merged list over the full corpus
     Evaluate(EvaluateArguments),
+    /// Print the stored figures of a run or of a bundle
+    Report(ReportArguments),
     /// Seal a judged run as a bundle and make it the one that is served
     Publish(PublishArguments),
     /// Answer one query from the bundle that is served
@@ -123,6 +125,7 @@ impl Command {
             Self::Train(_) => "train",
             Self::Export(_) => "export",
             Self::Evaluate(_) => "evaluate",
+            Self::Report(_) => "report",
             Self::Publish(_) => "publish",
             Self::Recall(_) => "recall",
             Self::Serve(_) => "serve",

@@ -72,6 +72,26 @@ pub struct EvaluateArguments {
     /// Which run.
     #[command(flatten)]
     pub window: WindowArguments,
+    /// Compare on the same queries with a sealed bundle, or with one channel of the run, `merged` or `popularity`
+    #[arg(long, value_name = "BUNDLE_OR_CHANNEL")]
+    pub against: Option<String>,
+    /// Also write the figures of every query as Parquet
+    #[arg(long, value_name = "FILE")]
+    pub per_query: Option<PathBuf>,
+}
+
+/// Of `twinspire report`.
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// Which run.
+    #[command(flatten)]
+    pub window: WindowArguments,
+    /// The report of a sealed bundle instead of a run's
+    #[arg(long, value_name = "BUNDLE_ID")]
+    pub bundle: Option<String>,
+    /// Also write it as one page that opens without a network
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 /// Of `twinspire publish`.

@@ -5,8 +5,10 @@ pub mod check;
 pub mod completions;
 pub mod config;
 pub mod demo;
+pub mod evaluate;
 pub mod init;
 pub mod recall;
+pub mod report;
 pub mod serve;
 pub mod stages;
 pub mod table;
@@ -80,7 +82,8 @@ pub fn dispatch(context: &CommandContext<'_>, command: &Command) -> Result<Reply
         Command::Samples(arguments) => stages::run_one(context, &arguments.window, Stage::Samples),
         Command::Train(arguments) => stages::run_one(context, &arguments.window, Stage::Train),
         Command::Export(arguments) => stages::run_one(context, &arguments.window, Stage::Export),
-        Command::Evaluate(arguments) => stages::run_one(context, &arguments.window, Stage::Evaluate),
+        Command::Evaluate(arguments) => evaluate::run(context, arguments),
+        Command::Report(arguments) => report::run(context, arguments),
         Command::Publish(arguments) => stages::run_one(context, &arguments.window, Stage::Publish),
         Command::Recall(arguments) => recall::run(context, arguments),
         Command::Serve(arguments) => serve::run(context, arguments),

@@ -6,7 +6,7 @@ use crate::arguments::WindowArguments;
 use crate::config::CheckedConfig;
 use crate::error::CliError;
 use crate::output::Reply;
-use crate::pipeline::{EvaluateOutcome, Published, Run, SamplesOutcome};
+use crate::pipeline::{EvaluateOutcome, Published, Run, SamplesOutcome, report_lines};
 use serde_json::{Map, Value, json};
 use twinspire_core::stage::StageOutcome;
 use twinspire_model::TrainReport;
@@ -136,10 +136,7 @@ fn train_said(report: &TrainReport) -> Said {
 fn evaluate_said(outcome: &EvaluateOutcome) -> Said {
     let report = &outcome.report;
     let mut lines = vec![heading("evaluate", &outcome.outcome)];
-    let seen = if report.leave_out_seen { ", seen items left out" } else { "" };
-    lines
-        .push(format!("{} part, {} queries, full corpus of {} items{seen}", report.part, report.queries, report.items));
-    lines.extend(report.lines());
+    lines.extend(report_lines(report));
     let mut value = json!(report);
     value["skipped"] = json!(outcome.outcome.is_skipped());
     Said { lines, name: "report", value }

@@ -12,7 +12,7 @@ mod publish;
 mod samples;
 mod train;
 
-pub use evaluate::EvaluateOutcome;
+pub use evaluate::{EvaluateOutcome, QueriesJudged, report_lines};
 pub use publish::Published;
 pub use samples::SamplesOutcome;
 

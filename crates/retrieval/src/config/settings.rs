@@ -2,6 +2,7 @@
 
 use super::{ChannelSpec, ChannelsSection, EvaluateSection, IndexSection, JudgedPart};
 use crate::error::{Result, RetrievalError};
+use crate::evaluate::shown_length;
 use crate::merge::MergePlan;
 use twinspire_core::check::Faults;
 use twinspire_core::interaction::Part;
@@ -51,6 +52,11 @@ impl RetrievalSettings {
     /// Lengths of the judged lists, ascending, each once.
     pub fn lengths(&self) -> &[usize] {
         &self.lengths
+    }
+
+    /// The length at which tables for people show more than recall: 20 if it is judged, else the shortest.
+    pub fn shown_length(&self) -> usize {
+        shown_length(&self.lengths)
     }
 
     /// Are the items of a query's history left out when it is judged?

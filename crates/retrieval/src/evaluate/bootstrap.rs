@@ -17,7 +17,7 @@ const TILE: usize = 8;
 
 /// How resamples are drawn.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bootstrap {
+pub struct Bootstrap {
     /// Seed of the draws.
     pub seed: u64,
     /// Number of resamples; 0: no intervals.

@@ -1,5 +1,6 @@
 //! The lists that are judged: those of every channel, the merged one, and plain popularity. In: a retriever and rows of
-//! the query table. Out: one [`Lists`] for each name of the report, made by the channels and the merge of a request.
+//! the query table. Out: one [`Lists`] for each name of the report, made by the channels and the merge of a request. The
+//! retriever may be of another corpus than the queries; then items are matched by id.
 
 use super::Truth;
 use super::tally::Lists;
@@ -10,6 +11,7 @@ use crate::merge::{RankedList, merge};
 use crate::retriever::Retriever;
 use std::cmp::Reverse;
 use std::ops::Range;
+use twinspire_core::ids::MISSING;
 use twinspire_core::items::ItemTable;
 use twinspire_core::query::{QueryBatch, Scored};
 
@@ -24,6 +26,7 @@ pub(super) struct ListMaker<'a> {
     truth: Truth<'a>,
     leave_out_seen: bool,
     longest: usize,
+    mapping: Option<Mapping>,
     /// The corpus by falling number of training positives.
     by_count: Vec<u32>,
 }
@@ -35,10 +38,32 @@ fn by_count(items: &ItemTable) -> Vec<u32> {
     ranked
 }
 
+/// The rows of the corpus of the queries in that of the retriever, and back; MISSING where there is none.
+pub(super) struct Mapping {
+    forth: Vec<u32>,
+    back: Vec<u32>,
+}
+
+impl Mapping {
+    pub fn new(ours: &ItemTable, theirs: &ItemTable) -> Self {
+        let rows = |from: &ItemTable, to: &ItemTable| {
+            (0..from.len() as u32).map(|row| to.find(from.id(row)).unwrap_or(MISSING)).collect()
+        };
+        Self { forth: rows(ours, theirs), back: rows(theirs, ours) }
+    }
+}
+
 impl<'a> ListMaker<'a> {
-    pub fn new(retriever: &'a Retriever, truth: Truth<'a>, settings: &RetrievalSettings) -> Self {
+    /// `mapping` is needed where the corpus of `retriever` is not that of the queries.
+    pub fn new(
+        retriever: &'a Retriever,
+        truth: Truth<'a>,
+        settings: &RetrievalSettings,
+        mapping: Option<Mapping>,
+    ) -> Self {
         Self {
             retriever,
+            mapping,
             truth,
             leave_out_seen: settings.judge_without_seen(),
             longest: settings.lengths().last().copied().unwrap_or_default(),
@@ -52,15 +77,30 @@ impl<'a> ListMaker<'a> {
         channels.chain([MERGED, POPULARITY].map(str::to_owned)).collect()
     }
 
-    /// Items in the corpus.
+    /// Items in the corpus of the queries.
     pub fn items(&self) -> usize {
-        self.by_count.len()
+        self.mapping.as_ref().map_or(self.by_count.len(), |mapping| mapping.forth.len())
+    }
+
+    /// Items of the queries as the retriever knows them; those it lacks are left out. The order is kept, that of ids
+    /// too.
+    fn forth(&self, items: Vec<u32>) -> Vec<u32> {
+        let Some(mapping) = &self.mapping else { return items };
+        items.into_iter().map(|item| mapping.forth[item as usize]).filter(|&item| item != MISSING).collect()
+    }
+
+    /// Found items as the queries know them; one that they lack keeps its place, as MISSING.
+    fn back(&self, lists: &mut [Lists]) {
+        if let Some(mapping) = &self.mapping {
+            lists.iter_mut().flatten().flatten().for_each(|item| *item = mapping.back[*item as usize]);
+        }
     }
 
     /// The lists of some rows of the query table.
     pub fn make(&self, rows: Range<usize>) -> Result<Vec<Lists>> {
-        let histories: Vec<Vec<u32>> = rows.clone().map(|row| self.truth.history(row)).collect();
-        let excluded: Vec<Vec<u32>> = rows.clone().map(|row| self.truth.excluded(row, self.leave_out_seen)).collect();
+        let histories: Vec<Vec<u32>> = rows.clone().map(|row| self.forth(self.truth.history(row))).collect();
+        let excluded = rows.clone().map(|row| self.forth(self.truth.excluded(row, self.leave_out_seen)));
+        let excluded: Vec<Vec<u32>> = excluded.collect();
         let queries = RecallQueries {
             batch: QueryBatch {
                 features: self.truth.queries().user_features().slice(rows),
@@ -74,6 +114,7 @@ impl<'a> ListMaker<'a> {
         let mut lists: Vec<Lists> = found.iter().map(|lists| lists.iter().map(items).collect()).collect();
         lists.push((0..queries.len()).map(|query| self.merged(&found, query)).collect());
         lists.push(queries.excluded.iter().map(|excluded| self.most_popular(excluded)).collect());
+        self.back(&mut lists);
         Ok(lists)
     }
 
@@ -87,5 +128,27 @@ impl<'a> ListMaker<'a> {
     fn most_popular(&self, excluded: &[u32]) -> Vec<u32> {
         let items = self.by_count.iter().copied();
         items.filter(|item| excluded.binary_search(item).is_err()).take(self.longest).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::encoder;
+    use twinspire_core::encode::Raw;
+
+    fn corpus(ids: &[&str]) -> ItemTable {
+        let (encoder, ids) = (encoder(), ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>());
+        let mut rows = encoder.empty_item_rows();
+        ids.iter().for_each(|id| encoder.encode_item(&[Raw::Text(id)], &mut rows).unwrap());
+        let batch = ItemTable::batch(&ids, &vec![0; ids.len()], rows, &encoder).unwrap();
+        ItemTable::from_batch(&batch).unwrap()
+    }
+
+    #[test]
+    fn items_of_two_corpora_are_matched_by_id() {
+        let mapping = Mapping::new(&corpus(&["a", "b", "d", "e"]), &corpus(&["b", "c", "e"]));
+        assert_eq!(mapping.forth, [MISSING, 0, MISSING, 2]);
+        assert_eq!(mapping.back, [1, MISSING, 3]);
     }
 }

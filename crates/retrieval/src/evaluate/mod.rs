@@ -7,12 +7,16 @@
 //! in `docs/reference/metrics.md`.
 //!
 //! Reading order: `lists` makes lists, `tally` keeps what figures need of them, `scale` computes `figures`, `bootstrap`
-//! intervals and `segment`s, `report` is what is stored.
+//! intervals and `segment`s, `report` is what is stored; `judgement` and `compare` set two ways or two bundles side by side,
+//! query by query.
 
 mod bootstrap;
+mod compare;
 mod figures;
 mod impressions;
+mod judgement;
 mod lists;
+mod page;
 mod report;
 mod scale;
 mod segment;
@@ -23,11 +27,15 @@ mod text;
 mod truth;
 mod validate;
 
-pub use bootstrap::Interval;
+pub use bootstrap::{Bootstrap, Interval};
+pub use compare::{Comparison, Difference, Paired};
 pub use figures::FIGURES;
+pub use judgement::Judgement;
 pub use lists::{MERGED, POPULARITY};
+pub use page::report_page;
 pub use report::{Report, ReportRow, SegmentSize};
 pub use segment::{ItemSegment, UserSegment};
+pub(crate) use text::shown_length;
 pub use truth::Truth;
 pub use validate::{Vectors, judge_vectors, means, recall_at_k};
 
@@ -35,7 +43,6 @@ use crate::config::RetrievalSettings;
 use crate::context::RetrievalContext;
 use crate::error::{Result, RetrievalError};
 use crate::retriever::Retriever;
-use bootstrap::Bootstrap;
 use lists::ListMaker;
 use rayon::prelude::*;
 use scale::Scale;
@@ -81,7 +88,7 @@ fn report(
     part: Part,
     truth: Truth<'_>,
 ) -> Result<Report> {
-    let (maker, items) = (ListMaker::new(retriever, truth, settings), retriever.bundle().items());
+    let (maker, items) = (ListMaker::new(retriever, truth, settings, None), retriever.bundle().items());
     let names = maker.names();
     let tallies = tallies(context, &maker, settings, truth)?;
     let bootstrap = Bootstrap { seed: context.seed, resamples: settings.resamples() };

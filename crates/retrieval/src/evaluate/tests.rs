@@ -254,3 +254,82 @@ fn exported_user_vectors_find_what_requests_of_stored_users_find() {
         assert_eq!(found, answered);
     }
 }
+
+#[test]
+fn a_page_holds_every_figure_of_the_report_and_asks_for_nothing_from_a_network() {
+    let report = report_of(&World::new(), 2);
+    let page = report_page("run <2026>", &report);
+    assert!(page.contains("<h1>run &lt;2026&gt;</h1>") && !page.contains("<script") && !page.contains("http"));
+    for row in &report.rows {
+        for value in row.metrics.values() {
+            assert!(page.contains(&format!("{value:.4}")), "{} {value}", row.name);
+        }
+    }
+    let count = |text: &str| page.matches(text).count();
+    assert_eq!(count("<polyline"), report.rows.len());
+    let segments = report.segments.iter().filter(|segment| segment.queries > 0).count();
+    assert_eq!(count("<rect"), report.rows.len() * segments);
+    assert_eq!((count("<svg"), count("</svg>"), count("<table>")), (2, 2, report.lengths.len()));
+}
+
+fn judgement(world: &World) -> (Retriever, Judgement) {
+    let retriever = world.retriever(&settings(ALL_KINDS));
+    let found = Judgement::new(&world.context(), &retriever, &settings(ALL_KINDS), &world.test_queries()).unwrap();
+    (retriever, found)
+}
+
+const BOOTSTRAP: Bootstrap = Bootstrap { seed: 1, resamples: 200 };
+
+#[test]
+fn a_way_against_another_has_the_difference_of_their_means() {
+    let world = World::new();
+    let (report, (_, judgement)) = (report_of(&world, 2), judgement(&world));
+    let comparison = judgement.against_way(POPULARITY, BOOTSTRAP).unwrap();
+    assert_eq!((comparison.queries, comparison.rows.len()), (40, 5));
+    let mean = |name: &str, figure: &str| report.row(name).unwrap().metrics[figure];
+    for row in &comparison.rows {
+        for (figure, paired) in &row.metrics {
+            assert!((paired.ours - mean(&row.name, figure)).abs() < 1e-12);
+            assert!((paired.difference - (paired.ours - mean(POPULARITY, figure))).abs() < 1e-12);
+            let interval = paired.interval.unwrap();
+            assert!(interval.low <= paired.difference && paired.difference <= interval.high);
+        }
+    }
+    let paired = |name: &str| comparison.rows.iter().find(|row| row.name == name).unwrap().metrics["recall@20"];
+    assert!(paired("two_tower").is_clear() && !paired("hot").is_clear(), "hot is popularity by another name");
+    assert_eq!(comparison.lines(20).len(), 1 + 3 * 5);
+    assert!(judgement.against_way("nobody", BOOTSTRAP).is_none());
+}
+
+#[test]
+fn a_bundle_against_itself_differs_nowhere() {
+    let world = World::new();
+    let (retriever, ours) = judgement(&world);
+    let (context, chosen, queries) = (world.context(), settings(ALL_KINDS), world.test_queries());
+    let again = Judgement::of_another(&context, (&retriever, &retriever), &chosen, &queries).unwrap();
+    assert_eq!(ours, again);
+    let comparison = ours.against(&again, "itself", BOOTSTRAP);
+    let nothing = Some(Interval { low: 0.0, high: 0.0 });
+    let same = |paired: &Paired| paired.difference == 0.0 && paired.interval == nothing;
+    assert!(comparison.rows.len() == 6 && comparison.rows.iter().all(|row| row.metrics.values().all(same)));
+}
+
+#[test]
+fn the_figures_of_every_query_are_a_table_whose_means_are_those_of_the_report() {
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::{Float64Type, UInt32Type};
+    let world = World::new();
+    let (report, (_, judgement)) = (report_of(&world, 2), judgement(&world));
+    let batch = judgement.to_batch().unwrap();
+    assert_eq!(batch.num_rows(), report.queries);
+    assert_eq!(batch.column_by_name("user").unwrap().as_string::<i32>().value(7), "u07");
+    let true_items = batch.column_by_name("true_items").unwrap().as_primitive::<UInt32Type>();
+    assert_eq!(true_items.values().iter().sum::<u32>() as usize, report.true_items);
+    for row in &report.rows {
+        for figure in row.intervals.keys() {
+            let column = batch.column_by_name(&format!("{}.{figure}", row.name)).unwrap();
+            let sum: f64 = column.as_primitive::<Float64Type>().values().iter().sum();
+            assert!((sum / report.queries as f64 - row.metrics[figure]).abs() < 1e-12, "{} {figure}", row.name);
+        }
+    }
+}

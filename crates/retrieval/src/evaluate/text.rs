@@ -5,8 +5,13 @@ use super::Report;
 /// The length at which a table shows more than recall, where it was judged.
 const SHOWN: usize = 20;
 
+/// The length at which tables for people show more than recall; `lengths` ascend.
+pub(crate) fn shown_length(lengths: &[usize]) -> usize {
+    lengths.iter().copied().find(|&length| length == SHOWN).or(lengths.first().copied()).unwrap_or_default()
+}
+
 /// A table whose columns are as wide as their widest cell: the first to the left, the others to the right.
-fn aligned(cells: &[Vec<String>]) -> Vec<String> {
+pub(super) fn aligned(cells: &[Vec<String>]) -> Vec<String> {
     let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..cells.first().map_or(0, Vec::len)).map(width).collect();
     let line = |row: &Vec<String>| {
@@ -22,15 +27,9 @@ fn four_digits(value: Option<&f64>) -> String {
 }
 
 impl Report {
-    /// The length at which more than recall is shown.
-    fn shown(&self) -> usize {
-        let shown = self.lengths.iter().copied().find(|&length| length == SHOWN);
-        shown.or(self.lengths.first().copied()).unwrap_or_default()
-    }
-
     /// Recall at every length and the other figures at one of them; then the segments.
     pub fn lines(&self) -> Vec<String> {
-        let shown = self.shown();
+        let shown = shown_length(&self.lengths);
         let recalls = self.lengths.iter().map(|length| format!("recall@{length}"));
         let others = ["hit_rate", "ndcg", "mrr", "map", "coverage", "gini", "novelty"];
         let columns: Vec<String> = recalls.chain(others.map(|name| format!("{name}@{shown}"))).collect();
@@ -46,7 +45,7 @@ impl Report {
     }
 
     fn interval_lines(&self) -> Vec<String> {
-        let column = format!("recall@{}", self.shown());
+        let column = format!("recall@{}", shown_length(&self.lengths));
         let with = self.rows.iter().filter_map(|row| Some((row, row.intervals.get(&column)?)));
         let rows = with.map(|(row, interval)| {
             let (low, high) = (four_digits(Some(&interval.low)), four_digits(Some(&interval.high)));
@@ -62,7 +61,7 @@ impl Report {
     }
 
     fn segment_lines(&self) -> Vec<String> {
-        let column = format!("recall@{}", self.shown());
+        let column = format!("recall@{}", shown_length(&self.lengths));
         let segments: Vec<_> = self.segments.iter().filter(|segment| segment.queries > 0).collect();
         let head = segments.iter().map(|segment| segment.name.clone());
         let head = std::iter::once(format!("{column} in")).chain(head).collect();

@@ -62,6 +62,12 @@ impl<'a> Truth<'a> {
         (0..self.len()).map(|row| self.history(row).len()).collect()
     }
 
+    /// Key of the user of a query, if it has one.
+    pub(super) fn user(&self, row: usize) -> Option<&'a str> {
+        let user = self.queries.users()[row];
+        (user != MISSING).then(|| self.histories.user(user))
+    }
+
     /// What must not come back: the history, or nothing. Ascending, each item once.
     pub(super) fn excluded(&self, row: usize, leave_out_seen: bool) -> Vec<u32> {
         let mut items = if leave_out_seen { self.history(row) } else { Vec::new() };
