@@ -3,6 +3,7 @@
 
 use arrow_array::{Array, RecordBatch, StringArray};
 use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use twinspire_core::ids::MISSING;
@@ -42,8 +43,8 @@ pub(crate) struct Bucket {
     tables: Vec<LogTable>,
     /// By (user, time, position); rows without a user come last.
     pub rows: Vec<Row>,
-    /// Rows that [`crate::clean`] left out as duplicates.
-    pub duplicates: u64,
+    /// Rows that [`crate::clean`] left out, by reason.
+    pub filtered: BTreeMap<String, u64>,
 }
 
 fn part_of(code: u8, path: &Path) -> Result<Part> {
@@ -122,7 +123,18 @@ impl Bucket {
         }
         rank_users(&tables, &mut rows);
         rows.sort_unstable_by_key(|row| (row.user, row.time, row.position));
-        Ok(Self { tables, rows, duplicates: 0 })
+        Ok(Self { tables, rows, filtered: BTreeMap::new() })
+    }
+
+    /// Leaves out the rows that are not kept (one flag a row), and counts them under a reason.
+    pub fn leave_out(&mut self, reason: &str, kept: &[bool]) {
+        let before = self.rows.len();
+        let mut flags = kept.iter();
+        self.rows.retain(|_| flags.next().is_none_or(|&stays| stays));
+        let left_out = (before - self.rows.len()) as u64;
+        if left_out > 0 {
+            *self.filtered.entry(reason.to_owned()).or_default() += left_out;
+        }
     }
 
     /// Ranges of rows of one user each, in the order of the keys; a row without a user is alone in its range.

@@ -1,6 +1,115 @@
-//! Rules that leave rows out before samples are made, one file each. Rules of single rows, such as a window of days, are
-//! applied by ingest; here are those that look at the rows of one user together.
+//! Rules that leave rows out before samples are made, one file each, applied in the order of the keys of `[clean]`.
+//!
+//! Rules of single rows are applied by ingest: `never_shown`, `range`. Rules that look at the rows of one user or one
+//! request together are applied to a bucket: `duplicate`, `traffic`, `skip_above`. Where the rows of a key lie in many
+//! buckets, as those of an address do, they are counted over all tables (`crossing`, `tally`) before any bucket is cleaned. In: a bucket. Out: the bucket without those rows, and their number by reason.
 
+mod crossing;
+mod deny;
 mod duplicate;
+mod never_shown;
+mod range;
+mod skip_above;
+mod tally;
+mod traffic;
 
-pub(crate) use duplicate::drop_duplicates;
+pub(crate) use crossing::find_suspects;
+pub(crate) use deny::DenyLists;
+pub(crate) use never_shown::{NEVER_SHOWN, is_never_shown};
+pub(crate) use range::{DWELL, POSITION, is_outside};
+
+use crate::bucket::Bucket;
+use crate::config::{DataSettings, KeyOf, Suspicion};
+use skip_above::SkipAbove;
+use tally::Suspects;
+use traffic::{BucketKey, Traffic};
+
+/// A rule on the rows of a bucket.
+enum Rule {
+    Duplicate,
+    Traffic(Traffic),
+    SkipAbove(SkipAbove),
+}
+
+impl Rule {
+    fn name(&self) -> &str {
+        match self {
+            Self::Duplicate => duplicate::DUPLICATE,
+            Self::Traffic(traffic) => &traffic.name,
+            Self::SkipAbove(_) => skip_above::NOT_SEEN,
+        }
+    }
+
+    /// Whether each row stays.
+    fn kept(&self, bucket: &Bucket) -> Vec<bool> {
+        match self {
+            Self::Duplicate => duplicate::kept(bucket),
+            Self::Traffic(traffic) => traffic.kept(bucket),
+            Self::SkipAbove(page) => page.kept(bucket),
+        }
+    }
+}
+
+/// All rules on the rows of a bucket, in order.
+pub(crate) struct Cleaning {
+    rules: Vec<Rule>,
+    /// Raw columns that the rules look at.
+    columns: Vec<String>,
+    /// Raw columns of a bucket before these.
+    before: usize,
+}
+
+impl Cleaning {
+    /// The rules of the settings. A bucket must be loaded with `before` raw columns and those of
+    /// [`Cleaning::columns`] after them; `crossing` is what [`find_suspects`] found.
+    pub fn new(settings: &DataSettings, before: usize, lists: DenyLists, crossing: Vec<Suspects>) -> Self {
+        let mut cleaning = Self { rules: Vec::new(), columns: Vec::new(), before };
+        if settings.clean().drop_duplicates {
+            cleaning.rules.push(Rule::Duplicate);
+        }
+        let mut lists = lists.keys.into_iter();
+        let mut crossing = crossing.into_iter();
+        for rule in settings.traffic_rules() {
+            let suspects = match rule.suspicion {
+                Suspicion::Denied { .. } => lists.next().map(Suspects::of_keys),
+                Suspicion::Rate { .. } | Suspicion::Users { .. } | Suspicion::ClickRate { .. } => {
+                    rule.crosses_users().then(|| crossing.next()).flatten()
+                }
+            };
+            let key = match &rule.key {
+                KeyOf::User => BucketKey::User,
+                KeyOf::Columns(names) => BucketKey::Columns(names.iter().map(|name| cleaning.column(name)).collect()),
+            };
+            let (name, suspicion) = (rule.name.clone(), rule.suspicion.clone());
+            cleaning.rules.push(Rule::Traffic(Traffic { name, key, suspicion, suspects }));
+        }
+        if let Some(page) = &settings.clean().skip_above {
+            let [request, position] = [&page.request, &page.position].map(|name| cleaning.column(name));
+            cleaning.rules.push(Rule::SkipAbove(SkipAbove { request, position }));
+        }
+        cleaning
+    }
+
+    /// The number of a raw column in the buckets.
+    fn column(&mut self, name: &str) -> usize {
+        let known = self.columns.iter().position(|column| column == name);
+        let number = known.unwrap_or_else(|| {
+            self.columns.push(name.to_owned());
+            self.columns.len() - 1
+        });
+        self.before + number
+    }
+
+    /// Raw columns that the rules look at.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// Applies every rule, in order; each sees what the earlier ones left.
+    pub fn apply(&self, bucket: &mut Bucket) {
+        for rule in &self.rules {
+            let kept = rule.kept(bucket);
+            bucket.leave_out(rule.name(), &kept);
+        }
+    }
+}

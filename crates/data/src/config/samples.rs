@@ -1,15 +1,7 @@
-//! The `[clean]` and `[samples]` sections as they are written.
+//! The `[samples]` section as it is written.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-/// Which rows are left out before samples are made.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct CleanSection {
-    /// Of rows with the same user, item and time, only the first positive and the first other row stay; true or false. Needs `input.user`.
-    pub drop_duplicates: bool,
-}
 
 /// What a row means.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,8 +1,8 @@
 //! The checked settings of the data stage, which nothing else can build.
 
 use super::{
-    CleanSection, InputSection, ItemsSection, Mode, Outcome, SamplesSection, Split, TimeFormat, TimeSettings,
-    UsersSection,
+    CleanSection, InputSection, ItemsSection, KeyOf, Mode, Outcome, SamplesSection, Split, TimeFormat, TimeSettings,
+    TrafficRule, UsersSection, cleaning::check_clean,
 };
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
@@ -19,6 +19,7 @@ pub struct DataSettings {
     time: Option<TimeSettings>,
     outcome: Outcome,
     clean: CleanSection,
+    traffic: Vec<TrafficRule>,
     samples: SamplesSection,
     features: FeatureSchema,
 }
@@ -37,6 +38,7 @@ impl DataSettings {
         check_side_tables(input, &mut own);
         Outcome::check(input, samples, &mut own);
         check_split(input, &samples.split, &mut own);
+        let traffic = check_clean(clean, input, &mut own);
         let memory_is_enough = samples.memory_mib >= 16;
         own.require(memory_is_enough, "samples.memory_mib", samples.memory_mib, "16 or more are needed");
         if input.user.is_none() {
@@ -53,6 +55,7 @@ impl DataSettings {
             time: time.flatten(),
             outcome: Outcome::of(input),
             clean: clean.clone(),
+            traffic,
             samples: samples.clone(),
             features: features.clone(),
         })
@@ -108,9 +111,30 @@ impl DataSettings {
         self.input.users.as_ref()
     }
 
-    /// Of rows with equal user, item and time only the first positive and the first other row stay.
-    pub fn drop_duplicates(&self) -> bool {
-        self.clean.drop_duplicates
+    /// The checked `[clean]` section as it was written.
+    pub fn clean(&self) -> &CleanSection {
+        &self.clean
+    }
+
+    /// The rules against cheating traffic, in their order.
+    pub fn traffic_rules(&self) -> &[TrafficRule] {
+        &self.traffic
+    }
+
+    /// Columns that the rules on several rows look at, each with the key of the config that names it.
+    pub fn columns_of_rules(&self) -> Vec<(String, String)> {
+        let of_key = |rule: &TrafficRule| match &rule.key {
+            KeyOf::User => Vec::new(),
+            KeyOf::Columns(names) => {
+                names.iter().map(|name| (name.clone(), format!("{}.by", rule.config_key))).collect()
+            }
+        };
+        let mut columns: Vec<(String, String)> = self.traffic.iter().flat_map(of_key).collect();
+        if let Some(page) = &self.clean.skip_above {
+            columns.push((page.request.clone(), "clean.skip_above.request".to_owned()));
+            columns.push((page.position.clone(), "clean.skip_above.position".to_owned()));
+        }
+        columns
     }
 
     /// `events` or `labels`.

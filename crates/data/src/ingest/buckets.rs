@@ -1,6 +1,6 @@
 //! Accepted rows of one unit, on their way to `<unit>/<bucket>-<part>.arrow`. In: events and their records. Out: tables
-//! as [`twinspire_core::interaction`] describes them. A bucket is chosen by the hash of the user key, or by the row
-//! number where there is none, so that all rows of a user meet in one bucket.
+//! as [`twinspire_core::interaction`] describes them. A bucket is chosen by the hash of the user key, or of
+//! the request, or by the row number where there is neither, so that all rows of a user meet in one bucket.
 
 use super::csv::Record;
 use super::rules::Event;
@@ -91,7 +91,7 @@ impl<'a> BucketWriter<'a> {
     /// # Errors
     /// I/O.
     pub fn append(&mut self, event: &Event<'_>, record: &Record<'_>, raw: &[usize], position: u64) -> Result<()> {
-        let hash = event.user.map_or(position, |user| fingerprint64(user.as_bytes()));
+        let hash = event.together.map_or(position, |key| fingerprint64(key.as_bytes()));
         let bucket = (hash % self.buckets.len() as u64) as usize;
         let waiting = &mut self.buckets[bucket];
         waiting.user.append_option(event.user);

@@ -14,6 +14,7 @@
 mod account;
 mod buckets;
 pub(crate) mod csv;
+mod impression;
 pub(crate) mod open;
 mod plan;
 mod rejects;

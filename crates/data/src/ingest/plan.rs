@@ -119,9 +119,11 @@ impl<'a> Plan<'a> {
             split @ Split::ByColumn { .. } => Some(split),
             Split::ByDate { .. } | Split::LeaveLastOneOut {} | Split::Given { .. } => None,
         };
+        let clean = self.settings.clean();
         let units: Vec<_> = self.units.iter().map(|unit| (&unit.name, unit.time, unit.part)).collect();
         json!({
             "input": self.settings.input(), "part": part_column, "wanted": self.wanted,
+            "clean": [json!(clean.never_shown), json!(clean.dwell), json!(clean.position)],
             "buckets": self.buckets, "window": window, "units": units,
         })
     }

@@ -2,6 +2,7 @@
 
 use super::account::Kind;
 use super::csv::Record;
+use super::impression::ImpressionRules;
 use super::plan::{Plan, Unit};
 use super::table::{Header, Verdict};
 use super::wanted::{KeyCells, Located};
@@ -17,6 +18,8 @@ pub(super) const OUTSIDE_WINDOW: &str = "outside_window";
 /// A row that is right.
 pub(crate) struct Event<'r> {
     pub user: Option<&'r str>,
+    /// Rows with the same text meet in one bucket: the user, or without users the request.
+    pub together: Option<&'r str>,
     pub item: &'r str,
     /// Microseconds UTC, or `NO_TIME`.
     pub time: i64,
@@ -78,6 +81,9 @@ pub(super) struct RowRules<'a> {
     unit_part: Part,
     window: Option<Range<i64>>,
     located: Located<'a>,
+    impressions: ImpressionRules<'a>,
+    /// The request, where there are no users and a rule looks at requests.
+    request: Option<usize>,
 }
 
 impl<'a> RowRules<'a> {
@@ -96,6 +102,8 @@ impl<'a> RowRules<'a> {
             }
             Split::ByDate { .. } | Split::LeaveLastOneOut {} | Split::Given { .. } => None,
         };
+        let page = settings.clean().skip_above.as_ref().filter(|_| !settings.has_users());
+        let request = page.map(|page| header.find(&page.request, "clean.skip_above.request"));
         Ok(Self {
             user: user.transpose()?,
             item: header.find(settings.item_column(), "input.item")?,
@@ -106,6 +114,8 @@ impl<'a> RowRules<'a> {
             unit_part: unit.part,
             window: plan.window.clone().filter(|_| unit.part == Part::Train),
             located: plan.wanted.log.locate(header)?,
+            impressions: ImpressionRules::find(header, settings.clean())?,
+            request: request.transpose()?,
         })
     }
 
@@ -135,11 +145,16 @@ impl<'a> RowRules<'a> {
         if let Some((kind, cell)) = self.located.fault(record) {
             return Err(Verdict::Rejected(kind, cell));
         }
+        let reason = self.impressions.reason(record)?;
         if self.window.as_ref().is_some_and(|window| !window.contains(&time)) {
             return Err(Verdict::Filtered(OUTSIDE_WINDOW));
         }
+        if let Some(reason) = reason {
+            return Err(Verdict::Filtered(reason));
+        }
+        let request = self.request.map(|cell| record.cell(cell)).filter(|request| !request.is_empty());
         let part = self.part.as_ref().map_or(self.unit_part, |column| column.read(record));
-        Ok(Event { user, item, time, says, part })
+        Ok(Event { user, together: user.or(request), item, time, says, part })
     }
 }
 

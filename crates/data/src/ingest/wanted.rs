@@ -179,6 +179,10 @@ impl AllWanted {
                 wanted.log.add_check(&column, feature);
             }
         }
+        for (column, key) in settings.columns_of_rules() {
+            headers.log.find(&column, &key)?;
+            wanted.log.add_raw(&NamedColumn { column, key });
+        }
         Ok(wanted)
     }
 }

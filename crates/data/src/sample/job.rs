@@ -10,11 +10,12 @@ use super::scan::{Scan, fit_items, scan};
 use super::source::Sources;
 use super::split::SplitRule;
 use crate::bucket::Bucket;
-use crate::clean::drop_duplicates;
+use crate::clean::Cleaning;
 use crate::config::Mode;
 use crate::error::{DataError, Result};
 use crate::statistics::{HistoryLengths, PartCounts, Statistics, hottest_share};
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use twinspire_core::encode::{Collisions, FeatureEncoder, Fitter};
 use twinspire_core::history::HistoryRows;
@@ -34,7 +35,7 @@ pub(super) struct Job<'a> {
     pub schema: &'a FeatureSchema,
     pub mode: Mode,
     pub rule: SplitRule,
-    pub drop_duplicates: bool,
+    pub cleaning: Cleaning,
     /// Weight of each positive event, by its number.
     pub weights: Vec<f32>,
     pub sources: Sources,
@@ -47,7 +48,7 @@ struct Found {
     /// Row of each bucket's first user in the history table.
     first_users: Vec<u32>,
     users: u64,
-    duplicates: u64,
+    filtered: BTreeMap<String, u64>,
     corpus: Corpus,
     encoder: FeatureEncoder,
     collisions: Vec<Collisions>,
@@ -118,22 +119,21 @@ impl Job<'_> {
 
     /// A bucket with the final parts.
     fn load(&self, bucket: usize) -> Result<Bucket> {
-        let mut loaded = Bucket::load(&self.buckets[bucket], &self.sources.log_columns)?;
-        if self.drop_duplicates {
-            drop_duplicates(&mut loaded);
-        }
+        let columns = [&self.sources.log_columns, self.cleaning.columns()].concat();
+        let mut loaded = Bucket::load(&self.buckets[bucket], &columns)?;
+        self.cleaning.apply(&mut loaded);
         self.rule.apply(&mut loaded);
         Ok(loaded)
     }
 
     fn first_pass(&self) -> Result<Found> {
         let (mut seen, mut fitter) = (SeenItems::default(), Fitter::new(self.schema));
-        let (mut first_users, mut users, mut duplicates) = (Vec::with_capacity(self.buckets.len()), 0, 0);
-        let look = |bucket: usize| Ok(scan(&self.load(bucket)?, &self.sources, self.schema, self.mode));
+        let (mut first_users, mut users, mut filtered) = (Vec::with_capacity(self.buckets.len()), 0, BTreeMap::new());
+        let look = |bucket: usize| Ok(scan(self.load(bucket)?, &self.sources, self.schema, self.mode));
         self.in_order("looking at interactions", look, |found: Scan| {
             first_users.push(row_of_user(users)?);
             users += u64::from(found.users);
-            duplicates += found.duplicates;
+            found.filtered.into_iter().for_each(|(reason, count)| *filtered.entry(reason).or_default() += count);
             seen.merge(found.items);
             fitter.merge(found.fitter);
             Ok(())
@@ -146,7 +146,7 @@ impl Job<'_> {
         }
         let (fitted, collisions) = fit_items(fitter, &corpus, &self.sources, self.schema, self.mode);
         let encoder = FeatureEncoder::new(self.schema.clone(), fitted)?;
-        Ok(Found { first_users, users, duplicates, corpus, encoder, collisions })
+        Ok(Found { first_users, users, filtered, corpus, encoder, collisions })
     }
 
     fn second_pass(&self, encoding: &Encoding<'_>, first_users: &[u32], layout: &SampleLayout) -> Result<Collected> {
@@ -205,10 +205,9 @@ fn row_of_user(users: u64) -> Result<u32> {
 impl Found {
     fn statistics(self, history_lengths: HistoryLengths, counts: [PartCounts; 3]) -> Statistics {
         let per_item = self.corpus.counts();
-        let filtered = (self.duplicates > 0).then(|| ("duplicate".to_owned(), self.duplicates));
         Statistics {
-            read: counts.iter().map(|part| part.interactions).sum::<u64>() + self.duplicates,
-            filtered: filtered.into_iter().collect(),
+            read: counts.iter().map(|part| part.interactions).sum::<u64>() + self.filtered.values().sum::<u64>(),
+            filtered: self.filtered,
             users: self.users,
             items: self.corpus.len() as u64,
             cold_items: per_item.iter().filter(|&&count| count == 0).count() as u64,

@@ -18,6 +18,7 @@ mod side;
 mod source;
 mod split;
 
+use crate::clean::{Cleaning, DenyLists, find_suspects};
 use crate::config::{DataSettings, Split, day_of, start_of_day};
 use crate::context::{DataContext, run_date};
 use crate::error::{DataError, Result};
@@ -54,10 +55,11 @@ pub fn make_samples(context: &DataContext<'_>, settings: &DataSettings, run_dir:
     let interactions = read_manifest(context.stage.vfs, &folder)?;
     let last = last_named_day(context, settings)?;
     let layout = SampleLayout { folder: run_dir.join("samples") };
-    let key =
-        StageKey { stage: "samples", settings: stage_settings(settings, last, &interactions), inputs: Vec::new() };
+    let lists = DenyLists::read(settings, context.data_dir)?;
+    let decided = stage_settings(settings, last, &interactions, &lists);
+    let key = StageKey { stage: "samples", settings: decided, inputs: Vec::new() };
     let outcome = run_stage(&context.stage, &layout.folder, &key, |staging| {
-        let job = plan(context, settings, &folder, &interactions, last)?;
+        let job = plan(context, settings, (&folder, &interactions), last, lists)?;
         let statistics = context.pool()?.install(|| job.write(&SampleLayout { folder: staging.to_owned() }))?;
         Ok::<_, DataError>(manifest_rows(&statistics))
     })?;
@@ -67,12 +69,17 @@ pub fn make_samples(context: &DataContext<'_>, settings: &DataSettings, run_dir:
 
 /// What decides the bytes of this stage. The interactions count by the checksums in their manifest, which ingest
 /// checked or made a moment ago, so that a large folder is not read twice.
-fn stage_settings(settings: &DataSettings, last: Option<Date>, interactions: &StageManifest) -> serde_json::Value {
+fn stage_settings(
+    settings: &DataSettings,
+    last: Option<Date>,
+    interactions: &StageManifest,
+    lists: &DenyLists,
+) -> serde_json::Value {
     let tables = interactions.outputs.iter().filter(|output| output.path.ends_with(".arrow"));
     json!({
         "mode": settings.mode(),
         "split": settings.split(),
-        "drop_duplicates": settings.drop_duplicates(),
+        "clean": [json!(settings.clean()), json!(lists.fingerprints())],
         "positives": settings.outcome().positives(),
         "features": settings.features(),
         "user": settings.user_columns(),
@@ -121,9 +128,9 @@ fn bucket_files(folder: &Path, interactions: &StageManifest) -> Vec<Vec<PathBuf>
 fn plan<'a>(
     context: &'a DataContext<'_>,
     settings: &'a DataSettings,
-    folder: &Path,
-    interactions: &StageManifest,
+    (folder, interactions): (&Path, &StageManifest),
     last: Option<Date>,
+    lists: DenyLists,
 ) -> Result<Job<'a>> {
     let buckets = bucket_files(folder, interactions);
     let Some(first) = buckets.iter().flatten().next() else {
@@ -139,13 +146,16 @@ fn plan<'a>(
         SideTable::open(&folder.join("side/users.arrow"))?,
         SideTable::open(&folder.join("side/items.arrow"))?,
     )?;
+    let tables: Vec<PathBuf> = buckets.iter().flatten().cloned().collect();
+    let budget = u64::from(settings.memory_mib()) << 18;
+    let crossing = context.pool()?.install(|| find_suspects(&tables, settings.traffic_rules(), budget))?;
     Ok(Job {
         vfs: context.stage.vfs,
         progress: context.progress,
         schema: settings.features(),
         mode: settings.mode(),
         rule: split_rule(settings, context.stage.seed, last, &buckets)?,
-        drop_duplicates: settings.drop_duplicates(),
+        cleaning: Cleaning::new(settings, sources.log_columns.len(), lists, crossing),
         weights: settings.outcome().positives().into_iter().map(|(_, weight)| weight).collect(),
         sources,
         buckets,

@@ -6,6 +6,7 @@ use super::source::Sources;
 use crate::bucket::Bucket;
 use crate::config::Mode;
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 use twinspire_core::encode::{Collisions, Fitted, Fitter};
 use twinspire_core::interaction::Part;
 use twinspire_core::schema::FeatureSchema;
@@ -17,30 +18,30 @@ pub(super) const ITEM_CHUNK: usize = 16_384;
 pub(super) struct Scan {
     /// Different users.
     pub users: u32,
-    /// Rows that the duplicate filter took out.
-    pub duplicates: u64,
+    /// Rows that were left out, by reason.
+    pub filtered: BTreeMap<String, u64>,
     pub items: SeenItems,
     pub fitter: Fitter,
 }
 
 /// Looks at every row of a bucket.
-pub(super) fn scan(bucket: &Bucket, sources: &Sources, schema: &FeatureSchema, mode: Mode) -> Scan {
+pub(super) fn scan(bucket: Bucket, sources: &Sources, schema: &FeatureSchema, mode: Mode) -> Scan {
     let mut fitter = Fitter::new(schema);
     let mut values = Vec::new();
     for group in bucket.groups() {
         let rows = &bucket.rows[group];
         let profile = sources.user_row(bucket.user_key(&rows[0]));
         for row in rows.iter().filter(|row| row.part == Part::Train && (row.is_positive() || mode == Mode::Labels)) {
-            sources.user_values(bucket, row, profile, &mut values);
+            sources.user_values(&bucket, row, profile, &mut values);
             fitter.see_user(&values);
             if mode == Mode::Labels {
-                sources.own_item_values(bucket, row, &mut values);
+                sources.own_item_values(&bucket, row, &mut values);
                 fitter.see_item(&values, 1);
             }
         }
     }
-    let items = SeenItems::of(bucket, sources.item_log_columns);
-    Scan { users: bucket.users(), duplicates: bucket.duplicates, items, fitter }
+    let items = SeenItems::of(&bucket, sources.item_log_columns);
+    Scan { users: bucket.users(), filtered: bucket.filtered, items, fitter }
 }
 
 /// Fits on the items of the corpus, on top of what was seen of the rows. Each item is seen once, and in `events` mode

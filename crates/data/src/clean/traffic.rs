@@ -1,0 +1,71 @@
+//! Cheating traffic: the rows of keys that no person could have made, or that stand in a deny list. In: a bucket, and
+//! the suspects among keys whose rows lie in many buckets. Out: which rows stay. Keys without text are never suspected.
+
+use super::tally::{Counting, Suspects, Tallies};
+use crate::bucket::{Bucket, Row};
+use crate::config::Suspicion;
+use twinspire_core::hash::fingerprint64;
+use twinspire_core::ids::join_key_into;
+
+/// Where a bucket has the key of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum BucketKey {
+    /// It is the user.
+    User,
+    /// Numbers of raw columns.
+    Columns(Vec<usize>),
+}
+
+/// One rule, ready to be applied.
+pub(super) struct Traffic {
+    pub name: String,
+    pub key: BucketKey,
+    pub suspicion: Suspicion,
+    /// Known from all buckets; without it, the bucket holds all rows of its keys and is asked.
+    pub suspects: Option<Suspects>,
+}
+
+impl Traffic {
+    /// Whether each row stays.
+    pub fn kept(&self, bucket: &Bucket) -> Vec<bool> {
+        let rows: Vec<Option<Counting>> = self.countings(bucket);
+        let own;
+        let suspects = match &self.suspects {
+            Some(known) => known,
+            None => {
+                let mut tallies = Tallies::default();
+                rows.iter().flatten().for_each(|row| tallies.count(&self.suspicion, *row));
+                own = Suspects::find(&self.suspicion, tallies.take().into_iter());
+                &own
+            }
+        };
+        rows.iter().map(|row| !row.as_ref().is_some_and(|row| suspects.have(&self.suspicion, row))).collect()
+    }
+
+    fn countings(&self, bucket: &Bucket) -> Vec<Option<Counting>> {
+        let mut joined = String::new();
+        let counting = |row: &Row| {
+            let user = bucket.user_key(row).map_or(0, |user| fingerprint64(user.as_bytes()));
+            let key = match &self.key {
+                BucketKey::User => bucket.user_key(row).map(|_| user)?,
+                BucketKey::Columns(columns) => {
+                    fingerprint_of(columns.iter().map(|&column| bucket.raw(row, column)), &mut joined)?
+                }
+            };
+            Some(Counting { key, user, time: row.time, positive: row.is_positive() })
+        };
+        bucket.rows.iter().map(counting).collect()
+    }
+}
+
+/// Fingerprint of a key; `None` when all of its cells are empty.
+pub(super) fn fingerprint_of<'a>(
+    cells: impl ExactSizeIterator<Item = Option<&'a str>> + Clone,
+    joined: &mut String,
+) -> Option<u64> {
+    if cells.clone().all(|cell| cell.is_none()) {
+        return None;
+    }
+    join_key_into(cells.map(Option::unwrap_or_default), joined);
+    Some(fingerprint64(joined.as_bytes()))
+}
