@@ -126,15 +126,19 @@ impl Bucket {
         Ok(Self { tables, rows, filtered: BTreeMap::new() })
     }
 
-    /// Leaves out the rows that are not kept (one flag a row), and counts them under a reason.
-    pub fn leave_out(&mut self, reason: &str, kept: &[bool]) {
-        let before = self.rows.len();
-        let mut flags = kept.iter();
-        self.rows.retain(|_| flags.next().is_none_or(|&stays| stays));
-        let left_out = (before - self.rows.len()) as u64;
-        if left_out > 0 {
-            *self.filtered.entry(reason.to_owned()).or_default() += left_out;
-        }
+    /// Leaves out the rows that have a reason (one entry a row), and counts them under it.
+    pub fn leave_out<'r>(&mut self, mut reasons: impl Iterator<Item = Option<&'r str>>) {
+        let filtered = &mut self.filtered;
+        self.rows.retain(|_| match reasons.next().flatten() {
+            None => true,
+            Some(reason) => {
+                match filtered.get_mut(reason) {
+                    Some(count) => *count += 1,
+                    None => drop(filtered.insert(reason.to_owned(), 1)),
+                }
+                false
+            }
+        });
     }
 
     /// Ranges of rows of one user each, in the order of the keys; a row without a user is alone in its range.
@@ -176,6 +180,11 @@ impl Bucket {
 }
 
 impl Row {
+    /// Reads its texts where another row of the same user and item has them.
+    pub fn take_cells(&mut self, other: &Self) {
+        (self.table, self.row) = (other.table, other.row);
+    }
+
     /// True for a positive.
     pub fn is_positive(&self) -> bool {
         self.kind.is_positive()

@@ -4,7 +4,8 @@
 //! run. This crate is the only one that reads logs; it trains nothing and serves nothing.
 //!
 //! Reading order: [`config`], [`ingest`] (files to interactions), `bucket` (the interactions of some users in memory),
-//! `clean` (rules that leave rows out), [`sample`] (interactions to samples), [`infer`] (a first config from a look at
+//! `join` (impressions and clicks that are rows of their own), `clean` (rules that
+//! leave rows out), [`sample`] (interactions to samples), [`infer`] (a first config from a look at
 //! the files), [`world`] (a made-up click world), [`convert`].
 
 mod bucket;
@@ -16,6 +17,7 @@ pub mod convert;
 pub mod error;
 pub mod infer;
 pub mod ingest;
+mod join;
 pub mod sample;
 pub mod statistics;
 pub mod world;

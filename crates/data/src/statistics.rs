@@ -14,6 +14,8 @@ pub struct PartCounts {
     pub samples: u64,
     /// Clicks, or labels 1.
     pub positives: u64,
+    /// Train positives that down-sampling left out of the samples.
+    pub down_sampled: u64,
     /// Labels 0 (`labels` mode).
     pub negatives: u64,
     /// Rows that are neither positives nor rejections (`events` mode): they show that an item exists.
@@ -34,6 +36,7 @@ impl PartCounts {
         self.interactions += other.interactions;
         self.samples += other.samples;
         self.positives += other.positives;
+        self.down_sampled += other.down_sampled;
         self.negatives += other.negatives;
         self.impressions += other.impressions;
         self.rejected += other.rejected;
@@ -161,6 +164,7 @@ impl Statistics {
             "rows",
             "samples",
             "positives",
+            "down-sampled",
             "negatives",
             "impressions",
             "rejected",
@@ -174,6 +178,7 @@ impl Statistics {
                 counts.interactions,
                 counts.samples,
                 counts.positives,
+                counts.down_sampled,
                 counts.negatives,
                 counts.impressions,
                 counts.rejected,

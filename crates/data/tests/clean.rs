@@ -214,3 +214,36 @@ fn counts_that_cross_users_equal_those_of_the_whole_log_whatever_the_memory_and_
         assert_eq!(report.statistics.filtered, expected, "{threads} threads, {memory_mib} MiB");
     }
 }
+
+#[test]
+fn popular_positives_are_left_out_of_training_only_and_the_same_ones_every_time() {
+    let mut text = String::from("user,item,t,click\n");
+    for row in 0..6_000 {
+        let item = if row % 6 < 4 { "hot".to_owned() } else { format!("i{}", row % 200) };
+        text += &format!("u{},{item},{row},1\n", row % 50);
+    }
+    text += "u1,end,9000,1\n";
+    let place = Workplace::with("log.csv", &text);
+    let run = |rule: &str, seed: u64| {
+        let config = config(NAMED, "").replace("[samples]", &format!("[samples]\ndown_sample = {{ {rule} }}"));
+        let statistics = place.samples_told(&config, Told { seed, ..Told::default() }).unwrap().statistics;
+        let tables = place.tables();
+        let hot = tables.items.counts()[tables.items.find("hot").unwrap() as usize];
+        let lengths: u64 = (0..50).map(|user| tables.histories.items(user).len() as u64).sum();
+        assert_eq!((hot, lengths), (4_000, 6_001), "counts of items and histories know them all");
+        let train = statistics.parts[&Part::Train];
+        assert_eq!(train.samples + train.down_sampled, train.positives);
+        assert_eq!(statistics.parts[&Part::Test].down_sampled, 0);
+        let users: Vec<u32> =
+            tables.set(Part::Train).tables().iter().flat_map(|table| table.users().to_vec()).collect();
+        (train.down_sampled, users)
+    };
+    assert_eq!(run("kind = \"none\"", 1).0, 0);
+    let (capped, rows) = run("kind = \"cap\", at_most = 1000", 1);
+    assert!((2_900..=3_100).contains(&capped), "{capped} of an expected 3,000");
+    assert_eq!(run("kind = \"cap\", at_most = 1000", 1), (capped, rows.clone()), "the same rows again");
+    assert_ne!(run("kind = \"cap\", at_most = 1000", 2).1, rows, "another seed draws others");
+    // f = 2/3, so a share of sqrt(0.015) + 0.015 = 0.137 stays.
+    let (left_out, _) = run("kind = \"word2vec\", threshold = 0.01", 1);
+    assert!((3_380..=3_520).contains(&left_out), "{left_out} of an expected 3,450");
+}

@@ -20,6 +20,7 @@ pub(crate) use range::{DWELL, POSITION, is_outside};
 
 use crate::bucket::Bucket;
 use crate::config::{DataSettings, KeyOf, Suspicion};
+use crate::join::Joining;
 use skip_above::SkipAbove;
 use tally::Suspects;
 use traffic::{BucketKey, Traffic};
@@ -53,6 +54,7 @@ impl Rule {
 /// All rules on the rows of a bucket, in order.
 pub(crate) struct Cleaning {
     rules: Vec<Rule>,
+    join: Option<Joining>,
     /// Raw columns that the rules look at.
     columns: Vec<String>,
     /// Raw columns of a bucket before these.
@@ -63,7 +65,8 @@ impl Cleaning {
     /// The rules of the settings. A bucket must be loaded with `before` raw columns and those of
     /// [`Cleaning::columns`] after them; `crossing` is what [`find_suspects`] found.
     pub fn new(settings: &DataSettings, before: usize, lists: DenyLists, crossing: Vec<Suspects>) -> Self {
-        let mut cleaning = Self { rules: Vec::new(), columns: Vec::new(), before };
+        let mut cleaning = Self { rules: Vec::new(), join: None, columns: Vec::new(), before };
+        cleaning.join = Joining::new(settings, |name| cleaning.column(name));
         if settings.clean().drop_duplicates {
             cleaning.rules.push(Rule::Duplicate);
         }
@@ -105,11 +108,14 @@ impl Cleaning {
         &self.columns
     }
 
-    /// Applies every rule, in order; each sees what the earlier ones left.
+    /// Joins impressions and positives, then applies every rule, in order; each sees what the earlier ones left.
     pub fn apply(&self, bucket: &mut Bucket) {
+        if let Some(join) = &self.join {
+            join.apply(bucket);
+        }
         for rule in &self.rules {
             let kept = rule.kept(bucket);
-            bucket.leave_out(rule.name(), &kept);
+            bucket.leave_out(kept.into_iter().map(|stays| (!stays).then_some(rule.name())));
         }
     }
 }

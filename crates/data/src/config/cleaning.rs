@@ -1,5 +1,6 @@
 //! The checked form of `[clean]`: which rules there are, and under which reason each counts. It reads no file and no row.
 
+use super::join::micros;
 use super::{CleanSection, Counted, DenySection, InputSection, RangeSection, TimeFormat, UserColumns};
 use std::collections::BTreeSet;
 use twinspire_core::check::Faults;
@@ -165,32 +166,4 @@ fn denied(section: &DenySection, config_key: &str, input: &InputSection, faults:
     let name = format!("denied({})", shown(&key));
     let suspicion = Suspicion::Denied { path: section.path.clone() };
     TrafficRule { name, config_key: config_key.to_owned(), key, suspicion }
-}
-
-/// Microseconds of a length such as `90m`.
-fn micros(text: &str) -> Option<i64> {
-    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return None,
-    };
-    let number: u32 = number.parse().ok()?;
-    i64::from(number).checked_mul(seconds * 1_000_000).filter(|&micros| micros > 0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_length_is_a_number_and_a_unit() {
-        assert_eq!(micros("90m"), Some(5_400_000_000));
-        assert_eq!(micros("1d"), Some(86_400_000_000));
-        for wrong in ["", "h", "0s", "1", "-1h", "1.5h", "1w", "1é"] {
-            assert_eq!(micros(wrong), None, "{wrong}");
-        }
-    }
 }

@@ -32,6 +32,8 @@ pub struct InputSection {
     pub event: Option<EventSection>,
     /// Column that holds a label or a rating; not together with `event`. With neither, every row is a positive.
     pub label: Option<LabelSection>,
+    /// Joins positives to the impressions that led to them, where both are rows of their own; needs `event`. Absent when each row says whether its impression was clicked.
+    pub join: Option<JoinSection>,
     /// Side table of items: extra items of the corpus, and item features. It has a header line and the same delimiter.
     pub items: Option<ItemsSection>,
     /// Side table of users: user features. It has a header line and the same delimiter.
@@ -53,6 +55,7 @@ impl Default for InputSection {
             time: None,
             event: None,
             label: None,
+            join: None,
             items: None,
             users: None,
         }
@@ -162,6 +165,35 @@ pub struct LabelSection {
 impl Default for LabelSection {
     fn default() -> Self {
         Self { column: "label".into(), at_least: None, rejected_at_most: None }
+    }
+}
+
+/// What becomes of a positive without an impression.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Unmatched {
+    /// It stays a positive.
+    #[default]
+    Keep,
+    /// It is left out.
+    Drop,
+}
+
+/// How positives find their impressions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct JoinSection {
+    /// Column of the request that an impression and its positive share. Without it, user and item are enough; without `input.user` it is needed.
+    pub request: Option<String>,
+    /// Longest time from an impression to its positive: a whole number and `s`, `m`, `h` or `d`, such as `1h`.
+    pub horizon: String,
+    /// What becomes of a positive without an impression: `keep` or `drop` (counted as `without_impression`).
+    pub unmatched: Unmatched,
+}
+
+impl Default for JoinSection {
+    fn default() -> Self {
+        Self { request: None, horizon: "1h".into(), unmatched: Unmatched::Keep }
     }
 }
 

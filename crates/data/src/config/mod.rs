@@ -4,6 +4,7 @@
 mod clean;
 mod cleaning;
 mod input;
+mod join;
 mod outcome;
 mod samples;
 mod settings;
@@ -15,10 +16,12 @@ pub use clean::{
 };
 pub use cleaning::{KeyOf, Suspicion, TrafficRule};
 pub use input::{
-    EventSection, InputSection, ItemsSection, LabelSection, PositiveEvents, TimeSection, UserColumns, UsersSection,
+    EventSection, InputSection, ItemsSection, JoinSection, LabelSection, PositiveEvents, TimeSection, Unmatched,
+    UserColumns, UsersSection,
 };
+pub use join::Join;
 pub use outcome::Outcome;
-pub use samples::{Mode, SamplesSection, Split};
+pub use samples::{DownSample, Mode, SamplesSection, Split};
 pub use settings::DataSettings;
 pub use time::{TimeFormat, TimeSettings};
 pub(crate) use time::{day_of, start_of_day};

@@ -63,6 +63,24 @@ impl Default for Split {
     }
 }
 
+/// Which positives of popular items are left out of the training part.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum DownSample {
+    /// None of them.
+    None {},
+    /// A positive is kept with probability sqrt(t / f) + t / f, where f is its item's share of the train positives.
+    Word2vec {
+        /// The share t; items below it keep all positives. Above 0.0, below 1.0.
+        threshold: f64,
+    },
+    /// A positive is kept with probability `at_most` / (train positives of its item).
+    Cap {
+        /// About so many positives of an item stay; 1 or more.
+        at_most: u64,
+    },
+}
+
 /// How interactions become samples.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -71,12 +89,14 @@ pub struct SamplesSection {
     pub mode: Mode,
     /// How rows are divided into training, validation and test: `by_date`, `leave_last_one_out`, `by_column` or `given`.
     pub split: Split,
+    /// Which positives of popular items are left out of the training part: `none`, `word2vec` or `cap`. They stay in histories, in the counts of items and in the judged parts.
+    pub down_sample: DownSample,
     /// Memory budget in MiB, from which the number of buckets follows; 16 or more.
     pub memory_mib: u32,
 }
 
 impl Default for SamplesSection {
     fn default() -> Self {
-        Self { mode: Mode::Events, split: Split::default(), memory_mib: 1024 }
+        Self { mode: Mode::Events, split: Split::default(), down_sample: DownSample::None {}, memory_mib: 1024 }
     }
 }

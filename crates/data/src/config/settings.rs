@@ -1,8 +1,8 @@
 //! The checked settings of the data stage, which nothing else can build.
 
 use super::{
-    CleanSection, InputSection, ItemsSection, KeyOf, Mode, Outcome, SamplesSection, Split, TimeFormat, TimeSettings,
-    TrafficRule, UsersSection, cleaning::check_clean,
+    CleanSection, DownSample, InputSection, ItemsSection, Join, KeyOf, Mode, Outcome, SamplesSection, Split,
+    TimeFormat, TimeSettings, TrafficRule, UsersSection, cleaning::check_clean,
 };
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
@@ -20,6 +20,7 @@ pub struct DataSettings {
     outcome: Outcome,
     clean: CleanSection,
     traffic: Vec<TrafficRule>,
+    join: Option<Join>,
     samples: SamplesSection,
     features: FeatureSchema,
 }
@@ -39,6 +40,9 @@ impl DataSettings {
         Outcome::check(input, samples, &mut own);
         check_split(input, &samples.split, &mut own);
         let traffic = check_clean(clean, input, &mut own);
+        let join = Join::check(input, &mut own);
+        check_requests(input, clean, &mut own);
+        check_down_sample(samples.down_sample, &mut own);
         let memory_is_enough = samples.memory_mib >= 16;
         own.require(memory_is_enough, "samples.memory_mib", samples.memory_mib, "16 or more are needed");
         if input.user.is_none() {
@@ -56,6 +60,7 @@ impl DataSettings {
             outcome: Outcome::of(input),
             clean: clean.clone(),
             traffic,
+            join,
             samples: samples.clone(),
             features: features.clone(),
         })
@@ -121,6 +126,24 @@ impl DataSettings {
         &self.traffic
     }
 
+    /// How positives find their impressions, where both are rows of their own.
+    pub fn join(&self) -> Option<&Join> {
+        self.join.as_ref()
+    }
+
+    /// Column whose rows must meet in one bucket, and the key of the config that names it: the request, where there are no
+    /// users and something looks at requests.
+    pub fn request_column(&self) -> Option<(&str, &'static str)> {
+        let joined = self.join.as_ref().and_then(|join| join.request.as_deref());
+        let page = self.clean.skip_above.as_ref().map(|page| (page.request.as_str(), "clean.skip_above.request"));
+        joined.map(|request| (request, "input.join.request")).or(page).filter(|_| !self.has_users())
+    }
+
+    /// Which positives of popular items are left out of the training part.
+    pub fn down_sample(&self) -> DownSample {
+        self.samples.down_sample
+    }
+
     /// Columns that the rules on several rows look at, each with the key of the config that names it.
     pub fn columns_of_rules(&self) -> Vec<(String, String)> {
         let of_key = |rule: &TrafficRule| match &rule.key {
@@ -130,6 +153,9 @@ impl DataSettings {
             }
         };
         let mut columns: Vec<(String, String)> = self.traffic.iter().flat_map(of_key).collect();
+        if let Some(request) = self.join.as_ref().and_then(|join| join.request.clone()) {
+            columns.push((request, "input.join.request".to_owned()));
+        }
         if let Some(page) = &self.clean.skip_above {
             columns.push((page.request.clone(), "clean.skip_above.request".to_owned()));
             columns.push((page.position.clone(), "clean.skip_above.position".to_owned()));
@@ -198,6 +224,28 @@ fn check_input(input: &InputSection, faults: &mut Faults) {
         let names_days = PathPattern::new(Path::new(""), "{date}", &input.date_format).is_ok();
         let reason = "a strftime pattern that names a whole day, such as %Y-%m-%d";
         faults.require(names_days, "input.date_format", &input.date_format, reason);
+    }
+}
+
+/// Without users the rows of a request meet in one bucket, so all that looks at requests must mean the same column.
+fn check_requests(input: &InputSection, clean: &CleanSection, faults: &mut Faults) {
+    let joined = input.join.as_ref().and_then(|join| join.request.as_ref());
+    if let (None, Some(joined), Some(page)) = (&input.user, joined, &clean.skip_above) {
+        let reason = "without `input.user` it must be the column of `input.join.request`";
+        faults.require(*joined == page.request, "clean.skip_above.request", &page.request, reason);
+    }
+}
+
+fn check_down_sample(rule: DownSample, faults: &mut Faults) {
+    match rule {
+        DownSample::None {} => {}
+        DownSample::Word2vec { threshold } => {
+            let sound = threshold > 0.0 && threshold < 1.0;
+            faults.require(sound, "samples.down_sample.threshold", threshold, "above 0.0, below 1.0");
+        }
+        DownSample::Cap { at_most } => {
+            faults.require(at_most > 0, "samples.down_sample.at_most", at_most, "1 or more");
+        }
     }
 }
 

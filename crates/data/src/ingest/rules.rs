@@ -102,8 +102,7 @@ impl<'a> RowRules<'a> {
             }
             Split::ByDate { .. } | Split::LeaveLastOneOut {} | Split::Given { .. } => None,
         };
-        let page = settings.clean().skip_above.as_ref().filter(|_| !settings.has_users());
-        let request = page.map(|page| header.find(&page.request, "clean.skip_above.request"));
+        let request = settings.request_column().map(|(column, key)| header.find(column, key));
         Ok(Self {
             user: user.transpose()?,
             item: header.find(settings.item_column(), "input.item")?,

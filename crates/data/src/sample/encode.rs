@@ -2,6 +2,7 @@
 //! part, queries of the judged parts, and the histories of the bucket's users.
 
 use super::corpus::Corpus;
+use super::down_sample::DownSampling;
 use super::history::UserHistory;
 use super::rows::{
     Plain, append_encoded, empty_histories, empty_queries, empty_samples, list_end, push_plain, push_user,
@@ -34,6 +35,7 @@ pub(super) struct Encoding<'a> {
     pub corpus: &'a Corpus,
     /// Weight of each positive event, by its number.
     pub weights: &'a [f32],
+    pub down_sampling: DownSampling<'a>,
 }
 
 /// Everything that one bucket becomes.
@@ -133,6 +135,10 @@ impl Encoding<'_> {
                 (EventKind::Rejected, Mode::Events) => counts.rejected += 1,
             }
             if self.is_sample(row) {
+                if !self.down_sampling.keeps(row, user.items[number]) {
+                    counts.down_sampled += 1;
+                    continue;
+                }
                 counts.samples += 1;
                 self.push_row(user, number, &mut made.samples[row.part as usize])?;
             }

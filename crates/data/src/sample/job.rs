@@ -4,6 +4,7 @@
 //! byte depends on the number of threads.
 
 use super::corpus::{Corpus, SeenItems};
+use super::down_sample::DownSampling;
 use super::encode::{BucketRows, Encoding, JUDGED, PARTS};
 use super::rows::{append_histories, append_queries, empty_histories, empty_queries, history_lengths};
 use super::scan::{Scan, fit_items, scan};
@@ -11,7 +12,7 @@ use super::source::Sources;
 use super::split::SplitRule;
 use crate::bucket::Bucket;
 use crate::clean::Cleaning;
-use crate::config::Mode;
+use crate::config::{DownSample, Mode};
 use crate::error::{DataError, Result};
 use crate::statistics::{HistoryLengths, PartCounts, Statistics, hottest_share};
 use rayon::prelude::*;
@@ -38,6 +39,8 @@ pub(super) struct Job<'a> {
     pub cleaning: Cleaning,
     /// Weight of each positive event, by its number.
     pub weights: Vec<f32>,
+    pub down_sample: DownSample,
+    pub seed: u64,
     pub sources: Sources,
     /// Files of each bucket.
     pub buckets: Vec<Vec<PathBuf>>,
@@ -79,6 +82,7 @@ impl Job<'_> {
             sources: &self.sources,
             corpus: &found.corpus,
             weights: &self.weights,
+            down_sampling: DownSampling::new(self.down_sample, self.seed, found.corpus.counts()),
         };
         let items = ItemTable::batch(found.corpus.ids(), found.corpus.counts(), encoding.items()?, &found.encoder)?;
         write_table(self.vfs, &layout.items(), &items)?;

@@ -9,6 +9,7 @@
 //! `source` knows where each raw value comes from, `side` reads side tables.
 
 mod corpus;
+mod down_sample;
 mod encode;
 mod history;
 mod job;
@@ -81,6 +82,8 @@ fn stage_settings(
         "split": settings.split(),
         "clean": [json!(settings.clean()), json!(lists.fingerprints())],
         "positives": settings.outcome().positives(),
+        "down_sample": settings.down_sample(),
+        "join": settings.input().join,
         "features": settings.features(),
         "user": settings.user_columns(),
         "item": [Some(settings.item_column()), settings.items_table().map(|table| table.item.as_str())],
@@ -156,6 +159,8 @@ fn plan<'a>(
         mode: settings.mode(),
         rule: split_rule(settings, context.stage.seed, last, &buckets)?,
         cleaning: Cleaning::new(settings, sources.log_columns.len(), lists, crossing),
+        down_sample: settings.down_sample(),
+        seed: context.stage.seed,
         weights: settings.outcome().positives().into_iter().map(|(_, weight)| weight).collect(),
         sources,
         buckets,
