@@ -141,6 +141,15 @@ impl Bucket {
         });
     }
 
+    /// Numbers the users that still have rows anew, in their order.
+    pub fn renumber_users(&mut self) {
+        let (mut last, mut next) = (MISSING, 0);
+        for row in self.rows.iter_mut().filter(|row| row.user != MISSING) {
+            next += u32::from(last != MISSING && last != row.user);
+            last = std::mem::replace(&mut row.user, next);
+        }
+    }
+
     /// Ranges of rows of one user each, in the order of the keys; a row without a user is alone in its range.
     pub fn groups(&self) -> Vec<Range<usize>> {
         let mut groups = Vec::new();

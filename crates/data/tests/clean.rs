@@ -247,3 +247,17 @@ fn popular_positives_are_left_out_of_training_only_and_the_same_ones_every_time(
     let (left_out, _) = run("kind = \"word2vec\", threshold = 0.01", 1);
     assert!((3_380..=3_520).contains(&left_out), "{left_out} of an expected 3,450");
 }
+
+#[test]
+fn a_user_without_rows_has_no_history_and_shifts_nobody_elses() {
+    let users = ["a", "b", "c", "d", "e", "f"];
+    let text: String = users.iter().map(|user| format!("{user},item-of-{user},1,1\n{user},end,2,1\n")).collect();
+    let place = Workplace::with("log.csv", &format!("user,item,t,click\n{text}"));
+    place.write("users.txt", "a\nd\nf\n");
+    let statistics = place.samples(&config(NAMED, "[[clean.deny]]\npath = \"users.txt\"")).statistics;
+    let tables = place.tables();
+    assert_eq!((statistics.users, tables.histories.len()), (3, 3));
+    let samples: Vec<String> =
+        tables.samples(Part::Train).iter().map(|row| format!("{} {}", row.user, row.item)).collect();
+    assert_eq!(samples, ["b item-of-b", "c item-of-c", "e item-of-e"]);
+}

@@ -117,5 +117,6 @@ impl Cleaning {
             let kept = rule.kept(bucket);
             bucket.leave_out(kept.into_iter().map(|stays| (!stays).then_some(rule.name())));
         }
+        bucket.renumber_users();
     }
 }
