@@ -3,7 +3,7 @@
 //! In: rows of encoded features with their histories. Out: `[rows, width]`, and the ids that were read, which the
 //! optimizer needs again.
 
-use crate::kernel::column_sums;
+use crate::kernel::add_column_sums;
 use crate::layer::embedding::{Columns, gather};
 use crate::layer::linear::Linear;
 use crate::layer::product::{MIN_ROWS, Matrix, multiply, multiply_into};
@@ -107,9 +107,9 @@ impl ChunkInput {
         }
     }
 
-    /// Gradients of the first layer's parameters; the values become the gradient of the input, to which `skipped` is
-    /// added: what a residual layer passes on. What is shared is left to [`Shared::backward`], which needs `dy`: it is
-    /// kept, and another buffer left in its place.
+    /// Adds the gradients of the first layer's parameters to `gradient`; the values become the gradient of the input, to
+    /// which `skipped` is added: what a residual layer passes on. What is shared is left to [`Shared::backward`], which
+    /// needs `dy`: it is kept, and another buffer left in its place.
     pub(crate) fn backward(
         &mut self,
         layer: &Linear,
@@ -128,13 +128,12 @@ impl ChunkInput {
         self.slopes.resize(dy.len(), 0.0);
         std::mem::swap(&mut self.slopes, dy);
         let (weight, bias) = layer.gradients(gradient);
-        column_sums(self.slopes(layer), bias);
-        weight.fill(0.0);
+        add_column_sums(self.slopes(layer), bias);
         let slopes = Matrix::new(&self.slopes, rows, layer.outputs);
         for Range { start, end } in self.runs.iter().cloned() {
             let x = Matrix::new(&self.values, rows, layer.inputs).columns(start, end - start);
             let target = &mut weight[start * layer.outputs..end * layer.outputs];
-            multiply(target, x.transposed(), slopes, false);
+            multiply(target, x.transposed(), slopes, true);
         }
         for run in &self.runs {
             let transposed = layer.matrix(dense).rows(run.start, run.len()).transposed();

@@ -102,6 +102,15 @@ impl ModelLayout {
         self.user_tower.dimension()
     }
 
+    /// Number of fields that read a table.
+    pub(crate) fn readers(&self, table: usize) -> usize {
+        let of_input = |input: &InputLayout| {
+            let sequences = input.sequences.iter().map(|sequence| sequence.field);
+            input.single.iter().copied().chain(sequences).filter(|field| field.table == table).count()
+        };
+        of_input(&self.user) + of_input(&self.item)
+    }
+
     /// Number of dense parameters.
     pub(crate) fn dense_len(&self) -> usize {
         self.head + 2

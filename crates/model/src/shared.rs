@@ -8,7 +8,7 @@ use crate::input::ChunkInput;
 use crate::layer::distinct::{Distinct, sum_of_indexed};
 use crate::layer::embedding::Columns;
 use crate::layer::linear::Linear;
-use crate::layout::InputLayout;
+use crate::layout::{InputLayout, ModelLayout};
 use crate::model::Parameters;
 use crate::optimizer::Shard;
 use crate::tower::Tower;
@@ -89,6 +89,12 @@ impl Shared {
             let part = distinct.weight_gradient();
             weight[distinct.field().column * layer.outputs..][..part.len()].copy_from_slice(part);
         }
+    }
+
+    /// Ids and gradients of a table that nothing but one shared field of this tower reads; each id is there once.
+    pub(crate) fn only(&self, layout: &ModelLayout, table: usize) -> Option<(&[u32], &[f32])> {
+        let distinct = self.iter().find(|distinct| distinct.field().table == table)?;
+        (layout.readers(table) == 1).then(|| distinct.rows())
     }
 
     /// Adds the gradients of table `table` to a shard, fields in the order of the layout.

@@ -110,7 +110,7 @@ impl Tower {
         }
     }
 
-    /// Takes the gradient of the unit vectors `[rows, dimension]` down. Gradients of the parameters are written to
+    /// Takes the gradient of the unit vectors `[rows, dimension]` down. Gradients of the parameters are added to
     /// their places in `gradient`; the input keeps its own.
     pub(crate) fn backward(
         &self,

@@ -3,6 +3,7 @@
 use super::{Batch, Pairing};
 use crate::batch::{CorpusItems, ItemsOf, UsersOf};
 use crate::input::ChunkInput;
+use crate::kernel::add_to;
 use crate::layout::ModelLayout;
 use crate::loss::LossSum;
 use crate::loss::bce::{self, Gradients, Pairs};
@@ -13,7 +14,7 @@ use crate::shared::Shared;
 use crate::tower::TowerWorkspace;
 use twinspire_core::rng::Rng;
 
-/// Inputs, outcomes and gradients of a chunk.
+/// Inputs and outcomes of a chunk, and the gradients of its inputs.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
     user: ChunkInput,
@@ -24,8 +25,6 @@ pub(super) struct Chunk {
     labels: Vec<f32>,
     weights: Vec<f32>,
     scores: Vec<f32>,
-    /// Gradient of all dense parameters.
-    gradient: Vec<f32>,
     sum: LossSum,
 }
 
@@ -78,7 +77,6 @@ impl Chunk {
         let samples = batch.samples;
         samples.prefetch(rows);
         self.read_outcomes(batch, number, rows);
-        self.gradient.resize(layout.dense_len(), 0.0);
         self.scores.resize(self.items.len(), 0.0);
         let corpus = samples.corpus();
         self.user.read(&layout.user, corpus, (&UsersOf(samples, rows), rows.len()));
@@ -144,16 +142,26 @@ impl Chunk {
         Pairs { users, items, group, dimension, labels: &self.labels, weights: &self.weights }
     }
 
-    /// Logits and loss of the pairs.
-    pub(super) fn pairs_forward(&mut self, layout: &ModelLayout, parameters: &Parameters, buffers: &mut Buffers) {
+    /// Logits and loss of the pairs; no gradient is computed.
+    pub(super) fn pairs_forward(
+        &mut self,
+        layout: &ModelLayout,
+        (parameters, _): (&Parameters, &mut [f32]),
+        buffers: &mut Buffers,
+    ) {
         let mut scores = std::mem::take(&mut self.scores);
         let pairs = self.pairs(buffers.vectors(self), layout.dimension());
         self.sum = bce::forward(&pairs, &parameters.dense[layout.head..], &mut scores);
         self.scores = scores;
     }
 
-    /// Loss of the pairs and all gradients.
-    pub(super) fn pairs_backward(&mut self, layout: &ModelLayout, parameters: &Parameters, buffers: &mut Buffers) {
+    /// Loss of the pairs and all gradients; those of dense parameters are added to `gradient`.
+    pub(super) fn pairs_backward(
+        &mut self,
+        layout: &ModelLayout,
+        (parameters, gradient): (&Parameters, &mut [f32]),
+        buffers: &mut Buffers,
+    ) {
         let (mut scores, mut head) = (std::mem::take(&mut self.scores), [0.0; 2]);
         let vectors = buffers.towers.vectors(self);
         let users = &mut buffers.user_gradient[..vectors.0.len()];
@@ -162,29 +170,29 @@ impl Chunk {
         let gradients = Gradients { users: &mut *users, items: &mut *items, head: &mut head };
         self.sum = bce::backward(&pairs, &parameters.dense[layout.head..], &mut scores, gradients);
         self.scores = scores;
-        self.gradient[layout.head..].copy_from_slice(&head);
-        self.towers_backward(layout, parameters, &mut buffers.towers, (users, items));
+        add_to(&mut gradient[layout.head..], &head);
+        self.towers_backward(layout, (parameters, gradient), &mut buffers.towers, (users, items));
     }
 
-    /// All gradients from those of the vectors of users and items, `[rows, dimension]` each.
+    /// All gradients from those of the vectors of users and items, `[rows, dimension]` each; those of dense parameters
+    /// are added to `gradient`.
     pub(super) fn vectors_backward(
         &mut self,
         layout: &ModelLayout,
-        parameters: &Parameters,
+        (parameters, gradient): (&Parameters, &mut [f32]),
         buffers: &mut Buffers,
         gradients: (&[f32], &[f32]),
     ) {
-        self.towers_backward(layout, parameters, &mut buffers.towers, gradients);
+        self.towers_backward(layout, (parameters, gradient), &mut buffers.towers, gradients);
     }
 
     fn towers_backward(
         &mut self,
         layout: &ModelLayout,
-        parameters: &Parameters,
+        (Parameters { dense, .. }, gradient): (&Parameters, &mut [f32]),
         towers: &mut Towers,
         (users, items): (&[f32], &[f32]),
     ) {
-        let (dense, gradient) = (&parameters.dense[..], &mut self.gradient[..]);
         layout.user_tower.backward((dense, &mut *gradient), &mut self.user, users, &mut towers.user);
         layout.item_tower.backward((dense, gradient), &mut self.item, items, &mut towers.item);
     }
@@ -202,16 +210,6 @@ impl Chunk {
     /// Corpus rows and weights of the items.
     pub(super) fn items(&self) -> (&[u32], &[f32]) {
         (&self.items, &self.weights)
-    }
-
-    /// Gradient of all dense parameters.
-    pub(super) fn gradient(&self) -> &[f32] {
-        &self.gradient
-    }
-
-    /// Likewise, to add to it.
-    pub(super) fn gradient_mut(&mut self) -> &mut [f32] {
-        &mut self.gradient
     }
 
     /// Adds the gradients of a table to a shard: users first, then items.

@@ -80,12 +80,16 @@ impl Engine<'_> {
 
     /// Backward passes of all chunks.
     pub(super) fn in_batch_backward(&mut self, parameters: &Parameters, batch: &Batch<'_>) {
-        let (layout, cells) = (self.layout, CHUNK_ROWS * self.layout.dimension());
-        let columns = &self.columns;
-        let gradients = columns.user_gradients.par_chunks(cells).zip(columns.item_gradients.par_chunks(cells));
-        let work = self.chunks[..batch.chunks()].par_iter_mut().zip(&self.buffers).zip(gradients);
-        work.for_each(|((chunk, buffers), gradients)| {
-            chunk.vectors_backward(layout, parameters, &mut lock(buffers), gradients);
+        let (layout, cells, size) = (self.layout, CHUNK_ROWS * self.layout.dimension(), batch.group_chunks());
+        let vectors = (self.columns.user_gradients.par_chunks(cells * size))
+            .zip(self.columns.item_gradients.par_chunks(cells * size));
+        let chunks = self.chunks[..batch.chunks()].par_chunks_mut(size).zip(self.buffers.par_chunks(size));
+        chunks.zip(vectors).zip(&mut self.gradients).for_each(|(((chunks, buffers), (users, items)), gradient)| {
+            gradient.fill(0.0);
+            let vectors = users.chunks(cells).zip(items.chunks(cells));
+            for ((chunk, buffers), vectors) in chunks.iter_mut().zip(buffers).zip(vectors) {
+                chunk.vectors_backward(layout, (parameters, gradient), &mut lock(buffers), vectors);
+            }
         });
         self.shared_backward(parameters, batch);
     }

@@ -2,8 +2,8 @@
 //!
 //! In: samples by number, parameters. Out: moved parameters and the loss. Fields with few distinct values are found and
 //! multiplied once for the batch. A worker takes a chunk of rows through look-up, forward, loss and backward while it
-//! stays in the L2 cache; then what the batch shares gets its gradients, dense gradients are summed in the order of the
-//! chunks, and embedding rows that were read are moved. The grid of chunks depends on the settings only, so the bytes of
+//! stays in the L2 cache; the chunks of a group, one after another, add up one dense gradient. Then what the batch shares gets its gradients, dense gradients are summed in the order of the
+//! groups, and embedding rows that were read are moved. The grid of chunks depends on the settings only, so the bytes of
 //! a model do not depend on the number of threads.
 
 mod chunk;
@@ -26,6 +26,10 @@ use std::sync::{Mutex, MutexGuard};
 
 /// Rows that a worker takes through the towers at once.
 pub(crate) const CHUNK_ROWS: usize = 256;
+
+/// Most groups of chunks, and so most threads that train on one batch. A group costs memory traffic: a gradient of all
+/// dense parameters is written and read again.
+const MAX_GROUPS: usize = 8;
 
 /// The rows of a batch, and what they are read from.
 #[derive(Clone, Copy)]
@@ -52,6 +56,8 @@ pub(crate) struct Engine<'a> {
     objective: Objective,
     adam: AdamSection,
     chunks: Vec<Chunk>,
+    /// Gradient of all dense parameters, one a group of chunks.
+    gradients: Vec<Vec<f32>>,
     /// Fields of the user tower and of the item tower whose values a batch shares.
     shared: [Shared; 2],
     /// One for each thread, or one for each chunk where the backward pass waits for the whole batch.
@@ -70,6 +76,7 @@ impl<'a> Engine<'a> {
             objective,
             adam,
             chunks: Vec::new(),
+            gradients: Vec::new(),
             shared: Default::default(),
             buffers: Vec::new(),
             columns: BatchColumns::default(),
@@ -99,13 +106,13 @@ impl<'a> Engine<'a> {
         if !sum.loss.is_finite() {
             return Err(NotFinite { what: "loss", loss: sum.mean() });
         }
-        if sum.weight > 0.0 && !self.apply(parameters, batch.chunks(), rate, 1.0 / sum.weight) {
+        if sum.weight > 0.0 && !self.apply(parameters, batch, rate, 1.0 / sum.weight) {
             return Err(NotFinite { what: "gradient", loss: sum.mean() });
         }
         Ok(sum)
     }
 
-    /// Leaves the gradients of a batch in its chunks, not yet divided by the sum of weights.
+    /// Leaves the gradients of a batch in its groups and chunks, not yet divided by the sum of weights.
     pub(crate) fn gradients(&mut self, parameters: &Parameters, batch: &Batch<'_>) -> LossSum {
         if matches!(self.objective, Objective::InBatch { .. }) {
             let sum = self.in_batch_loss(parameters, batch);
@@ -141,20 +148,25 @@ impl<'a> Engine<'a> {
         sum
     }
 
-    /// Forward and `finish` of every chunk, each on one thread.
+    /// Forward and `finish` of every chunk, each group on one thread.
     fn pairs_pass(
         &mut self,
         parameters: &Parameters,
         batch: &Batch<'_>,
-        finish: fn(&mut Chunk, &ModelLayout, &Parameters, &mut Buffers),
+        finish: fn(&mut Chunk, &ModelLayout, (&Parameters, &mut [f32]), &mut Buffers),
     ) -> LossSum {
         self.reserve(batch, rayon::current_num_threads());
         self.read(parameters, batch);
         let (layout, buffers, shared) = (self.layout, &self.buffers, &self.shared);
-        self.chunks[..batch.chunks()].par_iter_mut().enumerate().for_each(|(number, chunk)| {
+        let (size, rows) = (batch.group_chunks(), batch.pairing.chunk_rows());
+        let groups = self.chunks[..batch.chunks()].par_chunks_mut(size).zip(&mut self.gradients);
+        groups.enumerate().for_each(|(group, (chunks, gradient))| {
             let mut buffers = lock(&buffers[rayon::current_thread_index().unwrap_or(0)]);
-            chunk.forward(layout, parameters, (shared, number * batch.pairing.chunk_rows()), &mut buffers);
-            finish(chunk, layout, parameters, &mut buffers);
+            gradient.fill(0.0);
+            for (number, chunk) in (group * size..).zip(chunks) {
+                chunk.forward(layout, parameters, (shared, number * rows), &mut buffers);
+                finish(chunk, layout, (parameters, gradient), &mut buffers);
+            }
         });
         let mut sum = LossSum::default();
         self.chunks[..batch.chunks()].iter().for_each(|chunk| sum.add(chunk.sum()));
@@ -174,18 +186,18 @@ impl<'a> Engine<'a> {
         );
     }
 
-    /// Gradients of what the batch shares; those of dense parameters go to the first chunk, where they are 0 so far.
+    /// Gradients of what the batch shares; those of dense parameters go to the first group, where they are 0 so far.
     fn shared_backward(&mut self, parameters: &Parameters, batch: &Batch<'_>) {
-        let ([users, items], chunks) = (&mut self.shared, &mut self.chunks[..batch.chunks()]);
+        let ([users, items], chunks) = (&mut self.shared, &self.chunks[..batch.chunks()]);
         let layers = [&self.layout.user_tower, &self.layout.item_tower].map(|tower| &tower.layers()[0]);
         let inputs = chunks.iter().map(Chunk::inputs);
         rayon::join(
             || users.backward(layers[0], &parameters.dense, inputs.clone().map(|(user, _)| user)),
             || items.backward(layers[1], &parameters.dense, inputs.clone().map(|(_, item)| item)),
         );
-        let Some(first) = chunks.first_mut() else { return };
+        let Some(first) = self.gradients.first_mut() else { return };
         for (shared, layer) in self.shared.iter().zip(layers) {
-            shared.weight_gradient(layer, first.gradient_mut());
+            shared.weight_gradient(layer, first);
         }
     }
 
@@ -193,6 +205,7 @@ impl<'a> Engine<'a> {
     fn reserve(&mut self, batch: &Batch<'_>, buffers: usize) {
         let (layout, pairing) = (self.layout, &batch.pairing);
         self.chunks.resize_with(self.chunks.len().max(batch.chunks()), Chunk::default);
+        self.gradients.resize_with(self.gradients.len().max(batch.groups()), || vec![0.0; layout.dense_len()]);
         self.buffers.resize_with(self.buffers.len().max(buffers), Mutex::default);
         for buffers in &mut self.buffers[..buffers] {
             buffers.get_mut().expect("no worker panicked").reserve(layout, pairing);
@@ -200,14 +213,17 @@ impl<'a> Engine<'a> {
     }
 
     /// Sums gradients and moves parameters; false when a gradient is not finite.
-    fn apply(&mut self, parameters: &mut Parameters, chunks: usize, rate: f64, scale: f64) -> bool {
+    fn apply(&mut self, parameters: &mut Parameters, batch: &Batch<'_>, rate: f64, scale: f64) -> bool {
         let step = AdamStep::new(&self.adam, rate, self.steps, scale);
-        let (layout, chunks, shared) = (self.layout, &self.chunks[..chunks], &self.shared);
-        let (dense, tables) = (&mut self.dense, &mut self.tables);
-        let move_dense = || dense.step(step, &mut parameters.dense, chunks.len(), |chunk| chunks[chunk].gradient());
+        let (layout, chunks, shared) = (self.layout, &self.chunks[..batch.chunks()], &self.shared);
+        let (dense, tables, gradients) = (&mut self.dense, &mut self.tables, &self.gradients[..batch.groups()]);
+        let move_dense = || dense.step(step, &mut parameters.dense, gradients);
         let move_tables = || {
             tables.par_iter_mut().zip(&mut parameters.tables).enumerate().for_each(|(number, (adam, table))| {
-                adam.step(step, table, |shard| collect(layout, number, (shared, chunks), shard));
+                match shared.iter().find_map(|shared| shared.only(layout, number)) {
+                    Some(rows) => adam.step_distinct(step, table, rows),
+                    None => adam.step(step, table, |shard| collect(layout, number, (shared, chunks), shard)),
+                }
             });
         };
         rayon::join(move_dense, move_tables).0
@@ -218,6 +234,16 @@ impl Batch<'_> {
     /// Number of chunks.
     fn chunks(&self) -> usize {
         self.rows.len().div_ceil(self.pairing.chunk_rows())
+    }
+
+    /// Chunks of a group; the last group may have fewer.
+    fn group_chunks(&self) -> usize {
+        self.chunks().div_ceil(MAX_GROUPS).max(1)
+    }
+
+    /// Number of groups.
+    fn groups(&self) -> usize {
+        self.chunks().div_ceil(self.group_chunks())
     }
 }
 
@@ -233,9 +259,9 @@ fn lock(buffers: &Mutex<Buffers>) -> MutexGuard<'_, Buffers> {
 
 #[cfg(test)]
 impl Engine<'_> {
-    /// Gradient of all dense parameters, after [`Engine::gradients`] of a batch of all chunks.
+    /// Gradient of all dense parameters, after [`Engine::gradients`] of a batch of all groups.
     pub(crate) fn dense_gradient(&self) -> Vec<f64> {
-        let sum = |at: usize| self.chunks.iter().map(|chunk| f64::from(chunk.gradient()[at])).sum();
+        let sum = |at: usize| self.gradients.iter().map(|gradient| f64::from(gradient[at])).sum();
         (0..self.layout.dense_len()).map(sum).collect()
     }
 

@@ -8,7 +8,7 @@ mod vector;
 
 pub(crate) use math::{exp, ln};
 pub(crate) use vector::{
-    add_bias_relu, add_scaled, add_to, bias_rows, column_sums, dot, mask_by_sign, scale_rows, sum_of_squares,
+    add_bias_relu, add_column_sums, add_scaled, add_to, bias_rows, dot, mask_by_sign, scale_rows, sum_of_squares,
 };
 
 /// Which of the compiled forms runs here.

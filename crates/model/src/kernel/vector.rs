@@ -67,9 +67,8 @@ for_every_level! {
         }
     }
 
-    /// Sums of the columns of `[rows, width]` into `sums` `[width]`.
-    pub(crate) fn column_sums(values: &[f32], sums: &mut [f32]) {
-        sums.fill(0.0);
+    /// Adds the sums of the columns of `[rows, width]` to `sums` `[width]`.
+    pub(crate) fn add_column_sums(values: &[f32], sums: &mut [f32]) {
         for row in values.chunks_exact(sums.len()) {
             for (sum, value) in sums.iter_mut().zip(row) {
                 *sum += value;
@@ -113,8 +112,8 @@ mod tests {
     fn columns_are_summed_and_rows_are_scaled() {
         let mut values = [1.0, 2.0, 3.0, 4.0];
         let mut sums = [9.0; 2];
-        column_sums(&values, &mut sums);
-        assert_eq!(sums, [4.0, 6.0]);
+        add_column_sums(&values, &mut sums);
+        assert_eq!(sums, [13.0, 15.0]);
         scale_rows(&mut values, &[2.0, 10.0], 2);
         assert_eq!(values, [2.0, 4.0, 30.0, 40.0]);
     }

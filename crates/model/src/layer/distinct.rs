@@ -91,21 +91,21 @@ impl Distinct {
         few
     }
 
-    /// Counts more rows; false as soon as there are more than `most` values.
+    /// Counts more rows; false when there are more than `most` values. Whether a value is new cannot be foreseen, so
+    /// nothing branches on it.
     fn count(&mut self, ids: &[u32], most: usize) -> bool {
-        let missing = self.places.len() - 1;
-        for &id in ids {
+        let (missing, mut found) = (self.places.len() - 1, self.ids.len());
+        self.ids.resize(found + ids.len(), 0);
+        self.index.extend(ids.iter().map(|&id| {
             let place = &mut self.places[(id as usize).min(missing)];
-            if *place == NOWHERE {
-                if self.ids.len() == most {
-                    return false;
-                }
-                *place = self.ids.len() as u32;
-                self.ids.push(id);
-            }
-            self.index.push(*place);
-        }
-        true
+            let is_new = *place == NOWHERE;
+            *place = if is_new { found as u32 } else { *place };
+            self.ids[found] = id;
+            found += usize::from(is_new);
+            *place
+        }));
+        self.ids.truncate(found);
+        found <= most
     }
 
     /// Looks the values up in a table `[cardinality, width]` and multiplies them by the field's rows of `W`.

@@ -1,7 +1,7 @@
 //! A linear layer: `y = x · W + b`.
 
 use super::product::{MIN_ROWS, Matrix, multiply};
-use crate::kernel::column_sums;
+use crate::kernel::add_column_sums;
 
 /// Shape of a linear layer, and where its parameters lie among the dense parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,12 +50,12 @@ impl Linear {
         multiply(y, Matrix::new(x, rows.max(MIN_ROWS), self.inputs), self.matrix(dense), false);
     }
 
-    /// Writes the gradients of `W` and `b` to their places in `gradient`.
+    /// Adds the gradients of `W` and `b` to their places in `gradient`.
     pub(crate) fn backward_parameters(&self, x: &[f32], dy: &[f32], rows: usize, gradient: &mut [f32]) {
         let (weight, bias) = self.gradients(gradient);
         let transposed = Matrix::new(x, rows, self.inputs).transposed();
-        multiply(weight, transposed, Matrix::new(dy, rows, self.outputs), false);
-        column_sums(&dy[..rows * self.outputs], bias);
+        multiply(weight, transposed, Matrix::new(dy, rows, self.outputs), true);
+        add_column_sums(&dy[..rows * self.outputs], bias);
     }
 
     /// `dx = dy · Wᵀ`, or `dx += dy · Wᵀ` when `add`.

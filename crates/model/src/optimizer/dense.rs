@@ -1,4 +1,4 @@
-//! Adam over the dense parameters: gradients of the chunks are summed in the order of the chunks.
+//! Adam over the dense parameters: gradients of the groups are summed in the order of the groups.
 
 use super::AdamStep;
 use crate::kernel::for_every_level;
@@ -21,23 +21,17 @@ impl DenseAdam {
         Self { mean: vec![0.0; count], square: vec![0.0; count] }
     }
 
-    /// Moves the parameters. `gradient(chunk)` is the gradient of each of `chunks` chunks. False when a gradient is
-    /// not finite; the parameters are of no use then.
-    pub(crate) fn step<'g>(
-        &mut self,
-        step: AdamStep,
-        parameters: &mut [f32],
-        chunks: usize,
-        gradient: impl Fn(usize) -> &'g [f32] + Sync,
-    ) -> bool {
+    /// Moves the parameters by the sum of the gradients, one a group. False when a gradient is not finite; the
+    /// parameters are of no use then.
+    pub(crate) fn step(&mut self, step: AdamStep, parameters: &mut [f32], gradients: &[Vec<f32>]) -> bool {
         let is_finite = AtomicBool::new(true);
         let moments = self.mean.par_chunks_mut(BLOCK).zip(self.square.par_chunks_mut(BLOCK));
         parameters.par_chunks_mut(BLOCK).zip(moments).enumerate().for_each(|(block, (parameters, (mean, square)))| {
             let mut sum = [0.0; BLOCK];
             let sum = &mut sum[..parameters.len()];
             let range = block * BLOCK..block * BLOCK + parameters.len();
-            for chunk in 0..chunks {
-                crate::kernel::add_to(sum, &gradient(chunk)[range.clone()]);
+            for gradient in gradients {
+                crate::kernel::add_to(sum, &gradient[range.clone()]);
             }
             if !move_block(step, parameters, mean, square, sum) {
                 is_finite.store(false, Ordering::Relaxed);

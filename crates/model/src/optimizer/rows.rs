@@ -69,8 +69,19 @@ impl TableAdam {
         let parts = self.shards.par_iter_mut().zip(table.par_chunks_mut(cells)).zip(moments);
         parts.for_each(|((shard, table), (mean, square))| {
             collect(shard);
-            with_width!(width, move_rows, (shard, step, [table, mean, square], width));
+            let rows = (0, &shard.touched[..], &shard.gradients[..]);
+            with_width!(width, move_rows, (rows, step, [table, mean, square], width));
             shard.clear();
+        });
+    }
+
+    /// Moves the rows of these ids, each of which is there once, with its gradient `[ids, dimension]`.
+    pub(crate) fn step_distinct(&mut self, step: AdamStep, table: &mut [f32], (ids, gradients): (&[u32], &[f32])) {
+        let (width, cells) = (self.dimension, self.shard_rows * self.dimension);
+        let moments = self.mean.par_chunks_mut(cells).zip(self.square.par_chunks_mut(cells));
+        table.par_chunks_mut(cells).zip(moments).enumerate().for_each(|(number, (table, (mean, square)))| {
+            let rows = ((number * self.shard_rows) as u32, ids, gradients);
+            with_width!(width, move_rows, (rows, step, [table, mean, square], width));
         });
     }
 }
@@ -141,14 +152,24 @@ for_every_level! {
         }
     }
 
-    /// Moves the touched rows; `parts` are parameters, means and squares `[rows, width]`.
-    pub(crate) fn move_rows<const WIDTH: usize>(shard: &Shard, step: AdamStep, parts: [&mut [f32]; 3], width: usize) {
+    /// Moves those of these rows (first row here, rows, gradients `[rows, width]`) that belong here; `parts` are
+    /// parameters, means and squares `[rows here, width]`.
+    pub(crate) fn move_rows<const WIDTH: usize>(
+        rows: (u32, &[u32], &[f32]),
+        step: AdamStep,
+        parts: [&mut [f32]; 3],
+        width: usize,
+    ) {
         let width = if WIDTH == 0 { width } else { WIDTH };
-        let [table, mean, square] = parts;
-        for (number, (row, gradient)) in shard.touched.iter().zip(shard.gradients.chunks_exact(width)).enumerate() {
-            let next = shard.touched.get(number + AHEAD).map_or(0, |&next| next as usize) * width;
+        let ((first, rows, gradients), [table, mean, square]) = (rows, parts);
+        let place = |row: u32| row.wrapping_sub(first) as usize * width;
+        for (number, (row, gradient)) in rows.iter().zip(gradients.chunks_exact(width)).enumerate() {
+            let next = rows.get(number + AHEAD).map_or(0, |&next| place(next));
             [&*table, &*mean, &*square].into_iter().for_each(|cells| prefetch(cells, next));
-            let cells = *row as usize * width..(*row as usize + 1) * width;
+            let cells = place(*row)..place(*row) + width;
+            if cells.end > table.len() {
+                continue;
+            }
             step.apply(&mut table[cells.clone()], &mut mean[cells.clone()], &mut square[cells], gradient);
         }
     }
