@@ -5,6 +5,7 @@
 //! so that the same model has the same bytes.
 
 use crate::config::ModelSection;
+use crate::kernel::Buffer;
 use crate::layout::ModelLayout;
 use crate::model::{Parameters, TwoTower};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -102,7 +103,7 @@ fn check(description: &Description, encoder: &FeatureEncoder) -> Result<()> {
 }
 
 fn read_parameters(layout: &ModelLayout, file: &SafeTensors<'_>) -> Result<Parameters, String> {
-    let tables = layout.tables.iter().map(|spec| vec![0.0; spec.cardinality * spec.dimension]).collect();
+    let tables = layout.tables.iter().map(|spec| Buffer::zeros(spec.cardinality * spec.dimension)).collect();
     let empty = Parameters { tables, dense: vec![0.0; layout.dense_len()] };
     let expected = tensors(layout, &empty);
     if file.len() != expected.len() {
@@ -125,5 +126,5 @@ fn read_parameters(layout: &ModelLayout, file: &SafeTensors<'_>) -> Result<Param
         read.push(numbers);
     }
     let dense = read.split_off(layout.tables.len()).concat();
-    Ok(Parameters { tables: read, dense })
+    Ok(Parameters { tables: read.into_iter().map(Buffer::from).collect(), dense })
 }

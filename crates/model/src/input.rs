@@ -3,7 +3,7 @@
 //! In: rows of encoded features with their histories. Out: `[rows, width]`, and the ids that were read, which the
 //! optimizer needs again.
 
-use crate::kernel::add_column_sums;
+use crate::kernel::{Buffer, add_column_sums};
 use crate::layer::embedding::{Columns, gather};
 use crate::layer::linear::Linear;
 use crate::layer::product::{MIN_ROWS, Matrix, multiply, multiply_into};
@@ -38,7 +38,7 @@ pub(crate) trait RowSource {
 pub(crate) struct ChunkInput {
     rows: usize,
     /// `[rows, width]`; after the backward pass, its gradient.
-    values: Vec<f32>,
+    values: Buffer,
     /// `[single fields, rows]`.
     ids: Vec<u32>,
     /// One for each sequence field.
@@ -50,7 +50,7 @@ pub(crate) struct ChunkInput {
     /// The other columns, in runs.
     runs: Vec<Range<usize>>,
     /// Starts with the gradient of the first layer's output `[rows, outputs]`, where fields are shared.
-    slopes: Vec<f32>,
+    slopes: Buffer,
 }
 
 impl Field {
@@ -68,7 +68,7 @@ impl ChunkInput {
         (source, rows): (&impl RowSource, usize),
     ) {
         self.rows = rows;
-        self.values.resize(rows.max(MIN_ROWS) * layout.width, 0.0);
+        self.values.resize(rows.max(MIN_ROWS) * layout.width);
         self.values[rows * layout.width..].fill(0.0);
         self.ids.resize(layout.single.len() * rows, 0);
         self.sequences.resize_with(layout.sequences.len(), Elements::default);
@@ -79,7 +79,7 @@ impl ChunkInput {
     }
 
     /// Looks up what is not `shared` with the batch, of which row `start` is the first here.
-    pub(crate) fn look_up(&mut self, layout: &InputLayout, tables: &[Vec<f32>], (shared, start): (&Shared, usize)) {
+    pub(crate) fn look_up(&mut self, layout: &InputLayout, tables: &[Buffer], (shared, start): (&Shared, usize)) {
         self.start = start;
         self.shared.clear();
         self.shared.extend((0..layout.single.len()).map(|number| shared.has(number)));
@@ -114,7 +114,7 @@ impl ChunkInput {
         &mut self,
         layer: &Linear,
         (dense, gradient): (&[f32], &mut [f32]),
-        dy: &mut Vec<f32>,
+        dy: &mut Buffer,
         skipped: Option<&[f32]>,
     ) {
         let rows = self.rows;
@@ -125,7 +125,7 @@ impl ChunkInput {
             }
             return layer.backward_input(dense, dy, rows, (&mut self.values, skipped.is_some()));
         }
-        self.slopes.resize(dy.len(), 0.0);
+        self.slopes.resize(dy.len());
         std::mem::swap(&mut self.slopes, dy);
         let (weight, bias) = layer.gradients(gradient);
         add_column_sums(self.slopes(layer), bias);

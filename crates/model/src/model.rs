@@ -6,6 +6,7 @@
 use crate::config::ModelSection;
 use crate::engine::CHUNK_ROWS;
 use crate::input::{ChunkInput, Row, RowSource};
+use crate::kernel::Buffer;
 use crate::layer::linear::Linear;
 use crate::layout::{InputLayout, ModelLayout};
 use crate::shared::Shared;
@@ -22,7 +23,7 @@ const EMBEDDING_DEVIATION: f64 = 0.05;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Parameters {
     /// Embedding tables, `[cardinality, dimension]` each.
-    pub(crate) tables: Vec<Vec<f32>>,
+    pub(crate) tables: Vec<Buffer>,
     /// User tower, item tower, sigmoid layer.
     pub(crate) dense: Vec<f32>,
 }
@@ -42,8 +43,9 @@ impl Parameters {
     pub(crate) fn random(layout: &ModelLayout, seed: u64) -> Self {
         let table = |(number, spec): (usize, &crate::layout::TableSpec)| {
             let mut rng = Rng::stream(seed, "embedding", number as u64);
-            let cells = spec.cardinality * spec.dimension;
-            (0..cells).map(|_| (rng.normal() * EMBEDDING_DEVIATION) as f32).collect()
+            let mut table = Buffer::zeros(spec.cardinality * spec.dimension);
+            table.fill_with(|| (rng.normal() * EMBEDDING_DEVIATION) as f32);
+            table
         };
         let mut dense = vec![0.0; layout.dense_len()];
         let layers = layout.user_tower.layers().iter().chain(layout.item_tower.layers());

@@ -5,7 +5,7 @@
 
 use crate::config::TowerSection;
 use crate::input::ChunkInput;
-use crate::kernel::{add_bias_relu, add_to, bias_rows, mask_by_sign};
+use crate::kernel::{Buffer, add_bias_relu, add_to, bias_rows, mask_by_sign};
 use crate::layer::linear::Linear;
 use crate::layer::normalize;
 use crate::layer::product::MIN_ROWS;
@@ -22,13 +22,13 @@ pub(crate) struct Tower {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TowerWorkspace {
     /// Output of each layer, `[rows, outputs]`; the last one holds the unit vectors.
-    outputs: Vec<Vec<f32>>,
+    outputs: Vec<Buffer>,
     /// Output of ReLU where the layer adds its input to it, else empty.
-    branches: Vec<Vec<f32>>,
+    branches: Vec<Buffer>,
     /// `1 / length` of each row before it was normalised.
     factors: Vec<f32>,
     /// Gradients on their way down.
-    gradients: [Vec<f32>; 3],
+    gradients: [Buffer; 3],
 }
 
 impl Tower {
@@ -68,11 +68,11 @@ impl Tower {
     /// Buffers for up to `rows` rows; without `training`, none for gradients.
     pub(crate) fn workspace(&self, rows: usize, training: bool) -> TowerWorkspace {
         let rows = rows.max(MIN_ROWS);
-        let outputs = self.layers.iter().map(|layer| vec![0.0; rows * layer.outputs]).collect();
+        let outputs = self.layers.iter().map(|layer| Buffer::zeros(rows * layer.outputs)).collect();
         let branch = |number: usize| if self.is_residual(number) { rows * self.layers[number].outputs } else { 0 };
-        let branches = (0..self.layers.len()).map(|number| vec![0.0; branch(number)]).collect();
+        let branches = (0..self.layers.len()).map(|number| Buffer::zeros(branch(number))).collect();
         let widest = self.layers.iter().map(|layer| layer.outputs).max().unwrap_or(0);
-        let gradients = [(); 3].map(|()| vec![0.0; if training { rows * widest } else { 0 }]);
+        let gradients = [(); 3].map(|()| Buffer::zeros(if training { rows * widest } else { 0 }));
         TowerWorkspace { outputs, branches, factors: vec![0.0; rows], gradients }
     }
 

@@ -3,7 +3,7 @@
 use super::{Batch, Pairing};
 use crate::batch::{CorpusItems, ItemsOf, UsersOf};
 use crate::input::ChunkInput;
-use crate::kernel::add_to;
+use crate::kernel::{Buffer, add_to};
 use crate::layout::ModelLayout;
 use crate::loss::LossSum;
 use crate::loss::bce::{self, Gradients, Pairs};
@@ -33,8 +33,8 @@ pub(super) struct Chunk {
 pub(super) struct Buffers {
     rows: (usize, usize),
     towers: Towers,
-    user_gradient: Vec<f32>,
-    item_gradient: Vec<f32>,
+    user_gradient: Buffer,
+    item_gradient: Buffer,
 }
 
 /// Workspaces of both towers.
@@ -55,8 +55,8 @@ impl Buffers {
         self.rows = rows;
         self.towers.user = layout.user_tower.workspace(rows.0, true);
         self.towers.item = layout.item_tower.workspace(rows.1, true);
-        self.user_gradient.resize(rows.0 * layout.dimension(), 0.0);
-        self.item_gradient.resize(rows.1 * layout.dimension(), 0.0);
+        self.user_gradient.resize(rows.0 * layout.dimension());
+        self.item_gradient.resize(rows.1 * layout.dimension());
     }
 
     /// Unit vectors of the users and the items of a chunk.

@@ -1,6 +1,7 @@
 //! The passes of the in-batch loss: forward of all chunks, the loss over the whole batch, backward of all chunks.
 
 use super::{Batch, CHUNK_ROWS, Engine, Objective, lock};
+use crate::kernel::Buffer;
 use crate::loss::{LossSum, softmax};
 use crate::model::Parameters;
 use rayon::prelude::*;
@@ -9,10 +10,10 @@ use rayon::prelude::*;
 #[derive(Debug, Default)]
 pub(super) struct BatchColumns {
     /// Unit vectors `[rows, dimension]`, as the next three.
-    users: Vec<f32>,
-    items: Vec<f32>,
-    user_gradients: Vec<f32>,
-    item_gradients: Vec<f32>,
+    users: Buffer,
+    items: Buffer,
+    user_gradients: Buffer,
+    item_gradients: Buffer,
     weights: Vec<f32>,
     same_item: Vec<u32>,
     log_probability: Vec<f32>,
@@ -27,8 +28,8 @@ impl Engine<'_> {
         self.read(parameters, batch);
         let (layout, buffers, dimension) = (self.layout, &self.buffers, self.layout.dimension());
         let columns = &mut self.columns;
-        columns.users.resize(batch.rows.len() * dimension, 0.0);
-        columns.items.resize(batch.rows.len() * dimension, 0.0);
+        columns.users.resize(batch.rows.len() * dimension);
+        columns.items.resize(batch.rows.len() * dimension);
         let cells = CHUNK_ROWS * dimension;
         let vectors = columns.users.par_chunks_mut(cells).zip(columns.items.par_chunks_mut(cells));
         let (work, shared) = (self.chunks.par_iter_mut().zip(buffers).zip(vectors), &self.shared);
@@ -64,8 +65,8 @@ impl Engine<'_> {
     fn softmax(&mut self) -> LossSum {
         let Objective::InBatch { temperature, .. } = self.objective else { return LossSum::default() };
         let columns = &mut self.columns;
-        columns.user_gradients.resize(columns.users.len(), 0.0);
-        columns.item_gradients.resize(columns.items.len(), 0.0);
+        columns.user_gradients.resize(columns.users.len());
+        columns.item_gradients.resize(columns.items.len());
         let batch = softmax::Batch {
             users: &columns.users,
             items: &columns.items,

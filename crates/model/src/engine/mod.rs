@@ -14,6 +14,7 @@ pub(crate) use objective::{Objective, Pairing};
 
 use crate::batch::Samples;
 use crate::config::AdamSection;
+use crate::kernel::Buffer;
 use crate::layout::ModelLayout;
 use crate::loss::LossSum;
 use crate::model::Parameters;
@@ -57,7 +58,7 @@ pub(crate) struct Engine<'a> {
     adam: AdamSection,
     chunks: Vec<Chunk>,
     /// Gradient of all dense parameters, one a group of chunks.
-    gradients: Vec<Vec<f32>>,
+    gradients: Vec<Buffer>,
     /// Fields of the user tower and of the item tower whose values a batch shares.
     shared: [Shared; 2],
     /// One for each thread, or one for each chunk where the backward pass waits for the whole batch.
@@ -205,7 +206,7 @@ impl<'a> Engine<'a> {
     fn reserve(&mut self, batch: &Batch<'_>, buffers: usize) {
         let (layout, pairing) = (self.layout, &batch.pairing);
         self.chunks.resize_with(self.chunks.len().max(batch.chunks()), Chunk::default);
-        self.gradients.resize_with(self.gradients.len().max(batch.groups()), || vec![0.0; layout.dense_len()]);
+        self.gradients.resize_with(self.gradients.len().max(batch.groups()), || Buffer::zeros(layout.dense_len()));
         self.buffers.resize_with(self.buffers.len().max(buffers), Mutex::default);
         for buffers in &mut self.buffers[..buffers] {
             buffers.get_mut().expect("no worker panicked").reserve(layout, pairing);

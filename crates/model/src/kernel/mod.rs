@@ -3,9 +3,11 @@
 //! In and out: plain slices. Sums use a fixed number of lanes, so a result depends on the instruction set of the
 //! machine at most, never on threads.
 
+mod buffer;
 mod math;
 mod vector;
 
+pub(crate) use buffer::Buffer;
 pub(crate) use math::{exp, ln};
 pub(crate) use vector::{
     add_bias_relu, add_column_sums, add_scaled, add_to, bias_rows, dot, mask_by_sign, scale_rows, sum_of_squares,

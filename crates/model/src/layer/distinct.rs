@@ -8,7 +8,7 @@
 use super::embedding::{Columns, gather};
 use super::linear::Linear;
 use super::product::{Matrix, multiply};
-use crate::kernel::{for_every_level, prefetch};
+use crate::kernel::{Buffer, for_every_level, prefetch};
 use crate::layout::Field;
 use std::ops::Range;
 
@@ -31,11 +31,11 @@ pub(crate) struct Distinct {
     /// The rows of each position.
     groups: Groups,
     /// `[ids, width]`; after the backward pass, their gradients.
-    embeddings: Vec<f32>,
+    embeddings: Buffer,
     /// `[ids, outputs]`: products on the way up, sums of gradients on the way down.
-    products: Vec<f32>,
+    products: Buffer,
     /// Gradient of the field's rows of `W`, `[width, outputs]`.
-    weight: Vec<f32>,
+    weight: Buffer,
 }
 
 /// The rows of a batch, sorted by the position of their value; those of one value in the order of the batch.
@@ -111,9 +111,9 @@ impl Distinct {
     /// Looks the values up in a table `[cardinality, width]` and multiplies them by the field's rows of `W`.
     pub(crate) fn multiply(&mut self, table: &[f32], layer: &Linear, dense: &[f32]) {
         let width = self.field.dimension;
-        self.embeddings.resize(self.ids.len() * width, 0.0);
+        self.embeddings.resize(self.ids.len() * width);
         gather(table, &self.ids, &mut self.embeddings, Columns { stride: width, first: 0, width });
-        self.products.resize(self.ids.len() * layer.outputs, 0.0);
+        self.products.resize(self.ids.len() * layer.outputs);
         let embeddings = Matrix::new(&self.embeddings, self.ids.len(), width);
         multiply(&mut self.products, embeddings, layer.matrix(dense).rows(self.field.column, width), false);
     }
@@ -139,7 +139,7 @@ impl Distinct {
         let (count, width, outputs) = (self.ids.len(), self.field.dimension, layer.outputs);
         sum_groups(&mut self.products, &self.groups, slopes, outputs);
         let sums = Matrix::new(&self.products, count, outputs);
-        self.weight.resize(width * outputs, 0.0);
+        self.weight.resize(width * outputs);
         multiply(&mut self.weight, Matrix::new(&self.embeddings, count, width).transposed(), sums, false);
         let rows = layer.matrix(dense).rows(self.field.column, width);
         multiply(&mut self.embeddings, sums, rows.transposed(), false);
@@ -152,7 +152,7 @@ impl Distinct {
 }
 
 /// So many rows ahead of its turn, a row of a sum is asked for: they lie in no order.
-const AHEAD: usize = 3;
+const AHEAD: usize = 6;
 
 /// Calls `$function` for blocks of columns that are summed in registers, widest first, until all `$width` are done.
 macro_rules! by_blocks {

@@ -1,7 +1,7 @@
 //! Adam over the dense parameters: gradients of the groups are summed in the order of the groups.
 
 use super::AdamStep;
-use crate::kernel::for_every_level;
+use crate::kernel::{Buffer, for_every_level};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,19 +11,19 @@ const BLOCK: usize = 2048;
 /// Moments of the dense parameters.
 #[derive(Debug, Clone)]
 pub(crate) struct DenseAdam {
-    mean: Vec<f32>,
-    square: Vec<f32>,
+    mean: Buffer,
+    square: Buffer,
 }
 
 impl DenseAdam {
     /// Zero moments of `count` parameters.
     pub(crate) fn new(count: usize) -> Self {
-        Self { mean: vec![0.0; count], square: vec![0.0; count] }
+        Self { mean: Buffer::zeros(count), square: Buffer::zeros(count) }
     }
 
     /// Moves the parameters by the sum of the gradients, one a group. False when a gradient is not finite; the
     /// parameters are of no use then.
-    pub(crate) fn step(&mut self, step: AdamStep, parameters: &mut [f32], gradients: &[Vec<f32>]) -> bool {
+    pub(crate) fn step(&mut self, step: AdamStep, parameters: &mut [f32], gradients: &[Buffer]) -> bool {
         let is_finite = AtomicBool::new(true);
         let moments = self.mean.par_chunks_mut(BLOCK).zip(self.square.par_chunks_mut(BLOCK));
         parameters.par_chunks_mut(BLOCK).zip(moments).enumerate().for_each(|(block, (parameters, (mean, square)))| {

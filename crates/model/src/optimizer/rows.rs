@@ -4,7 +4,7 @@
 //! and keeps its own; so its sums do not depend on how many threads there are, nor on how many shards.
 
 use super::AdamStep;
-use crate::kernel::{for_every_level, prefetch};
+use crate::kernel::{Buffer, for_every_level, prefetch};
 use crate::layer::embedding::{AHEAD, Columns, with_width};
 use crate::layout::TableSpec;
 use rayon::prelude::*;
@@ -28,7 +28,7 @@ pub(crate) struct Shard {
     /// Touched rows, counted from `first`, in the order they were met.
     touched: Vec<u32>,
     /// `[touched rows, dimension]`.
-    gradients: Vec<f32>,
+    gradients: Buffer,
 }
 
 /// Moments and shards of one table.
@@ -36,8 +36,8 @@ pub(crate) struct Shard {
 pub(crate) struct TableAdam {
     dimension: usize,
     shard_rows: usize,
-    mean: Vec<f32>,
-    square: Vec<f32>,
+    mean: Buffer,
+    square: Buffer,
     shards: Vec<Shard>,
 }
 
@@ -50,14 +50,14 @@ impl TableAdam {
             first: first as u32,
             places: vec![UNTOUCHED; shard_rows.min(table.cardinality - first)],
             touched: Vec::new(),
-            gradients: Vec::new(),
+            gradients: Buffer::default(),
         };
         let cells = table.cardinality * table.dimension;
         Self {
             dimension: table.dimension,
             shard_rows,
-            mean: vec![0.0; cells],
-            square: vec![0.0; cells],
+            mean: Buffer::zeros(cells),
+            square: Buffer::zeros(cells),
             shards: firsts.map(shard).collect(),
         }
     }
@@ -106,7 +106,7 @@ impl Shard {
         if *place == UNTOUCHED {
             *place = self.touched.len() as u32;
             self.touched.push(row);
-            self.gradients.resize(self.gradients.len() + width, 0.0);
+            self.gradients.resize(self.gradients.len() + width);
         }
         Some(&mut self.gradients[*place as usize * width..][..width])
     }
@@ -115,7 +115,7 @@ impl Shard {
         for row in self.touched.drain(..) {
             self.places[row as usize] = UNTOUCHED;
         }
-        self.gradients.clear();
+        self.gradients.resize(0);
     }
 }
 

@@ -51,7 +51,7 @@ fn every_gradient_equals_the_finite_difference() {
             }
             let mut tower = TwoTower::new(&model(), &world.encoder, 3);
             // Larger embeddings, so that differences stand out of the rounding.
-            tower.parameters.tables.iter_mut().flatten().for_each(|value| *value *= 10.0);
+            tower.parameters.tables.iter_mut().flat_map(|table| table.iter_mut()).for_each(|value| *value *= 10.0);
             let layout = tower.layout.clone();
             let mut engine = Engine::new(&layout, objective, AdamSection::default());
             let batch = Batch { samples: &samples, rows: &ROWS, pairing, number: 0 };

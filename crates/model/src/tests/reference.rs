@@ -5,6 +5,7 @@ use crate::batch::Samples;
 use crate::config::{AdamSection, LossSection, ModelSection, TowerSection};
 use crate::engine::{Batch, Engine, Objective, Pairing};
 use crate::export::tensors;
+use crate::kernel::Buffer;
 use crate::layout::ModelLayout;
 use crate::model::{Parameters, TwoTower};
 use serde::Deserialize;
@@ -122,7 +123,7 @@ fn model(encoder: &FeatureEncoder) -> TwoTower {
 fn set(layout: &ModelLayout, parameters: &mut Parameters, from: &Tensors) {
     let floats = |name: &str| from[name].iter().map(|&value| value as f32).collect::<Vec<f32>>();
     for (spec, table) in layout.tables.iter().zip(&mut parameters.tables) {
-        *table = floats(&spec.name);
+        *table = floats(&spec.name).into();
     }
     let dense: Vec<f32> = {
         let names = tensors(layout, parameters).into_iter().skip(layout.tables.len()).map(|(name, _, _)| name);
@@ -141,7 +142,7 @@ fn named(layout: &ModelLayout, parameters: &Parameters) -> Tensors {
 fn gradients(layout: &ModelLayout, engine: &Engine<'_>, weight: f64) -> Parameters {
     let scaled = |value: f64| (value / weight) as f32;
     let table = |(number, spec): (usize, &crate::layout::TableSpec)| {
-        let mut dense = vec![0.0; spec.cardinality * spec.dimension];
+        let mut dense = Buffer::zeros(spec.cardinality * spec.dimension);
         for (id, row) in engine.table_gradients(number) {
             let cells = &mut dense[id as usize * spec.dimension..][..spec.dimension];
             cells.iter_mut().zip(row).for_each(|(cell, value)| *cell = scaled(f64::from(value)));

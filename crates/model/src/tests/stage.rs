@@ -213,7 +213,7 @@ fn a_summary_of_the_model_comes_first() {
         assert!(text.contains(part), "`{part}` is not in\n{text}");
     }
     let model = TwoTower::new(&world::model(), &encoder(), 1);
-    let tables: usize = model.parameters.tables.iter().map(Vec::len).sum();
+    let tables: usize = model.parameters.tables.iter().map(|table| table.len()).sum();
     let total = format!("total{:>1$}", "", 0);
     assert!(text.contains(&total) && text.contains("epoch 1: loss"));
     let expected = (tables + model.parameters.dense.len()).to_string();

@@ -9,7 +9,7 @@
 mod tests;
 
 use super::LossSum;
-use crate::kernel::{exp, for_every_level};
+use crate::kernel::{Buffer, exp, for_every_level};
 use crate::layer::product::{Matrix, multiply};
 use rayon::prelude::*;
 
@@ -46,7 +46,7 @@ pub(crate) struct Batch<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Workspace {
     /// `[dimension, rows]`: items, divided by the temperature.
-    transposed: Vec<f32>,
+    transposed: Buffer,
     /// Added to the scores of each item.
     shifts: Vec<f32>,
     /// (item, row), ascending: rows of one item are neighbours.
@@ -57,13 +57,13 @@ pub(crate) struct Workspace {
 #[derive(Debug, Default)]
 struct Group {
     /// `[TILE, rows]`.
-    scores: Vec<f32>,
+    scores: Buffer,
     /// `[TILE, dimension]`.
-    scaled_users: Vec<f32>,
+    scaled_users: Buffer,
     /// Per user of the tile.
     sums: Vec<f32>,
     /// `[rows, dimension]`: what this group adds to the gradient of the items.
-    item_gradients: Vec<f32>,
+    item_gradients: Buffer,
     loss: f64,
 }
 
@@ -97,7 +97,7 @@ impl Workspace {
 
     fn prepare(&mut self, batch: &Batch<'_>) {
         let (rows, dimension) = (batch.weights.len(), batch.dimension);
-        self.transposed.resize(rows * dimension, 0.0);
+        self.transposed.resize(rows * dimension);
         let inverse = 1.0 / batch.temperature;
         transpose_scaled(batch.items, &mut self.transposed, dimension, inverse);
         self.shifts.clear();
@@ -140,11 +140,10 @@ impl Group {
     /// Users from row `first` on, as many as `user_gradients` has.
     fn pass(&mut self, shared: &Shared<'_>, first: usize, user_gradients: &mut [f32]) {
         let (rows, dimension) = (shared.batch.weights.len(), shared.batch.dimension);
-        self.scores.resize(TILE * rows, 0.0);
-        self.scaled_users.resize(TILE * dimension, 0.0);
+        self.scores.resize(TILE * rows);
+        self.scaled_users.resize(TILE * dimension);
         self.sums.resize(TILE, 0.0);
-        self.item_gradients.resize(rows * dimension, 0.0);
-        self.item_gradients.truncate(rows * dimension);
+        self.item_gradients.resize(rows * dimension);
         self.loss = 0.0;
         for (tile, gradients) in user_gradients.chunks_mut(TILE * dimension).enumerate() {
             self.tile(shared, first + tile * TILE, gradients, tile > 0);
