@@ -11,5 +11,6 @@ mod damage;
 mod determinism;
 mod faults;
 mod http;
+mod judged;
 mod recall;
 mod world;
