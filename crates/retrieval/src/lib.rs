@@ -6,7 +6,7 @@
 //! listen.
 //!
 //! Reading order: [`scan`] (exact top-K), [`index`], [`channel`] (the ways of recall), [`merge`], [`retriever`] (look
-//! up, encode, ask every channel, merge), [`golden`], [`mod@evaluate`], [`bench`].
+//! up, encode, ask every channel, merge), [`golden`], [`mod@evaluate`], [`mod@bench`].
 
 pub mod answer;
 pub mod bench;

@@ -333,3 +333,22 @@ fn the_figures_of_every_query_are_a_table_whose_means_are_those_of_the_report() 
         }
     }
 }
+
+#[test]
+fn figures_do_not_depend_on_how_queries_are_put_into_blocks() {
+    let (world, chosen) = (World::new(), settings(ALL_KINDS));
+    let (retriever, table) = (world.retriever(&chosen), world.test_queries());
+    let truth = Truth::new(&table, retriever.bundle().histories()).unwrap();
+    let maker = ListMaker::new(&retriever, truth, &chosen, None);
+    let at = |block| {
+        let tallier = Tallier { truth, lengths: chosen.lengths(), items: maker.items(), block };
+        let tallies = tallier.tally(maker.names().len(), |rows| maker.make(rows)).unwrap();
+        let counts = retriever.bundle().items().counts();
+        tallies.into_iter().map(|tally| (tally.impressions.figures(counts), tally.places)).collect::<Vec<_>>()
+    };
+    let together = at(table.len());
+    assert_eq!(together.len(), 6);
+    for block in [1, 3, 7, 1000] {
+        assert_eq!(at(block), together, "blocks of {block}");
+    }
+}
