@@ -188,3 +188,25 @@ impl TableAdam {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::AdamSection;
+    use twinspire_core::ids::MISSING;
+
+    #[test]
+    fn distinct_ids_of_all_shards_move_as_collected_ones_do() {
+        let table = TableSpec { name: "test".into(), cardinality: 40_000, dimension: 4 };
+        let (ids, step) = ([39_999, 7, MISSING, 16_384, 16_383], AdamStep::new(&AdamSection::default(), 0.1, 1, 1.0));
+        let gradients: Vec<f32> = (1..=20).map(|n| n as f32).collect();
+        let (mut collected, mut straight) = (TableAdam::new(&table), TableAdam::new(&table));
+        let [mut left, mut right] = [(); 2].map(|()| vec![0.5; 160_000]);
+        let columns = Columns { stride: 4, first: 0, width: 4 };
+        collected.step(step, &mut left, |shard| shard.add_rows(&ids, &gradients, columns));
+        straight.step_distinct(step, &mut right, (&ids, &gradients));
+        assert!(left == right && collected.mean == straight.mean && collected.square == straight.square);
+        let moved = right.chunks(4).enumerate().filter(|(_, row)| row.iter().all(|&value| value != 0.5));
+        assert_eq!(moved.map(|(row, _)| row).collect::<Vec<_>>(), [7, 16_383, 16_384, 39_999]);
+    }
+}

@@ -3,7 +3,7 @@
 use super::world::{World, model};
 use crate::batch::Samples;
 use crate::config::{AdamSection, LossSection};
-use crate::engine::{Batch, Engine, Objective, Pairing};
+use crate::engine::{Batch, CHUNK_ROWS, Engine, Objective, Pairing};
 use crate::model::TwoTower;
 use crate::negative::Uniform;
 use twinspire_core::rng::Rng;
@@ -99,4 +99,25 @@ fn difference(
 
 fn close(numeric: f64, analytic: f64, what: &str) {
     assert!((numeric - analytic).abs() < 0.02 + 0.02 * analytic.abs(), "{what}: {numeric} by differences, {analytic}");
+}
+
+#[test]
+fn the_chunks_of_a_group_add_up_to_the_gradient_of_their_rows() {
+    let world = World::new(true);
+    let samples = Samples::new(&world.train, Some(&world.histories), &world.items);
+    let tower = TwoTower::new(&model(), &world.encoder, 3);
+    let gradient = |rows: &[u32]| {
+        let mut engine = Engine::new(&tower.layout, Objective::Bce, AdamSection::default());
+        engine.gradients(&tower.parameters, &Batch { samples: &samples, rows, pairing: Pairing::Own, number: 0 });
+        engine.dense_gradient()
+    };
+    // Ten chunks in five groups.
+    let rows: Vec<u32> = (0..2_400).map(|row| row * 7 % samples.len() as u32).collect();
+    let (whole, parts) = (gradient(&rows), rows.chunks(CHUNK_ROWS).map(gradient).collect::<Vec<_>>());
+    let scale = whole.iter().fold(0.0f64, |scale, value| scale.max(value.abs()));
+    assert!(scale > 0.0 && parts.len() == 10);
+    for (at, value) in whole.iter().enumerate() {
+        let sum: f64 = parts.iter().map(|part| part[at]).sum();
+        assert!((value - sum).abs() <= 1e-5 * scale, "{at}: {value} and {sum}, scale {scale}");
+    }
 }
