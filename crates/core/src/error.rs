@@ -68,7 +68,7 @@ impl CoreError {
     }
 
     /// Damage that was found in memory, said of the file that the bytes came from.
-    pub(crate) fn of_file(self, path: &Path) -> Self {
+    pub fn of_file(self, path: &Path) -> Self {
         let Self::Damaged { reason, .. } = self else { return self };
         Self::damaged(path, reason)
     }

@@ -1,10 +1,20 @@
-//! Cleaned events, as ingest hands them to the samples stage: `interactions/<unit>/<bucket>-<part>.arrow`.
+//! Cleaned events, as ingest hands them to the samples stage: `interactions/<day>/<file>/<part>.arrow`, one folder for
+//! each log file.
 //!
 //! Columns: `user` Utf8 (the joined key; null without users), `item` Utf8, `time` Int64 (microseconds UTC; [`NO_TIME`]
 //! without a time), `kind` UInt8 ([`EventKind`]), `event` UInt8 (number of the positive event in `input.event.positive`;
-//! 0 where there is none), `part` UInt8 ([`Part`], for splits that the input decides), `position` UInt64 (file number ·
-//! [`ROWS_OF_A_FILE`] + row: breaks ties of time), and one nullable Utf8 column `f:<column>` for each raw column that a
-//! feature or a rule needs from the log.
+//! 0 where there is none), `part` UInt8 ([`Part`], for splits that the input decides), `row` UInt64 (number of the row in its file, from 0), `key` UInt64 (hash
+//! of the user, or of file and row where there is none), and one nullable Utf8 column `f:<column>` for each raw column
+//! that a feature or a rule needs from the log. Rows ascend by [`slot`] of their key, then by `row`, so that the rows of some users
+//! are one range of a table, whatever the number of buckets.
+
+/// Number of slots that keys fall into; a bucket is a range of slots.
+pub const SLOTS: usize = 4_096;
+
+/// Slot of a key, below [`SLOTS`].
+pub fn slot(key: u64) -> usize {
+    (key >> (u64::BITS - SLOTS.trailing_zeros())) as usize
+}
 
 /// Stands for "no time" in the `time` column.
 pub const NO_TIME: i64 = i64::MIN;

@@ -1,7 +1,7 @@
 //! How a stage writes its folder: under a temporary name, with a manifest, made visible by one rename; skipped when
 //! settings and inputs are those of the folder that is there.
 
-use crate::vfs::{Vfs, files_below, replace_folder, write_file};
+use crate::vfs::{Vfs, files_below, replace_folder, share_folder, write_file};
 use crate::{CoreError, Result, clock::Clock};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -104,21 +104,78 @@ pub fn run_stage<E: From<CoreError>>(
     key: &StageKey,
     write: impl FnOnce(&Path) -> Result<BTreeMap<String, u64>, E>,
 ) -> Result<StageOutcome, E> {
-    let mut inputs = Vec::with_capacity(key.inputs.len());
-    for path in &key.inputs {
-        inputs.push(file_record(path, path.to_string_lossy().replace('\\', "/"))?);
-    }
-    let fingerprint = stage_fingerprint(context, key, &inputs);
-    if let Some(manifest) = up_to_date(context.vfs, folder, &fingerprint) {
+    let wanted = Wanted::of(context, key)?;
+    if let Some(manifest) = up_to_date(context.vfs, folder, &wanted.fingerprint) {
         return Ok(StageOutcome::Skipped(manifest));
     }
-    let manifest = replace_folder(context.vfs, folder, |staging| {
+    let made = replace_folder(context.vfs, folder, |staging| wanted.fill(context, staging, write))?;
+    Ok(StageOutcome::Done(made))
+}
+
+/// As [`run_stage`], for a unit of a stage: several processes may run the same unit at once, and one folder is left.
+///
+/// # Errors
+/// As [`run_stage`].
+pub fn run_unit<E: From<CoreError>>(
+    context: &StageContext<'_>,
+    folder: &Path,
+    key: &StageKey,
+    write: impl FnOnce(&Path) -> Result<BTreeMap<String, u64>, E>,
+) -> Result<StageOutcome, E> {
+    let wanted = Wanted::of(context, key)?;
+    if let Some(manifest) = up_to_date(context.vfs, folder, &wanted.fingerprint) {
+        return Ok(StageOutcome::Skipped(manifest));
+    }
+    let started = read_manifest(context.vfs, folder).ok();
+    // Another attempt has been here since: the same fingerprint, in place of what was damaged or of another time.
+    let is_made = || {
+        let found = read_manifest(context.vfs, folder).ok();
+        found.is_some() && found != started && found.is_some_and(|found| found.fingerprint == wanted.fingerprint)
+    };
+    let made = share_folder(context.vfs, folder, is_made, |staging| wanted.clone().fill(context, staging, write))?;
+    Ok(StageOutcome::Done(made))
+}
+
+/// The manifest of a unit that was made with this key, if it is there. Nothing is read but the manifest: inputs count as
+/// it records them, and outputs are not looked at.
+pub fn made_unit(context: &StageContext<'_>, folder: &Path, key: &StageKey) -> Option<StageManifest> {
+    let manifest = read_manifest(context.vfs, folder).ok()?;
+    let is_same = manifest.inputs.len() == key.inputs.len()
+        && stage_fingerprint(context, key, &manifest.inputs) == manifest.fingerprint;
+    is_same.then_some(manifest)
+}
+
+/// What a folder must have been made from.
+#[derive(Clone)]
+struct Wanted {
+    stage: &'static str,
+    inputs: Vec<FileRecord>,
+    fingerprint: String,
+}
+
+impl Wanted {
+    fn of(context: &StageContext<'_>, key: &StageKey) -> Result<Self> {
+        let mut inputs = Vec::with_capacity(key.inputs.len());
+        for path in &key.inputs {
+            inputs.push(file_record(path, path.to_string_lossy().replace('\\', "/"))?);
+        }
+        let fingerprint = stage_fingerprint(context, key, &inputs);
+        Ok(Self { stage: key.stage, inputs, fingerprint })
+    }
+
+    /// Lets `write` fill the staging folder, and adds the manifest.
+    fn fill<E: From<CoreError>>(
+        self,
+        context: &StageContext<'_>,
+        staging: &Path,
+        write: impl FnOnce(&Path) -> Result<BTreeMap<String, u64>, E>,
+    ) -> Result<StageManifest, E> {
         let rows = write(staging)?;
         let manifest = StageManifest {
             format: FORMAT,
-            stage: key.stage.to_owned(),
-            fingerprint,
-            inputs,
+            stage: self.stage.to_owned(),
+            fingerprint: self.fingerprint,
+            inputs: self.inputs,
             outputs: records_below(context.vfs, staging)?,
             rows,
             seed: context.seed,
@@ -126,9 +183,8 @@ pub fn run_stage<E: From<CoreError>>(
             finished_micros: context.clock.now_micros(),
         };
         write_json(context.vfs, &staging.join(MANIFEST), &manifest)?;
-        Ok::<_, E>(manifest)
-    })?;
-    Ok(StageOutcome::Done(manifest))
+        Ok(manifest)
+    }
 }
 
 /// Inputs count by content, not by name, so that moved data is not read again.

@@ -1,14 +1,16 @@
-//! One bucket of interactions in memory. In: the tables of all units for this bucket. Out: their rows in the order
-//! (user, time, position), grouped by user. It splits nothing and encodes nothing.
+//! One bucket of interactions in memory. In: its range of slots of the tables of all files. Out: their rows in the order
+//! (user, time, position), grouped by user; and, once cleaned and split, the same rows as a table. It splits nothing and
+//! encodes nothing.
 
-use arrow_array::{Array, RecordBatch, StringArray};
-use rustc_hash::FxHashMap;
+use arrow_array::builder::StringBuilder;
+use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray, UInt8Array, UInt64Array};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use twinspire_core::ids::MISSING;
-use twinspire_core::interaction::{EventKind, Part, ROWS_OF_A_FILE};
-use twinspire_core::table::{integers_i64, integers_u8, integers_u64, read_mapped, text_column};
+use twinspire_core::interaction::{EventKind, Part, ROWS_OF_A_FILE, slot};
+use twinspire_core::table::{batch_of, integers_i64, integers_u8, integers_u64, read_mapped, text_column};
 use twinspire_core::{CoreError, Result};
 
 /// The columns of one interaction table, borrowed from its map.
@@ -22,7 +24,7 @@ struct LogTable {
 /// One interaction. Its texts stay in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Row {
-    /// Rank of the user key in the bucket, or MISSING without a user.
+    /// Number of the user in the bucket, or MISSING without a user.
     pub user: u32,
     /// Microseconds UTC, or `NO_TIME`.
     pub time: i64,
@@ -41,9 +43,9 @@ pub(crate) struct Row {
 /// All interactions of one bucket.
 pub(crate) struct Bucket {
     tables: Vec<LogTable>,
-    /// By (user, time, position); rows without a user come last.
+    /// By (key of the user, time, position); a row without a user has a key of its own.
     pub rows: Vec<Row>,
-    /// Rows that [`crate::clean`] left out, by reason.
+    /// Rows that were left out, by reason.
     pub filtered: BTreeMap<String, u64>,
 }
 
@@ -66,64 +68,123 @@ impl LogTable {
             raw: raw.collect::<Result<_>>()?,
         })
     }
+
+    fn user_key(&self, row: u32) -> Option<&str> {
+        self.user.is_valid(row as usize).then(|| self.user.value(row as usize))
+    }
 }
 
-/// Appends the rows of one table; `user` is left for [`rank_users`].
-fn read_rows(batch: &RecordBatch, table: u32, path: &Path, rows: &mut Vec<Row>) -> Result<()> {
-    let (time, position) = (integers_i64(batch, "time")?, integers_u64(batch, "position")?);
-    let (kind, event) = (integers_u8(batch, "kind")?, integers_u8(batch, "event")?);
-    let part = integers_u8(batch, "part")?;
-    for row in 0..batch.num_rows() {
-        rows.push(Row {
-            user: MISSING,
-            time: time[row],
-            position: position[row],
-            kind: kind_of(kind[row], path)?,
-            event: event[row],
-            part: part_of(part[row], path)?,
-            table,
-            row: row as u32,
-        });
+/// A row with the key by which it is sorted.
+struct Keyed {
+    key: u64,
+    row: Row,
+}
+
+/// Appends those rows of one table whose slots are wanted; users are numbered later. `first` is the position of row 0
+/// of the log file.
+fn read_rows(
+    batch: &RecordBatch,
+    slots: &Range<usize>,
+    (table, first): (u32, u64),
+    rows: &mut Vec<Keyed>,
+) -> Result<()> {
+    let (time, number, key) = (integers_i64(batch, "time")?, integers_u64(batch, "row")?, integers_u64(batch, "key")?);
+    let (kind, event, part) = (integers_u8(batch, "kind")?, integers_u8(batch, "event")?, integers_u8(batch, "part")?);
+    let start = key.partition_point(|&key| slot(key) < slots.start);
+    let end = start + key[start..].partition_point(|&key| slot(key) < slots.end);
+    for row in start..end {
+        let position = first + number[row];
+        let path = Path::new("interactions");
+        let (kind, event, part) = (kind_of(kind[row], path)?, event[row], part_of(part[row], path)?);
+        let row_of = Row { user: MISSING, time: time[row], position, kind, event, part, table, row: row as u32 };
+        rows.push(Keyed { key: key[row], row: row_of });
     }
     Ok(())
 }
 
-/// Gives every row the rank of its user key among the keys of the bucket, in byte order.
-fn rank_users(tables: &[LogTable], rows: &mut [Row]) {
-    let mut numbers: FxHashMap<&str, u32> = FxHashMap::default();
-    for row in rows.iter_mut() {
-        let keys = &tables[row.table as usize].user;
-        if keys.is_valid(row.row as usize) {
-            let next = numbers.len() as u32;
-            row.user = *numbers.entry(keys.value(row.row as usize)).or_insert(next);
-        }
-    }
-    let mut keys: Vec<(&str, u32)> = numbers.into_iter().collect();
-    keys.sort_unstable();
-    let mut ranks = vec![0; keys.len()];
-    for (rank, (_, number)) in keys.into_iter().enumerate() {
-        ranks[number as usize] = rank as u32;
-    }
-    for row in rows.iter_mut().filter(|row| row.user != MISSING) {
-        row.user = ranks[row.user as usize];
-    }
+fn texts<'a>(rows: &'a [Row], value: impl Fn(&'a Row) -> Option<&'a str>) -> ArrayRef {
+    let mut texts = StringBuilder::with_capacity(rows.len(), 0);
+    rows.iter().for_each(|row| texts.append_option(value(row)));
+    Arc::new(texts.finish())
 }
 
 impl Bucket {
-    /// Maps the tables and sorts their rows. `columns` are the raw columns that [`Bucket::raw`] gives.
+    /// Maps the tables, each with the position of row 0 of its log file, and sorts their rows of these slots. `columns`
+    /// are the raw columns that [`Bucket::raw`] gives.
     ///
     /// # Errors
     /// A table that cannot be read, or that lacks a column.
-    pub fn load(files: &[PathBuf], columns: &[String]) -> Result<Self> {
+    pub fn load(files: &[(PathBuf, u64)], slots: &Range<usize>, columns: &[String]) -> Result<Self> {
         let (mut tables, mut rows) = (Vec::with_capacity(files.len()), Vec::new());
-        for (number, path) in files.iter().enumerate() {
+        for (number, (path, first)) in files.iter().enumerate() {
             let batch = read_mapped(path)?;
-            read_rows(&batch, number as u32, path, &mut rows)?;
+            read_rows(&batch, slots, (number as u32, *first), &mut rows).map_err(|error| error.of_file(path))?;
             tables.push(LogTable::open(&batch, columns)?);
         }
-        rank_users(&tables, &mut rows);
-        rows.sort_unstable_by_key(|row| (row.user, row.time, row.position));
-        Ok(Self { tables, rows, filtered: BTreeMap::new() })
+        let user = |row: &Row| tables[row.table as usize].user_key(row.row);
+        rows.sort_unstable_by(|left, right| {
+            let by_user = || user(&left.row).cmp(&user(&right.row));
+            let by_time = || (left.row.time, left.row.position).cmp(&(right.row.time, right.row.position));
+            left.key.cmp(&right.key).then_with(by_user).then_with(by_time)
+        });
+        let mut bucket =
+            Self { tables, rows: rows.into_iter().map(|keyed| keyed.row).collect(), filtered: BTreeMap::new() };
+        bucket.number_users();
+        Ok(bucket)
+    }
+
+    /// Maps a table of [`Bucket::batch`].
+    ///
+    /// # Errors
+    /// As [`Bucket::load`].
+    pub fn open(path: &Path, columns: &[String]) -> Result<Self> {
+        let batch = read_mapped(path)?;
+        let (time, position) = (integers_i64(&batch, "time")?, integers_u64(&batch, "position")?);
+        let (kind, event, part) =
+            (integers_u8(&batch, "kind")?, integers_u8(&batch, "event")?, integers_u8(&batch, "part")?);
+        let row = |row: usize| {
+            let (kind, event, part) = (kind_of(kind[row], path)?, event[row], part_of(part[row], path)?);
+            let (time, position) = (time[row], position[row]);
+            Ok(Row { user: MISSING, time, position, kind, event, part, table: 0, row: row as u32 })
+        };
+        let rows = (0..batch.num_rows()).map(row).collect::<Result<_>>()?;
+        let mut bucket = Self { tables: vec![LogTable::open(&batch, columns)?], rows, filtered: BTreeMap::new() };
+        bucket.number_users();
+        Ok(bucket)
+    }
+
+    /// The rows as a table, in their order.
+    ///
+    /// # Errors
+    /// More than 2 GiB of text.
+    pub fn batch(&self, columns: &[String]) -> Result<RecordBatch> {
+        let rows = || self.rows.iter();
+        let mut table: Vec<(String, ArrayRef)> = vec![
+            ("user".into(), texts(&self.rows, |row| self.user_key(row))),
+            ("item".into(), texts(&self.rows, |row| Some(self.item(row)))),
+            ("time".into(), Arc::new(Int64Array::from_iter_values(rows().map(|row| row.time)))),
+            ("kind".into(), Arc::new(UInt8Array::from_iter_values(rows().map(|row| row.kind as u8)))),
+            ("event".into(), Arc::new(UInt8Array::from_iter_values(rows().map(|row| row.event)))),
+            ("part".into(), Arc::new(UInt8Array::from_iter_values(rows().map(|row| row.part as u8)))),
+            ("position".into(), Arc::new(UInt64Array::from_iter_values(rows().map(|row| row.position)))),
+        ];
+        for (number, column) in columns.iter().enumerate() {
+            table.push((format!("f:{column}"), texts(&self.rows, |row| self.raw(row, number))));
+        }
+        batch_of(table, vec![])
+    }
+
+    /// Numbers the users in the order of the rows.
+    fn number_users(&mut self) {
+        let (mut next, mut last) = (0, None);
+        for row in &mut self.rows {
+            let user = self.tables[row.table as usize].user_key(row.row);
+            if user.is_some() {
+                next += u32::from(last.is_some() && last != user);
+                last = user;
+                row.user = next;
+            }
+        }
     }
 
     /// Leaves out the rows that have a reason (one entry a row), and counts them under it.
@@ -164,16 +225,20 @@ impl Bucket {
         groups
     }
 
-    /// Number of different users.
+    /// Number of different users that still have rows.
     pub fn users(&self) -> u32 {
-        let named = self.rows.partition_point(|row| row.user != MISSING);
-        self.rows[..named].last().map_or(0, |row| row.user + 1)
+        let mut users = 0;
+        let mut last = MISSING;
+        for row in self.rows.iter().filter(|row| row.user != MISSING) {
+            users += u32::from(row.user != last);
+            last = row.user;
+        }
+        users
     }
 
     /// Key of the row's user.
     pub fn user_key(&self, row: &Row) -> Option<&str> {
-        let keys = &self.tables[row.table as usize].user;
-        keys.is_valid(row.row as usize).then(|| keys.value(row.row as usize))
+        self.tables[row.table as usize].user_key(row.row)
     }
 
     /// Item id of a row.

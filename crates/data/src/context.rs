@@ -1,8 +1,9 @@
 //! What the stages of this crate are told beside their settings, and the days that a run covers.
 
-use crate::config::DataSettings;
+use crate::config::{DataSettings, start_of_day};
 use crate::error::{DataError, Result};
-use std::path::Path;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use twinspire_core::CoreError;
 use twinspire_core::partition::{Date, Partition, PathPattern, window};
 use twinspire_core::progress::Progress;
@@ -31,12 +32,51 @@ impl DataContext<'_> {
     }
 }
 
+/// Where the folders of a run lie, and the interactions that it shares with other runs.
+#[derive(Debug, Clone)]
+pub struct RunFolders {
+    base: PathBuf,
+    run: PathBuf,
+}
+
+impl RunFolders {
+    /// Of the run `date` (see [`run_date`]) in a `base_dir`.
+    pub fn new(base_dir: &Path, date: &str) -> Self {
+        Self { base: base_dir.to_owned(), run: base_dir.join("runs").join(date) }
+    }
+
+    /// `runs/<date>`.
+    pub fn run(&self) -> &Path {
+        &self.run
+    }
+
+    /// `interactions`: what was read of each log file, by day; of all runs.
+    pub fn shared(&self) -> PathBuf {
+        self.base.join("interactions")
+    }
+
+    /// `runs/<date>/interactions`: what the window holds of it.
+    pub fn interactions(&self) -> PathBuf {
+        self.run.join("interactions")
+    }
+
+    /// `runs/<date>/samples`.
+    pub fn samples(&self) -> PathBuf {
+        self.run.join("samples")
+    }
+
+    /// `runs/<date>/units`: work of the samples stage until it is sealed.
+    pub fn units(&self) -> PathBuf {
+        self.run.join("units")
+    }
+}
+
 /// The days that were asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Window {
     /// The last day; without it, the last day that has files.
     pub last: Option<Date>,
-    /// Number of days; without it, `input.days`, else all days up to the last.
+    /// Number of days; without it, `input.days`.
     pub days: Option<u32>,
 }
 
@@ -46,14 +86,8 @@ impl Window {
     }
 }
 
-/// Log files of the window.
-#[derive(Debug, Clone)]
-pub(crate) struct LogFiles {
-    /// By day, then by name.
-    pub files: Vec<Partition>,
-    /// First and last day, when rows outside of them are left out or the folders are dated.
-    pub days: Option<(Date, Date)>,
-}
+/// Length of the window of dated logs when nothing says it; days before the first that has files are none.
+const DEFAULT_DAYS: u32 = 30;
 
 /// Name of the run folder: the last day of the window, or `undated` when the path has no `{date}` and no day was named.
 ///
@@ -79,27 +113,27 @@ fn no_file(settings: &DataSettings) -> DataError {
     DataError::NoFile { pattern: settings.input().path.clone() }
 }
 
-/// Finds the log files of the window.
+/// The log files of the window, by day, then by name.
 ///
 /// # Errors
 /// [`DataError::MissingPartition`] or `Core(Missing)` for the first day without a file, [`DataError::NoFile`] when no day
 /// has one, `Core(Missing)` for a path without `{date}` that matches nothing, [`DataError::UnknownWindow`] for a length without a last day.
-pub(crate) fn log_files(context: &DataContext<'_>, settings: &DataSettings) -> Result<LogFiles> {
+pub(crate) fn log_files(context: &DataContext<'_>, settings: &DataSettings) -> Result<Vec<Partition>> {
     let pattern = log_pattern(context, settings)?;
-    let length = context.window.length(settings);
     if !settings.is_dated() {
-        return undated_files(context, settings, length);
+        times_of_window(context, settings)?;
+        return plain_files(context, &settings.input().path);
     }
+    let length = context.window.length(settings);
     let dates = pattern.dates()?;
     let last = context.window.last.or(dates.last().copied()).ok_or_else(|| no_file(settings))?;
     let days = match length {
         Some(length) => window(last, length)?,
-        None => match dates.first() {
-            Some(&first) if first <= last => {
-                first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last).collect()
-            }
-            _ => vec![last],
-        },
+        None => {
+            let mut days = window(last, DEFAULT_DAYS)?;
+            days.retain(|day| dates.first().is_some_and(|first| first <= day) || *day == last);
+            days
+        }
     };
     if let Some(&missing) = days.iter().find(|day| dates.binary_search(day).is_err()) {
         let input = settings.input();
@@ -110,20 +144,30 @@ pub(crate) fn log_files(context: &DataContext<'_>, settings: &DataSettings) -> R
             available: dates.first().copied().zip(dates.last().copied()),
         });
     }
-    let covered = days.first().copied().zip(days.last().copied());
-    Ok(LogFiles { files: pattern.files(&days)?, days: covered })
+    pattern.files(&days).map_err(Into::into)
 }
 
-fn undated_files(context: &DataContext<'_>, settings: &DataSettings, length: Option<u32>) -> Result<LogFiles> {
-    let has_clock = settings.time().is_some_and(|time| time.has_days());
-    let days = match (context.window.last, length) {
-        (Some(last), Some(length)) => window(last, length)?.first().map(|&first| (first, last)),
-        (Some(last), None) => Some((Date::MIN, last)),
+/// Times of the days that were asked for, where the folders do not say it: from the first moment of the first day to the
+/// first moment after the last one.
+///
+/// # Errors
+/// [`DataError::UnknownWindow`] for a length without a last day.
+pub(crate) fn times_of_window(context: &DataContext<'_>, settings: &DataSettings) -> Result<Option<Range<i64>>> {
+    if settings.is_dated() {
+        return Ok(None);
+    }
+    let (first, last) = match (context.window.last, context.window.length(settings)) {
+        (Some(last), Some(length)) => (window(last, length)?[0], last),
+        (Some(last), None) => (Date::MIN, last),
         (None, Some(_)) => return Err(DataError::UnknownWindow { pattern: settings.input().path.clone() }),
-        (None, None) => None,
+        (None, None) => return Ok(None),
     };
-    let files = plain_files(context, &settings.input().path)?;
-    Ok(LogFiles { files, days: days.filter(|_| has_clock) })
+    if !settings.time().is_some_and(|time| time.has_days()) {
+        return Ok(None);
+    }
+    let start = start_of_day(first, &settings.zone()).unwrap_or(i64::MIN);
+    let end = last.tomorrow().ok().and_then(|day| start_of_day(day, &settings.zone())).unwrap_or(i64::MAX);
+    Ok(Some(start..end))
 }
 
 /// Files of a path or pattern without `{date}`.

@@ -78,6 +78,22 @@ pub enum DataError {
         /// All stored rejects of the file.
         rejects: PathBuf,
     },
+    /// A unit has not been run yet, or for other settings: run it.
+    #[error("unit {unit} has not been run: there is no {}", folder.display())]
+    UnitMissing {
+        /// Its number.
+        unit: usize,
+        /// Where its result would lie.
+        folder: PathBuf,
+    },
+    /// The list of units is not there, or of other settings or files: make it again.
+    #[error("{path}: {what}", path = path.display())]
+    PlanChanged {
+        /// The list.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
     /// The window cannot be known from the data: name its last day.
     #[error("`days` counts back from a last day, and {pattern} has no {{date}}")]
     UnknownWindow {
@@ -113,6 +129,8 @@ impl DataError {
             Self::EmptyFile { .. } => "empty-file",
             Self::Unreadable { .. } => "unreadable-file",
             Self::TooManyRejects { .. } => "too-many-rejects",
+            Self::UnitMissing { .. } => "unit-missing",
+            Self::PlanChanged { .. } => "plan-changed",
             Self::UnknownWindow { .. } => "unknown-window",
             Self::Unsuitable { .. } => "unsuitable-data",
             Self::Core(error) => error.code(),
@@ -139,6 +157,10 @@ impl DataError {
             Self::TooManyRejects { rejects, .. } => {
                 Some(format!("look at {}, then correct the rows or raise input.max_reject_ratio", rejects.display()))
             }
+            Self::UnitMissing { unit, .. } => Some(format!(
+                "run it with `twinspire samples unit {unit}`, or all that is missing with `twinspire samples`"
+            )),
+            Self::PlanChanged { .. } => Some("list the units again with `twinspire samples plan`".into()),
             Self::UnknownWindow { .. } => Some("name the last day with `--date`, or leave out input.days".into()),
             Self::Unsuitable { .. } => None,
             Self::Core(error) => Some(error.hint()),

@@ -4,8 +4,8 @@
 //! run. This crate is the only one that reads logs; it trains nothing and serves nothing.
 //!
 //! Reading order: [`config`], [`ingest`] (files to interactions), `bucket` (the interactions of some users in memory),
-//! `join` (impressions and clicks that are rows of their own), `clean` (rules that
-//! leave rows out), [`sample`] (interactions to samples), [`infer`] (a first config from a look at
+//! `join` (impressions and clicks that are rows of their own), `clean` (rules that leave rows out), [`sample`]
+//! (interactions to samples), [`unit`] (the whole road in pieces), [`infer`] (a first config from a look at
 //! the files), [`world`] (a made-up click world), [`convert`].
 
 mod bucket;
@@ -20,8 +20,9 @@ pub mod ingest;
 mod join;
 pub mod sample;
 pub mod statistics;
+pub mod unit;
 pub mod world;
 
 pub use config::{CleanSection, DataSettings, InputSection, SamplesSection};
-pub use context::{DataContext, Window, run_date};
+pub use context::{DataContext, RunFolders, Window, run_date};
 pub use error::{DataError, Result};

@@ -6,11 +6,10 @@ mod workplace;
 
 use std::collections::BTreeMap;
 use twinspire_core::interaction::EventKind;
-use twinspire_core::partition::Date;
 use twinspire_core::rng::Rng;
-use twinspire_core::table::{integers_u8, read_mapped, text_column};
+use twinspire_core::table::{read_mapped, text_column};
+use twinspire_data::DataError;
 use twinspire_data::ingest::{IngestReport, Kind};
-use twinspire_data::{DataError, Window};
 use workplace::{FEATURES, Told, Workplace, checked, checksums, gzip};
 
 /// A split that needs neither time nor user; `COLUMN` is any column of the log.
@@ -32,24 +31,6 @@ fn kinds(report: &IngestReport) -> BTreeMap<String, u64> {
 
 fn counts(pairs: &[(&str, u64)]) -> BTreeMap<String, u64> {
     pairs.iter().map(|&(name, count)| (name.to_owned(), count)).collect()
-}
-
-/// (user, item, kind, number of the positive event) of all interactions, sorted.
-fn interactions(place: &Workplace, report: &IngestReport) -> Vec<(String, String, EventKind, u8)> {
-    let mut rows = Vec::new();
-    for output in &report.outcome.manifest().outputs {
-        if output.path.contains('-') && output.path.ends_with(".arrow") {
-            let batch = read_mapped(&place.run_dir().join("interactions").join(&output.path)).unwrap();
-            let (user, item) = (text_column(&batch, "user").unwrap(), text_column(&batch, "item").unwrap());
-            let (kind, event) = (integers_u8(&batch, "kind").unwrap(), integers_u8(&batch, "event").unwrap());
-            rows.extend((0..batch.num_rows()).map(|row| {
-                let kind = EventKind::from_code(kind[row]).unwrap();
-                (user.value(row).to_owned(), item.value(row).to_owned(), kind, event[row])
-            }));
-        }
-    }
-    rows.sort();
-    rows
 }
 
 const LABELLED: &str = r#"
@@ -81,7 +62,7 @@ fn a_bad_label_time_or_id_is_a_rejected_row() {
     let as_ratings = LABELLED.replace("\"label\" }", "\"label\", at_least = 1.5 }");
     let report = place.ingest(&config(&as_ratings)).unwrap();
     assert_eq!(report.accounts[0].accepted, 4, "a threshold allows any finite number");
-    assert_eq!(interactions(&place, &report).iter().filter(|(.., kind, _)| kind.is_positive()).count(), 1);
+    assert_eq!(place.interactions().iter().filter(|(.., kind, _)| kind.is_positive()).count(), 1);
 }
 
 #[test]
@@ -109,8 +90,8 @@ list = { separator = "|", weighted = true }
 /// Kinds and numbers of the positive events of a log.
 fn event_kinds(text: &str, input: &str) -> Vec<(EventKind, u8)> {
     let place = Workplace::with("log.csv", text);
-    let report = place.ingest(&config(&format!("path = \"log.csv\"\nuser = \"user\"\n{input}"))).unwrap();
-    interactions(&place, &report).into_iter().map(|(.., kind, event)| (kind, event)).collect()
+    place.ingest(&config(&format!("path = \"log.csv\"\nuser = \"user\"\n{input}"))).unwrap();
+    place.interactions().into_iter().map(|(.., kind, event)| (kind, event)).collect()
 }
 
 #[test]
@@ -145,62 +126,8 @@ fn too_many_rejects_stop_the_run_and_stay_readable() {
     assert!(std::fs::read_to_string(rejects).unwrap().contains("\"kind\":\"LABEL\""));
     assert!(error.hint().unwrap().contains(&rejects.display().to_string()));
     assert!(!place.run_dir().join("interactions").exists(), "nothing may be published");
-    let kept = rejects.clone();
-    place.ingest(&config(&LABELLED.replace("1.0", "0.34"))).unwrap();
-    assert!(!kept.exists(), "rejects of an earlier, failed run must not look like those of this one");
-}
-
-const DATED: &str = "path = \"logs/{date}/*.csv\"\nuser = \"user\"\ndays = 2";
-
-#[test]
-fn a_missing_and_an_empty_day_are_named() {
-    let place = Workplace::with("logs/2026-11-01/a.csv", "user,item\na,1\n");
-    place.write("logs/2026-11-03/a.csv", "user,item\na,1\n");
-    let error = place.ingest(&config(DATED)).unwrap_err();
-    assert_eq!(error.code(), "missing-partition");
-    assert!(error.to_string().contains("2026-11-02"), "{error}");
-    assert!(error.hint().unwrap().contains("2026-11-01"), "{:?}", error.hint());
-    place.write("logs/2026-11-02/a.csv", "user,item\n");
-    let error = place.ingest(&config(DATED)).unwrap_err();
-    assert_eq!(error.code(), "empty-file");
-    assert!(error.to_string().contains("2026-11-02"), "{error}");
-    assert_eq!(place.check(&config(DATED)).unwrap_err().to_string(), error.to_string());
-    place.write("logs/2026-11-02/b.csv", "user,item\nb,2\n");
-    place.write("logs/2026-11-02/c.csv", "");
-    place.write("logs/2026-11-02/d.csv.gz", "");
-    let report = place.ingest(&config(&DATED.replace("*.csv", "*"))).unwrap();
-    let read: Vec<u64> = report.accounts.iter().map(|account| account.read).collect();
-    assert_eq!(read, [0, 1, 0, 0, 1], "empty files beside others of the day are allowed, and seen");
-    let looked_at = place.check(&config(&DATED.replace("*.csv", "*"))).unwrap().files;
-    assert_eq!(looked_at.iter().map(|file| file.account.read).collect::<Vec<_>>(), [0, 0, 1]);
-}
-
-#[test]
-fn the_window_ends_at_the_named_day() {
-    let place = Workplace::new();
-    for day in 1..=4 {
-        place.write(&format!("logs/2026-11-0{day}/a.csv"), format!("user,item\na,{day}\n"));
-    }
-    let last: Date = "2026-11-03".parse().unwrap();
-    let told = |days| Told { window: Window { last: Some(last), days }, ..Told::default() };
-    let items =
-        |report: &IngestReport| interactions(&place, report).into_iter().map(|(_, item, ..)| item).collect::<Vec<_>>();
-    assert_eq!(items(&place.ingest_told(&config(DATED), told(None)).unwrap()), ["2", "3"]);
-    assert_eq!(items(&place.ingest_told(&config(DATED), told(Some(3))).unwrap()), ["1", "2", "3"]);
-}
-
-#[test]
-fn rows_of_other_days_are_filtered_from_a_file_without_date() {
-    let text = "user,item,t\na,1,2026-11-01T23:59:59Z\na,2,2026-11-02T00:00:00Z\na,3,2026-11-03T23:59:59Z\na,4,2026-11-04T00:00:00Z\n";
-    let place = Workplace::with("log.csv", text);
-    let input = "path = \"log.csv\"\nuser = \"user\"\ntime = { column = \"t\" }";
-    let told = Told { window: Window { last: "2026-11-03".parse().ok(), days: Some(2) }, ..Told::default() };
-    let report = place.ingest_told(&config(input), told).unwrap();
-    assert_eq!(report.accounts[0].filtered, counts(&[("outside_window", 2)]));
-    assert_eq!(interactions(&place, &report).len(), 2);
-    assert!(report.accounts[0].is_balanced());
-    let error = place.ingest(&config(&format!("{input}\ndays = 2"))).unwrap_err();
-    assert_eq!(error.code(), "unknown-window");
+    let report = place.ingest(&config(&LABELLED.replace("1.0", "0.34"))).unwrap();
+    assert_eq!(report.files_read, 0, "what was read stays read");
 }
 
 #[test]
@@ -274,7 +201,7 @@ fn several_user_columns_are_joined_and_nobody_is_merged() {
     let features = FEATURES.replace("name = \"user\"", "name = \"ip\"");
     let input = "[input]\npath = \"log.csv\"\nuser = [\"ip\", \"device\"]\nmax_reject_ratio = 1.0";
     let report = place.ingest(&format!("{input}\n{}{features}", SPLIT.replace("COLUMN", "item"))).unwrap();
-    let users: Vec<String> = interactions(&place, &report).into_iter().map(|(user, ..)| user).collect();
+    let users: Vec<String> = place.interactions().into_iter().map(|(user, ..)| user).collect();
     assert_eq!(users, ["a\\|b|c", "a|", "a|b\\|c"]);
     assert_eq!(kinds(&report), counts(&[("BAD_ID", 1)]));
 }
@@ -287,7 +214,7 @@ fn a_second_row_for_an_id_of_a_side_table_is_rejected() {
     let input = "path = \"log.csv\"\nuser = \"user\"\nmax_reject_ratio = 1.0\nitems = { path = \"items.csv\" }";
     let report = place.ingest(&(config(input) + colour)).unwrap();
     assert_eq!(kinds(&report), counts(&[("DUPLICATE_ID", 1), ("BAD_ID", 1)]));
-    let side = read_mapped(&place.run_dir().join("interactions/side/items.arrow")).unwrap();
+    let side = read_mapped(&place.folders().shared().join("items/table.arrow")).unwrap();
     let colours: Vec<_> = text_column(&side, "f:colour").unwrap().iter().flatten().map(str::to_owned).collect();
     assert_eq!(colours, ["red", "blue"], "the first row of an id stays");
     place.write("items.csv", "item,colour\n");
@@ -314,16 +241,17 @@ fn the_bytes_do_not_depend_on_threads_and_a_second_run_is_skipped() {
     let input = LABELLED.replace("log.csv", "logs/{date}/*.csv.gz");
     let mut made = Vec::new();
     for threads in [1, 2, 4] {
-        let _ = std::fs::remove_dir_all(place.run_dir());
+        place.forget();
         let report = place.ingest_told(&config(&input), Told { threads, ..Told::default() }).unwrap();
         assert!(!report.outcome.is_skipped());
         assert!(kinds(&report)["LABEL"] > 50);
-        made.push((checksums(report.outcome.manifest()), report.accounts));
+        let window = std::fs::read(place.folders().interactions().join("window.json")).unwrap();
+        made.push((checksums(report.outcome.manifest()), window, report.accounts));
     }
     assert!(made.iter().all(|other| *other == made[0]));
     let again = place.ingest_told(&config(&input), Told { threads: 3, ..Told::default() }).unwrap();
-    assert!(again.outcome.is_skipped());
-    assert_eq!(again.accounts, made[0].1);
+    assert!(again.outcome.is_skipped() && again.files_read == 0);
+    assert_eq!(again.accounts, made[0].2);
     place.write("logs/2026-11-02/new.csv.gz", gzip("user,item,t,label\na,b,1793500000,1\n"));
     assert!(!place.ingest(&config(&input)).unwrap().outcome.is_skipped(), "a new file counts");
 }

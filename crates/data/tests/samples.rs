@@ -10,6 +10,7 @@ use twinspire_core::hash::bucket;
 use twinspire_core::interaction::Part;
 use twinspire_core::query::{Lookup, Query};
 use twinspire_core::rng::Rng;
+use twinspire_data::Window;
 use twinspire_data::sample::SamplesReport;
 use workplace::{FEATURES, Row, Told, Workplace, checksums, gzip, short};
 
@@ -273,6 +274,21 @@ fn duplicates_are_filtered_and_counted() {
 }
 
 #[test]
+fn rows_of_other_days_are_filtered_where_the_path_has_no_date() {
+    let text = "user,item,t\na,1,2026-11-01T23:59:59Z\na,2,2026-11-02T00:00:00Z\na,3,2026-11-03T23:59:59Z\n\
+        a,4,2026-11-04T00:00:00Z\n";
+    let place = Workplace::with("log.csv", text);
+    let days = "user = \"user\"\ntime = { column = \"t\" }";
+    let config = |days: &str| config(days, "split = { kind = \"by_date\" }");
+    let told = Told { window: Window { last: "2026-11-03".parse().ok(), days: Some(2) }, ..Told::default() };
+    let statistics = place.samples_told(&config(days), told).unwrap().statistics;
+    assert_eq!((statistics.read, statistics.filtered["outside_window"], statistics.items), (4, 2, 2));
+    assert_eq!(short(&place.tables().queries(Part::Validation)), ["a 3 < 2"]);
+    let error = place.samples_told(&config(&format!("{days}\ndays = 2")), Told::default()).unwrap_err();
+    assert_eq!(error.code(), "unknown-window");
+}
+
+#[test]
 fn a_split_that_leaves_nothing_to_learn_is_an_error() {
     let place = Workplace::with("log.csv", "user,item,t\nann,a,2026-11-01\nbob,b,2026-11-01\n");
     let config = config("user = \"user\"\ntime = { column = \"t\" }", "split = { kind = \"by_date\" }");
@@ -307,7 +323,7 @@ fn the_bytes_do_not_depend_on_threads_and_a_second_run_is_skipped() {
     let run = |threads| place.samples_told(&config, Told { threads, seed: 4, ..Told::default() }).unwrap();
     let mut made: Vec<SamplesReport> = Vec::new();
     for threads in [1, 2, 4] {
-        let _ = std::fs::remove_dir_all(place.run_dir());
+        place.forget();
         made.push(run(threads));
         assert!(!made[made.len() - 1].outcome.is_skipped());
     }

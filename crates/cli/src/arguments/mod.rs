@@ -9,7 +9,8 @@ mod tools;
 
 pub use pipeline::{
     CheckArguments, DemoArguments, EvaluateArguments, ExportArguments, InitArguments, PublishArguments,
-    ReportArguments, RunArguments, SamplesArguments, TrainArguments, WindowArguments,
+    ReportArguments, RunArguments, SamplesArguments, SamplesCommand, SamplesFinishArguments, SamplesPlanArguments,
+    SamplesUnitArguments, TrainArguments, WindowArguments,
 };
 pub use query::{RecallArguments, ServeArguments};
 pub use tools::{
@@ -121,7 +122,10 @@ impl Command {
             Self::Init(_) => "init",
             Self::Check(_) => "check",
             Self::Run(_) => "run",
-            Self::Samples(_) => "samples",
+            Self::Samples(SamplesArguments { step: None, .. }) => "samples",
+            Self::Samples(SamplesArguments { step: Some(SamplesCommand::Plan(_)), .. }) => "samples plan",
+            Self::Samples(SamplesArguments { step: Some(SamplesCommand::Unit(_)), .. }) => "samples unit",
+            Self::Samples(SamplesArguments { step: Some(SamplesCommand::Finish(_)), .. }) => "samples finish",
             Self::Train(_) => "train",
             Self::Export(_) => "export",
             Self::Evaluate(_) => "evaluate",

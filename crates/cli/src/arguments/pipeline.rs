@@ -1,6 +1,6 @@
 //! Arguments of the chain from logs to a bundle.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use twinspire_core::partition::Date;
 
@@ -44,8 +44,50 @@ pub struct CheckArguments {
 
 /// Of `twinspire samples`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct SamplesArguments {
     /// Which days are read.
+    #[command(flatten)]
+    pub window: WindowArguments,
+    /// One step of it, for running it in pieces.
+    #[command(subcommand)]
+    pub step: Option<SamplesCommand>,
+}
+
+/// Samples in pieces, for more than one machine.
+#[derive(Debug, Subcommand)]
+pub enum SamplesCommand {
+    /// List the units from logs to samples, which anything that runs commands can run
+    Plan(SamplesPlanArguments),
+    /// Run one unit, unless it has been run
+    Unit(SamplesUnitArguments),
+    /// Check that every unit has been run, and seal the samples
+    Finish(SamplesFinishArguments),
+}
+
+/// Of `twinspire samples plan`.
+#[derive(Debug, Args)]
+pub struct SamplesPlanArguments {
+    /// Which days are read.
+    #[command(flatten)]
+    pub window: WindowArguments,
+}
+
+/// Of `twinspire samples unit`.
+#[derive(Debug, Args)]
+pub struct SamplesUnitArguments {
+    /// Number of the unit, from 0
+    #[arg(value_name = "N")]
+    pub number: usize,
+    /// Which run.
+    #[command(flatten)]
+    pub window: WindowArguments,
+}
+
+/// Of `twinspire samples finish`.
+#[derive(Debug, Args)]
+pub struct SamplesFinishArguments {
+    /// Which run.
     #[command(flatten)]
     pub window: WindowArguments,
 }

@@ -9,6 +9,7 @@ pub mod evaluate;
 pub mod init;
 pub mod recall;
 pub mod report;
+pub mod samples;
 pub mod serve;
 pub mod stages;
 pub mod table;
@@ -79,7 +80,7 @@ pub fn dispatch(context: &CommandContext<'_>, command: &Command) -> Result<Reply
         Command::Init(arguments) => init::run(context, arguments),
         Command::Check(arguments) => check::run(context, arguments),
         Command::Run(arguments) => stages::run_all(context, &context.config()?, &arguments.window),
-        Command::Samples(arguments) => stages::run_one(context, &arguments.window, Stage::Samples),
+        Command::Samples(arguments) => samples::run(context, arguments),
         Command::Train(arguments) => stages::run_one(context, &arguments.window, Stage::Train),
         Command::Export(arguments) => stages::run_one(context, &arguments.window, Stage::Export),
         Command::Evaluate(arguments) => evaluate::run(context, arguments),

@@ -57,6 +57,18 @@ pub fn run_all(
     run_stages(context, config, window, &Stage::ALL)
 }
 
+/// Seals the samples of a run whose units were run one by one.
+///
+/// # Errors
+/// A unit that has not been run.
+pub fn finish_samples(run: &Run<'_>) -> Result<Reply, CliError> {
+    let said = samples_said(&run.finish_units()?);
+    let mut fields = Map::new();
+    fields.insert("run".into(), json!(run.date()));
+    fields.insert(said.name.into(), said.value);
+    Ok(Reply { text: said.lines.join("\n"), fields })
+}
+
 fn run_stages(
     context: &CommandContext<'_>,
     config: &CheckedConfig,
@@ -87,13 +99,13 @@ fn run_stage(run: &Run<'_>, stage: Stage) -> Result<Vec<Said>, CliError> {
     }
 }
 
-fn heading(name: &str, outcome: &StageOutcome) -> String {
+pub(super) fn heading(name: &str, outcome: &StageOutcome) -> String {
     let how = if outcome.is_skipped() { "up to date" } else { "made" };
     let rows: Vec<String> = outcome.manifest().rows.iter().map(|(what, count)| format!("{what} {count}")).collect();
     format!("== {name}: {how} ({})", rows.join(", "))
 }
 
-fn outcome_json(outcome: &StageOutcome) -> Value {
+pub(super) fn outcome_json(outcome: &StageOutcome) -> Value {
     json!({ "skipped": outcome.is_skipped(), "rows": outcome.manifest().rows })
 }
 
@@ -108,6 +120,7 @@ fn samples_said(outcome: &SamplesOutcome) -> Said {
     lines.extend(outcome.samples.statistics.lines());
     let value = json!({
         "interactions": outcome_json(&outcome.ingest.outcome),
+        "files_read": outcome.ingest.files_read,
         "accounts": outcome.ingest.accounts,
         "samples": outcome_json(&outcome.samples.outcome),
         "statistics": outcome.samples.statistics,

@@ -26,7 +26,7 @@ use twinspire_core::sample::SampleLayout;
 use twinspire_core::stage::StageContext;
 use twinspire_core::vfs::Vfs;
 use twinspire_core::{CoreError, partition::Date};
-use twinspire_data::{DataContext, Window, run_date};
+use twinspire_data::{DataContext, RunFolders, Window, run_date};
 use twinspire_retrieval::RetrievalContext;
 
 /// What a command was told, and what it works with.
@@ -47,7 +47,7 @@ pub struct Run<'a> {
     surroundings: Surroundings<'a>,
     window: Window,
     date: String,
-    folder: PathBuf,
+    folders: RunFolders,
 }
 
 impl<'a> Run<'a> {
@@ -59,8 +59,8 @@ impl<'a> Run<'a> {
         let window = Window { last, days };
         let config = surroundings.config;
         let date = run_date(&data_context(surroundings, window), config.data())?;
-        let folder = config.base_dir().join("runs").join(&date);
-        Ok(Self { surroundings, window, date, folder })
+        let folders = RunFolders::new(config.base_dir(), &date);
+        Ok(Self { surroundings, window, date, folders })
     }
 
     /// Name of the run's folder: a date, or `undated`.
@@ -87,7 +87,7 @@ impl<'a> Run<'a> {
     }
 
     fn stage_folder(&self, stage: &str) -> PathBuf {
-        self.folder.join(stage)
+        self.folders.run().join(stage)
     }
 
     fn samples_layout(&self) -> SampleLayout {
@@ -104,7 +104,7 @@ impl<'a> Run<'a> {
     /// An earlier stage is missing: say which command makes it.
     fn not_made(&self, path: &std::path::Path, error: std::io::Error, stage: &'static str) -> CliError {
         if error.kind() == std::io::ErrorKind::NotFound {
-            return CliError::StageMissing { stage, folder: self.folder.clone() };
+            return CliError::StageMissing { stage, folder: self.folders.run().to_owned() };
         }
         CoreError::io(path, error).into()
     }

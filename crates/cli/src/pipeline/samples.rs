@@ -2,8 +2,10 @@
 
 use super::Run;
 use crate::error::CliError;
+use twinspire_core::stage::StageOutcome;
 use twinspire_data::ingest::{IngestReport, ingest};
 use twinspire_data::sample::{SamplesReport, make_samples};
+use twinspire_data::unit::{UnitPlan, finish_units, plan_units, run_unit};
 
 /// What became of every row, and what the samples are.
 pub struct SamplesOutcome {
@@ -20,8 +22,33 @@ impl Run<'_> {
     /// As [`ingest`] and [`make_samples`].
     pub fn samples(&self) -> Result<SamplesOutcome, CliError> {
         let context = self.data_context();
-        let ingest = ingest(&context, self.config().data(), &self.folder)?;
-        let samples = make_samples(&context, self.config().data(), &self.folder)?;
+        let ingest = ingest(&context, self.config().data(), &self.folders)?;
+        let samples = make_samples(&context, self.config().data(), &self.folders)?;
+        Ok(SamplesOutcome { ingest, samples })
+    }
+
+    /// The same in pieces: their list.
+    ///
+    /// # Errors
+    /// As [`plan_units`].
+    pub fn plan_units(&self) -> Result<UnitPlan, CliError> {
+        Ok(plan_units(&self.data_context(), self.config().data(), &self.folders)?)
+    }
+
+    /// One of them.
+    ///
+    /// # Errors
+    /// As [`run_unit`].
+    pub fn run_unit(&self, number: usize) -> Result<StageOutcome, CliError> {
+        Ok(run_unit(&self.data_context(), self.config().data(), &self.folders, number)?)
+    }
+
+    /// The end, when all of them have been run.
+    ///
+    /// # Errors
+    /// As [`finish_units`].
+    pub fn finish_units(&self) -> Result<SamplesOutcome, CliError> {
+        let (ingest, samples) = finish_units(&self.data_context(), self.config().data(), &self.folders)?;
         Ok(SamplesOutcome { ingest, samples })
     }
 }

@@ -30,7 +30,7 @@ impl Run<'_> {
             truth.as_ref().map(|truth| recall_at_k(settings, truth, (queries, items, dimension))).unwrap_or_default()
         };
         let validator = truth.is_some().then_some(&judge as twinspire_model::Validator<'_>);
-        Ok(train(&context, self.config().model(), &samples, &self.folder, validator)?)
+        Ok(train(&context, self.config().model(), &samples, self.folders.run(), validator)?)
     }
 
     /// Queries of the validation part, if there are any.

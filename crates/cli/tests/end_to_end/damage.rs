@@ -122,7 +122,7 @@ fn a_flipped_byte_in_the_folder_of_a_run_is_made_good_and_never_reaches_a_bundle
     let world = published();
     let copy = world.copy();
     let run = copy.path().join(BASE).join("runs").join(DATE);
-    let of_stages = ["interactions/00000/00000-00000.arrow", "samples/histories.arrow", "samples/train/00000.arrow"];
+    let of_stages = ["interactions/window.json", "samples/histories.arrow", "samples/train/00000.arrow"];
     let of_stages =
         of_stages.into_iter().chain(["train/model.safetensors", "embeddings/items.f32", "draft/merge.json"]);
     for name in of_stages {

@@ -72,7 +72,7 @@ fn another_seed_makes_another_model_from_the_same_interactions() {
     let (first, other) = (run(&[]).contents(), run(&["--seed", "43"]));
     let found = other.contents();
     let is_equal = |path: &str| first[path] == found[path];
-    assert!(is_equal("interactions/accounts.json") && is_equal("interactions/00000/00000-00000.arrow"));
+    assert!(is_equal("interactions/accounts.json") && is_equal("interactions/window.json"));
     assert!(!is_equal("train/model.safetensors") && !is_equal("embeddings/items.f32"));
     assert_ne!(other.bundle_id(), published().bundle_id());
 }

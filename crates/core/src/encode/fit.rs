@@ -5,8 +5,8 @@ use super::value::{before_moments, clean, default_of, element_of, finite};
 use crate::hash::fingerprint64;
 use crate::schema::{FeatureKind, FeatureSchema, FeatureSpec, Normalise, Side};
 use rustc_hash::{FxHashMap, FxHashSet};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize, Serializer};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Learnt state of a schema, by feature name.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -31,14 +31,14 @@ pub struct Collisions {
 }
 
 /// Sees raw values once and returns [`Fitted`]. Fitters of parts are merged in a fixed order, since sums of floats
-/// depend on it.
-#[derive(Debug, Clone)]
+/// depend on it. Its stored form is the same for the same rows.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Fitter {
     user: Vec<FeatureFitter>,
     item: Vec<FeatureFitter>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct FeatureFitter {
     feature: FeatureSpec,
     /// Cleaned; empty without one.
@@ -46,18 +46,25 @@ struct FeatureFitter {
     learnt: Learnt,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 enum Learnt {
     Nothing,
-    Counts(FxHashMap<String, u64>),
-    Distinct { buckets: u32, fingerprints: FxHashSet<u64> },
-    Moments { normalise: Normalise, spread: Spread },
+    Counts(#[serde(serialize_with = "sorted_counts")] FxHashMap<String, u64>),
+    Distinct {
+        buckets: u32,
+        #[serde(serialize_with = "sorted")]
+        fingerprints: FxHashSet<u64>,
+    },
+    Moments {
+        normalise: Normalise,
+        spread: Spread,
+    },
 }
 
 /// Numbers that were seen: how many, their mean, and the sum of their squared distances from it. Two of them are joined
 /// without taking the difference of large squares, so that a constant has the deviation 0 (Chan, Golub, LeVeque:
 /// "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979).
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Spread {
     count: f64,
     mean: f64,
@@ -211,6 +218,14 @@ impl Learnt {
             _ => {}
         }
     }
+}
+
+fn sorted_counts<S: Serializer>(counts: &FxHashMap<String, u64>, serializer: S) -> Result<S::Ok, S::Error> {
+    counts.iter().collect::<BTreeMap<_, _>>().serialize(serializer)
+}
+
+fn sorted<S: Serializer>(fingerprints: &FxHashSet<u64>, serializer: S) -> Result<S::Ok, S::Error> {
+    fingerprints.iter().collect::<BTreeSet<_>>().serialize(serializer)
 }
 
 fn by_frequency(kind: &FeatureKind, counts: FxHashMap<String, u64>) -> Vec<String> {

@@ -54,6 +54,16 @@ fn decode(buffer: Buffer) -> std::result::Result<RecordBatch, String> {
     decoder.read_record_batch(block, &data).map_err(text)?.ok_or_else(|| "no record batch".into())
 }
 
+/// Number of values in each row of a list column.
+///
+/// # Errors
+/// `Damaged` when there is no such column.
+pub fn list_lengths(batch: &RecordBatch, name: &str) -> Result<Vec<u64>> {
+    let lists = column(batch, name)?.as_list_opt::<i32>();
+    let lists = lists.ok_or_else(|| CoreError::damaged("table", format!("the column `{name}` holds no lists")))?;
+    Ok(lists.offsets().lengths().map(|length| length as u64).collect())
+}
+
 fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
     let found = batch.column_by_name(name);
     found.ok_or_else(|| CoreError::damaged("table", format!("there is no column `{name}`")))

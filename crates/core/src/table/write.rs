@@ -2,8 +2,9 @@
 
 use crate::vfs::{Vfs, VfsFile};
 use crate::{CoreError, Result};
+use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, Float32Type, UInt32Type};
-use arrow_array::{ArrayRef, FixedSizeListArray, ListArray, PrimitiveArray, RecordBatch, StringArray};
+use arrow_array::{Array, ArrayRef, FixedSizeListArray, ListArray, PrimitiveArray, RecordBatch, StringArray};
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_ipc::MetadataVersion;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
@@ -42,6 +43,40 @@ pub fn batch_of(columns: Vec<(String, ArrayRef)>, metadata: Vec<(&str, String)>)
     let schema = Schema::new_with_metadata(fields, metadata);
     let arrays = columns.into_iter().map(|(_, array)| array).collect();
     RecordBatch::try_new(Arc::new(schema), arrays).map_err(|error| CoreError::damaged("table", error.to_string()))
+}
+
+/// The rows of several tables of one form, in their order.
+///
+/// # Errors
+/// `Invalid` when a column would hold 2^31 list values or 2 GiB of text; `Damaged` when the forms differ or there is no
+/// table.
+pub fn concatenated(batches: &[RecordBatch]) -> Result<RecordBatch> {
+    let damaged = |reason: String| CoreError::damaged("table", reason);
+    let first = batches.first().ok_or_else(|| damaged("there are none to join".into()))?;
+    let mut columns = Vec::with_capacity(first.num_columns());
+    for field in first.schema_ref().fields() {
+        let name = field.name();
+        let parts: Option<Vec<&dyn Array>> =
+            batches.iter().map(|batch| batch.column_by_name(name).map(AsRef::as_ref)).collect();
+        let parts = parts.ok_or_else(|| damaged(format!("not every table has a column `{name}`")))?;
+        let values: usize = parts.iter().copied().map(inner_values).sum();
+        if i32::try_from(values).is_err() {
+            let reason = format!("expected fewer than 2^31 list values or bytes of text in one table, found {values}");
+            return Err(CoreError::Invalid { field: name.clone(), reason });
+        }
+        let joined = arrow_select::concat::concat(&parts).map_err(|error| damaged(error.to_string()))?;
+        columns.push((name.clone(), joined));
+    }
+    let metadata = first.schema_ref().metadata().iter().map(|(key, value)| (key.as_str(), value.clone()));
+    batch_of(columns, metadata.collect())
+}
+
+/// What the 32-bit offsets of a column count.
+fn inner_values(column: &dyn Array) -> usize {
+    if let Some(lists) = column.as_list_opt::<i32>() {
+        return lists.values().len();
+    }
+    column.as_string_opt::<i32>().map_or(0, |texts| texts.values().len())
 }
 
 /// A `Utf8` column; `name` is for the error.

@@ -163,6 +163,17 @@ impl Vfs for MemoryVfs {
         }
     }
 
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.change()?;
+        if state.find(path).is_some() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let node = state.add(Node::Folder(BTreeMap::new()));
+        let (names, name) = state.place(path)?;
+        names.insert(name.to_owned(), node);
+        Ok(())
+    }
+
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
         let mut state = self.change()?;
         let mut above: Vec<&Path> = path.ancestors().filter(|folder| folder.file_name().is_some()).collect();

@@ -1,5 +1,5 @@
 //! Every durable write of the program goes through a [`Vfs`], and everything that others may read while it is being
-//! written goes through [`atomic_publish`], [`replace_folder`] or [`replace_pointer`].
+//! written goes through [`atomic_publish`], [`replace_folder`], [`share_folder`] or [`replace_pointer`].
 //!
 //! [`RealVfs`] is for production; [`MemoryVfs`] is for tests: it drops un-synced writes and renames when it "crashes",
 //! and fails the n-th operation when told to. Reading large tables is not its business: those are memory-mapped.
@@ -15,7 +15,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub use memory::MemoryVfs;
-pub use publish::{atomic_publish, copy_file, files_below, replace_folder, replace_pointer, write_file};
+pub use publish::{
+    atomic_publish, copy_file, files_below, replace_folder, replace_pointer, share_folder, sweep_attempts, write_file,
+};
 pub use real::RealVfs;
 
 /// A file that is being written. `sync` makes its content durable; dropping it without `sync` promises nothing.
@@ -36,6 +38,8 @@ pub trait Vfs: Send + Sync {
     fn create(&self, path: &Path) -> io::Result<Box<dyn VfsFile>>;
     /// Reads a whole small file.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+    /// Creates one folder, whose parent is there; it fails when something has the name already.
+    fn create_dir(&self, path: &Path) -> io::Result<()>;
     /// Creates a folder and its parents.
     fn create_dir_all(&self, path: &Path) -> io::Result<()>;
     /// Renames a file or a folder; replaces a file, never a folder that is not empty.

@@ -7,6 +7,9 @@ use super::Vfs;
 use crate::{CoreError, Result, failpoint};
 use std::path::{Path, PathBuf};
 
+/// Role of a staging folder of [`share_folder`].
+const ATTEMPT: &str = "attempt";
+
 fn beside(folder: &Path, role: &str) -> PathBuf {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     folder.with_file_name(format!(".{name}.{role}"))
@@ -83,6 +86,14 @@ fn stage<T, E: From<CoreError>>(
 ) -> Result<T, E> {
     at(staging, vfs.remove_dir_all(staging))?;
     at(staging, vfs.create_dir_all(staging))?;
+    fill(vfs, staging, write)
+}
+
+fn fill<T, E: From<CoreError>>(
+    vfs: &dyn Vfs,
+    staging: &Path,
+    write: impl FnOnce(&Path) -> Result<T, E>,
+) -> Result<T, E> {
     let filled = write(staging).and_then(|value| {
         failpoint::hit("publish.before_sync");
         sync_tree(vfs, staging)?;
@@ -144,6 +155,67 @@ pub fn replace_folder<T, E: From<CoreError>>(
     reveal(vfs, &staging, folder)?;
     at(&old, vfs.remove_dir_all(&old))?;
     Ok(value)
+}
+
+/// Like [`replace_folder`], for a folder that several processes may make at once: each fills a staging folder of its
+/// own, whose name `create_dir` gives to one of them only. The first to be ready gives the folder its name; for the
+/// others `is_made` is true then, and they take their own away. What a dead process left is taken away by
+/// [`sweep_attempts`].
+///
+/// # Errors
+/// Whatever `write` returns; I/O. When `write` fails, the earlier folder is still there.
+pub fn share_folder<T, E: From<CoreError>>(
+    vfs: &dyn Vfs,
+    folder: &Path,
+    is_made: impl Fn() -> bool,
+    write: impl FnOnce(&Path) -> Result<T, E>,
+) -> Result<T, E> {
+    at(parent(folder), vfs.create_dir_all(parent(folder)))?;
+    let staging = attempt(vfs, folder)?;
+    let value = fill(vfs, &staging, write)?;
+    let old = beside(&staging, "old");
+    if !is_made() && at(folder, vfs.exists(folder))? {
+        at(folder, vfs.rename(folder, &old))?;
+    }
+    if !is_made()
+        && let Err(error) = reveal(vfs, &staging, folder)
+        && !is_made()
+    {
+        return Err(error.into());
+    }
+    at(&staging, vfs.remove_dir_all(&staging))?;
+    at(&old, vfs.remove_dir_all(&old))?;
+    Ok(value)
+}
+
+/// A staging folder that belongs to the caller alone.
+fn attempt(vfs: &dyn Vfs, folder: &Path) -> Result<PathBuf> {
+    let mut number = 0u64;
+    loop {
+        let staging = beside(folder, &format!("{ATTEMPT}-{number}"));
+        match vfs.create_dir(&staging) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
+            made => return at(&staging, made).map(|()| staging),
+        }
+    }
+}
+
+/// Takes away what dead attempts of [`share_folder`] left in `parent`, and what lies under an earlier name.
+///
+/// # Errors
+/// I/O, with the path.
+pub fn sweep_attempts(vfs: &dyn Vfs, parent: &Path) -> Result<()> {
+    if !at(parent, vfs.is_dir(parent))? {
+        return Ok(());
+    }
+    for name in at(parent, vfs.list(parent))? {
+        let text = name.to_string_lossy();
+        if text.starts_with('.') && text.contains(&format!(".{ATTEMPT}-")) {
+            let left = parent.join(name);
+            at(&left, vfs.remove_dir_all(&left))?;
+        }
+    }
+    Ok(())
 }
 
 /// Replaces a one-line file (`current`) so that a reader sees the old line or the new one, also after a power loss.

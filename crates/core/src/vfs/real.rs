@@ -37,6 +37,10 @@ impl Vfs for RealVfs {
         fs::read(path)
     }
 
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        fs::create_dir(path)
+    }
+
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
         fs::create_dir_all(path)
     }

@@ -8,6 +8,7 @@ use crate::config::{KeyOf, TrafficRule};
 use crate::error::Result;
 use arrow_array::{Array, RecordBatch, StringArray};
 use rayon::prelude::*;
+use std::ops::Range;
 use std::path::PathBuf;
 use twinspire_core::hash::fingerprint64;
 use twinspire_core::interaction::EventKind;
@@ -16,12 +17,17 @@ use twinspire_core::table::{integers_i64, integers_u8, read_mapped, text_column}
 /// Memory of an entry of a hash table that has just grown.
 const ENTRY_BYTES: u64 = 96;
 
-/// The suspects of every rule that crosses users, in the order of the rules. Runs in the thread pool it is called in and
+/// The suspects of every rule that crosses users, in the order of the rules, from rows of these times. Runs in the thread pool it is called in and
 /// holds about `budget` bytes.
 ///
 /// # Errors
 /// A table that cannot be read, or that lacks a column.
-pub(crate) fn find_suspects(tables: &[PathBuf], rules: &[TrafficRule], budget: u64) -> Result<Vec<Suspects>> {
+pub(crate) fn find_suspects(
+    tables: &[PathBuf],
+    rules: &[TrafficRule],
+    times: Option<&Range<i64>>,
+    budget: u64,
+) -> Result<Vec<Suspects>> {
     let crossing: Vec<&TrafficRule> = rules.iter().filter(|rule| rule.crosses_users()).collect();
     if crossing.is_empty() {
         return Ok(Vec::new());
@@ -31,15 +37,15 @@ pub(crate) fn find_suspects(tables: &[PathBuf], rules: &[TrafficRule], budget: u
         rows += read_mapped(path)?.num_rows() as u64;
     }
     let ranges = (rows * ENTRY_BYTES).div_ceil(budget).max(1);
-    crossing.into_iter().map(|rule| suspects_of(tables, rule, ranges)).collect()
+    crossing.into_iter().map(|rule| suspects_of(tables, rule, times, ranges)).collect()
 }
 
-fn suspects_of(tables: &[PathBuf], rule: &TrafficRule, ranges: u64) -> Result<Suspects> {
+fn suspects_of(tables: &[PathBuf], rule: &TrafficRule, times: Option<&Range<i64>>, ranges: u64) -> Result<Suspects> {
     let mut suspects = Suspects::default();
     for range in 0..ranges {
         let mut tallies = Tallies::default();
         for group in tables.chunks(rayon::current_num_threads()) {
-            let one = |path: &PathBuf| tally(&read_mapped(path)?, rule, |key| key % ranges == range);
+            let one = |path: &PathBuf| tally(&read_mapped(path)?, rule, times, |key| key % ranges == range);
             let counted: Vec<Result<Vec<Tally>>> = group.par_iter().map(one).collect();
             for more in counted {
                 tallies.merge(more?);
@@ -51,14 +57,20 @@ fn suspects_of(tables: &[PathBuf], rule: &TrafficRule, ranges: u64) -> Result<Su
 }
 
 /// Tallies of one table, of the keys that are wanted.
-fn tally(batch: &RecordBatch, rule: &TrafficRule, wanted: impl Fn(u64) -> bool) -> Result<Vec<Tally>> {
+fn tally(
+    batch: &RecordBatch,
+    rule: &TrafficRule,
+    window: Option<&Range<i64>>,
+    wanted: impl Fn(u64) -> bool,
+) -> Result<Vec<Tally>> {
     let KeyOf::Columns(names) = &rule.key else { return Ok(Vec::new()) };
     let columns: Vec<&StringArray> =
         names.iter().map(|name| text_column(batch, &format!("f:{name}"))).collect::<twinspire_core::Result<_>>()?;
     let (users, times, kinds) =
         (text_column(batch, "user")?, integers_i64(batch, "time")?, integers_u8(batch, "kind")?);
     let (mut tallies, mut joined) = (Tallies::default(), String::new());
-    for row in 0..batch.num_rows() {
+    let is_in_window = |row: &usize| window.is_none_or(|window| window.contains(&times[*row]));
+    for row in (0..batch.num_rows()).filter(is_in_window) {
         let cells = columns.iter().map(|column| column.is_valid(row).then(|| column.value(row)));
         let Some(key) = fingerprint_of(cells, &mut joined).filter(|&key| wanted(key)) else { continue };
         let user = if users.is_valid(row) { fingerprint64(users.value(row).as_bytes()) } else { 0 };

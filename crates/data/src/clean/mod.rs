@@ -17,12 +17,12 @@ pub(crate) use crossing::find_suspects;
 pub(crate) use deny::DenyLists;
 pub(crate) use never_shown::{NEVER_SHOWN, is_never_shown};
 pub(crate) use range::{DWELL, POSITION, is_outside};
+pub(crate) use tally::Suspects;
 
 use crate::bucket::Bucket;
 use crate::config::{DataSettings, KeyOf, Suspicion};
 use crate::join::Joining;
 use skip_above::SkipAbove;
-use tally::Suspects;
 use traffic::{BucketKey, Traffic};
 
 /// A rule on the rows of a bucket.
@@ -64,13 +64,13 @@ pub(crate) struct Cleaning {
 impl Cleaning {
     /// The rules of the settings. A bucket must be loaded with `before` raw columns and those of
     /// [`Cleaning::columns`] after them; `crossing` is what [`find_suspects`] found.
-    pub fn new(settings: &DataSettings, before: usize, lists: DenyLists, crossing: Vec<Suspects>) -> Self {
+    pub fn new(settings: &DataSettings, before: usize, lists: &DenyLists, crossing: Vec<Suspects>) -> Self {
         let mut cleaning = Self { rules: Vec::new(), join: None, columns: Vec::new(), before };
         cleaning.join = Joining::new(settings, |name| cleaning.column(name));
         if settings.clean().drop_duplicates {
             cleaning.rules.push(Rule::Duplicate);
         }
-        let mut lists = lists.keys.into_iter();
+        let mut lists = lists.keys.iter().cloned();
         let mut crossing = crossing.into_iter();
         for rule in settings.traffic_rules() {
             let suspects = match rule.suspicion {

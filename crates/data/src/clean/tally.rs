@@ -4,6 +4,8 @@
 
 use crate::config::{Counted, Suspicion};
 use rustc_hash::{FxHashMap, FxHashSet};
+use serde::{Deserialize, Serialize, Serializer};
+use std::collections::BTreeSet;
 
 /// What is counted for one key and one part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,10 +72,16 @@ fn part_of(suspicion: &Suspicion, row: &Counting) -> u64 {
 }
 
 /// Keys, or windows of keys, whose rows are left out.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Suspects {
+    #[serde(serialize_with = "sorted")]
     keys: FxHashSet<u64>,
+    #[serde(serialize_with = "sorted")]
     windows: FxHashSet<(u64, u64)>,
+}
+
+fn sorted<T: Ord + Serialize, S: Serializer>(set: &FxHashSet<T>, serializer: S) -> Result<S::Ok, S::Error> {
+    set.iter().collect::<BTreeSet<_>>().serialize(serializer)
 }
 
 impl Suspects {

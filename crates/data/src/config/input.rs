@@ -12,7 +12,7 @@ pub struct InputSection {
     pub path: String,
     /// How `{date}` is written, as a strftime pattern such as `%Y-%m-%d` or `%Y%m%d`.
     pub date_format: String,
-    /// Length of the window in days, counted back from its last day; 1 or more. Without it, all days up to the last are read. `--days` overrides it.
+    /// Length of the window in days, counted back from its last day; 1 or more. Without it, up to 30 days of dated logs are read, and all rows of undated ones. `--days` overrides it.
     pub days: Option<u32>,
     /// The first line of each log file names the columns; true or false.
     pub header: bool,

@@ -4,13 +4,13 @@
 use super::open::expected_bytes;
 use super::table::{Header, Table};
 use super::wanted::{AllWanted, Headers, Wanted};
-use crate::config::{DataSettings, Split, start_of_day};
-use crate::context::{DataContext, LogFiles, log_files, plain_files};
+use crate::config::{DataSettings, InputSection, Split, start_of_day};
+use crate::context::{DataContext, log_files, plain_files};
 use crate::error::{DataError, Result};
 use serde_json::json;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
-use twinspire_core::interaction::{NO_TIME, Part};
+use twinspire_core::hash::fingerprint64;
+use twinspire_core::interaction::{NO_TIME, Part, SLOTS};
 use twinspire_core::partition::{Date, Partition};
 
 /// A bucket has about this share of the memory budget as text: sorted and encoded it is several times larger, and
@@ -20,12 +20,11 @@ const BUCKETS_PER_BUDGET: u64 = 16;
 /// Smaller buckets than this are not worth a file, and more than so many are not needed to keep threads busy.
 const SMALL_BUCKET: u64 = 1 << 20;
 const BUSY_BUCKETS: u64 = 16;
-const MOST_BUCKETS: u64 = 4_096;
 
 /// One input file of the log, or the test file of a `given` split.
 #[derive(Debug, Clone)]
 pub(crate) struct Unit {
-    /// From 0; the high bits of the positions of its rows.
+    /// From 0, in the order of days and files.
     pub number: usize,
     pub path: PathBuf,
     /// How accounts and messages name it.
@@ -39,6 +38,16 @@ pub(crate) struct Unit {
 }
 
 impl Unit {
+    /// Its folder below the shared interactions: its day, and a name that no other file of the day changes.
+    pub fn folder(&self) -> PathBuf {
+        let day = match (self.date, self.part) {
+            (Some(day), _) => day.to_string(),
+            (None, Part::Test) => "test".into(),
+            (None, Part::Train | Part::Validation) => "undated".into(),
+        };
+        Path::new(&day).join(format!("{:016x}", fingerprint64(self.name.as_bytes())))
+    }
+
     /// Both files are of one day, or of one input without days.
     pub fn is_of_day_of(&self, other: &Self) -> bool {
         self.date == other.date && self.part == other.part
@@ -73,9 +82,7 @@ pub(crate) struct Plan<'a> {
     pub items: Option<SideFiles>,
     pub users: Option<SideFiles>,
     pub(super) wanted: AllWanted,
-    pub buckets: u64,
-    /// Times of the days that were asked for, where the folders do not say it.
-    pub window: Option<Range<i64>>,
+    pub buckets: usize,
 }
 
 /// A file as accounts name it: relative to the data folder where it lies in it.
@@ -90,7 +97,6 @@ impl<'a> Plan<'a> {
     /// A missing partition, an empty file, a column that is not there.
     pub fn new(context: &DataContext<'a>, settings: &'a DataSettings) -> Result<Self> {
         let logs = log_files(context, settings)?;
-        let window = window_of(&logs, settings);
         let units = units(context, settings, logs)?;
         let input = settings.input();
         let columns = (!input.header).then_some(input.columns.as_slice());
@@ -109,29 +115,40 @@ impl<'a> Plan<'a> {
         };
         let wanted = AllWanted::find(settings, &headers)?;
         let buckets = bucket_count(&units, settings)?;
-        Ok(Self { settings, data_dir: context.data_dir, units, items, users, wanted, buckets, window })
+        Ok(Self { settings, data_dir: context.data_dir, units, items, users, wanted, buckets })
     }
 
-    /// Everything that decides the bytes of the interactions, the contents of the files aside.
-    pub fn fingerprint(&self) -> serde_json::Value {
-        let window = self.window.as_ref().map(|window| [window.start, window.end]);
+    /// Everything that decides the interactions of a file, its content aside.
+    pub fn log_settings(&self, unit: &Unit) -> serde_json::Value {
         let part_column = match self.settings.split() {
             split @ Split::ByColumn { .. } => Some(split),
             Split::ByDate { .. } | Split::LeaveLastOneOut {} | Split::Given { .. } => None,
         };
         let clean = self.settings.clean();
-        let units: Vec<_> = self.units.iter().map(|unit| (&unit.name, unit.time, unit.part)).collect();
         json!({
-            "input": self.settings.input(), "part": part_column, "wanted": self.wanted,
+            "input": self.reading(), "part_column": part_column, "wanted": self.wanted.log,
             "clean": [json!(clean.never_shown), json!(clean.dwell), json!(clean.position)],
-            "buckets": self.buckets, "window": window, "units": units,
+            "skip_above": clean.skip_above, "name": unit.name, "time": unit.time, "part": unit.part,
         })
     }
 
-    /// All files, in the order in which they are read.
-    pub fn inputs(&self) -> Vec<PathBuf> {
-        let side = self.side_tables().flat_map(|(side, _)| side.files.iter());
-        self.units.iter().map(|unit| &unit.path).chain(side).cloned().collect()
+    /// Everything that decides a side table, the content of its files aside.
+    pub fn side_settings(&self, side: &SideFiles, wanted: &Wanted) -> serde_json::Value {
+        let names: Vec<String> = side.files.iter().map(|path| shown(path, self.data_dir)).collect();
+        json!({ "input": self.reading(), "wanted": wanted, "key": side.key, "names": names })
+    }
+
+    /// How files are read: `[input]` without what says which files.
+    fn reading(&self) -> InputSection {
+        InputSection {
+            path: String::new(),
+            date_format: String::new(),
+            days: None,
+            max_reject_ratio: 0.0,
+            items: None,
+            users: None,
+            ..self.settings.input().clone()
+        }
     }
 
     /// The side tables, and what is wanted of each.
@@ -141,16 +158,8 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// From the first moment of the first day to the first moment after the last one.
-fn window_of(logs: &LogFiles, settings: &DataSettings) -> Option<Range<i64>> {
-    let (first, last) = logs.days.filter(|_| !settings.is_dated())?;
-    let start = start_of_day(first, &settings.zone()).unwrap_or(i64::MIN);
-    let end = last.tomorrow().ok().and_then(|day| start_of_day(day, &settings.zone())).unwrap_or(i64::MAX);
-    Some(start..end)
-}
-
-fn units(context: &DataContext<'_>, settings: &DataSettings, logs: LogFiles) -> Result<Vec<Unit>> {
-    let mut files: Vec<(Partition, Part)> = logs.files.into_iter().map(|file| (file, Part::Train)).collect();
+fn units(context: &DataContext<'_>, settings: &DataSettings, logs: Vec<Partition>) -> Result<Vec<Unit>> {
+    let mut files: Vec<(Partition, Part)> = logs.into_iter().map(|file| (file, Part::Train)).collect();
     if let Split::Given { test, .. } = settings.split() {
         files.extend(plain_files(context, test)?.into_iter().map(|file| (file, Part::Test)));
     }
@@ -194,7 +203,7 @@ fn side_files(
     Ok(SideFiles { name, files, key, config_key, header })
 }
 
-fn bucket_count(units: &[Unit], settings: &DataSettings) -> Result<u64> {
+fn bucket_count(units: &[Unit], settings: &DataSettings) -> Result<usize> {
     let mut bytes = 0u64;
     for unit in units {
         bytes = bytes.saturating_add(expected_bytes(&unit.path)?);
@@ -202,5 +211,5 @@ fn bucket_count(units: &[Unit], settings: &DataSettings) -> Result<u64> {
     let budget = u64::from(settings.memory_mib()) << 20;
     let for_memory = bytes.div_ceil(budget / BUCKETS_PER_BUDGET);
     let for_threads = bytes.div_ceil(SMALL_BUCKET).min(BUSY_BUCKETS);
-    Ok(for_memory.max(for_threads).clamp(1, MOST_BUCKETS))
+    Ok(for_memory.max(for_threads).clamp(1, SLOTS as u64) as usize)
 }

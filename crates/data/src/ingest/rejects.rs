@@ -1,4 +1,4 @@
-//! Stored rejects as JSON lines: first one file a unit, then one file for all, in the order of the units.
+//! Stored rejects as JSON lines: one file a unit, and one file for all of a run, in the order of the units.
 
 use super::account::Reject;
 use crate::error::{DataError, Result};
@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use twinspire_core::CoreError;
 use twinspire_core::vfs::{Vfs, write_file};
 
-/// Writes the rejects of one file; no file where there are none.
+/// Writes the rejects of one unit; no file where there are none.
 ///
 /// # Errors
 /// I/O.
-pub(super) fn write_rejects(vfs: &dyn Vfs, path: &Path, rejects: &[Reject]) -> Result<()> {
+pub(super) fn write_rejects(vfs: &dyn Vfs, path: &Path, rejects: &[&Reject]) -> Result<()> {
     if rejects.is_empty() {
         return Ok(());
     }
@@ -23,7 +23,7 @@ pub(super) fn write_rejects(vfs: &dyn Vfs, path: &Path, rejects: &[Reject]) -> R
     Ok(write_file(vfs, path, &lines)?)
 }
 
-/// Joins `files` (those that are there) into `target` and removes them. Holds one of them at a time.
+/// Joins `files` (those that are there) into `target`. Holds one of them at a time.
 ///
 /// # Errors
 /// I/O.
@@ -34,7 +34,6 @@ pub(super) fn join_rejects(vfs: &dyn Vfs, files: &[PathBuf], target: &Path) -> R
         if vfs.exists(path).map_err(failed)? {
             let lines = vfs.read(path).map_err(failed)?;
             joined.write_all(&lines).map_err(|error| DataError::io(target, error))?;
-            vfs.remove_file(path).map_err(failed)?;
         }
     }
     joined.sync().map_err(|error| DataError::io(target, error))

@@ -2,6 +2,7 @@
 
 use super::account::FileAccount;
 use crate::statistics::{aligned, grouped};
+use std::collections::BTreeMap;
 use twinspire_core::stage::StageOutcome;
 
 /// Files with rejects that are shown.
@@ -12,6 +13,8 @@ const SHOWN_FILES: usize = 10;
 pub struct IngestReport {
     /// Made, or up to date.
     pub outcome: StageOutcome,
+    /// Files that were read now; the others had been read before.
+    pub files_read: usize,
     /// One account a file: log files by day and name, then the test file, then side tables.
     pub accounts: Vec<FileAccount>,
 }
@@ -28,10 +31,21 @@ pub(crate) fn total(accounts: &[FileAccount]) -> FileAccount {
     total
 }
 
+/// Sums over all accounts, by name.
+pub(super) fn counts(accounts: &[FileAccount]) -> BTreeMap<String, u64> {
+    let total = total(accounts);
+    let filtered = total.filtered.values().sum();
+    let counts =
+        [("read", total.read), ("accepted", total.accepted), ("rejected", total.rejects()), ("filtered", filtered)];
+    counts.map(|(name, count)| (name.to_owned(), count)).into()
+}
+
 impl IngestReport {
-    /// Plain text for people: the sum over all files, then the files with rejects, each with its first one.
+    /// Plain text for people: how many files were read now, the sum over all files, then the files with rejects, each
+    /// with its first one.
     pub fn lines(&self) -> Vec<String> {
-        let mut lines = account_lines(&total(&self.accounts));
+        let mut lines = vec![format!("read now: {} of {} files", self.files_read, self.accounts.len())];
+        lines.extend(account_lines(&total(&self.accounts)));
         lines.extend(reject_lines(&self.accounts));
         lines
     }

@@ -8,12 +8,8 @@ use super::table::{Header, Verdict};
 use super::wanted::{KeyCells, Located};
 use crate::config::{Outcome, Split, TimeSettings};
 use crate::error::Result;
-use std::ops::Range;
 use twinspire_core::ids::check_id;
 use twinspire_core::interaction::{EventKind, Part};
-
-/// Why a sound row is left out: its day is not one that was asked for.
-pub(super) const OUTSIDE_WINDOW: &str = "outside_window";
 
 /// A row that is right.
 pub(crate) struct Event<'r> {
@@ -79,7 +75,6 @@ pub(super) struct RowRules<'a> {
     outcome: OutcomeCell<'a>,
     part: Option<PartCell<'a>>,
     unit_part: Part,
-    window: Option<Range<i64>>,
     located: Located<'a>,
     impressions: ImpressionRules<'a>,
     /// The request, where there are no users and a rule looks at requests.
@@ -111,7 +106,6 @@ impl<'a> RowRules<'a> {
             outcome: OutcomeCell::find(header, settings.outcome())?,
             part,
             unit_part: unit.part,
-            window: plan.window.clone().filter(|_| unit.part == Part::Train),
             located: plan.wanted.log.locate(header)?,
             impressions: ImpressionRules::find(header, settings.clean())?,
             request: request.transpose()?,
@@ -144,11 +138,7 @@ impl<'a> RowRules<'a> {
         if let Some((kind, cell)) = self.located.fault(record) {
             return Err(Verdict::Rejected(kind, cell));
         }
-        let reason = self.impressions.reason(record)?;
-        if self.window.as_ref().is_some_and(|window| !window.contains(&time)) {
-            return Err(Verdict::Filtered(OUTSIDE_WINDOW));
-        }
-        if let Some(reason) = reason {
+        if let Some(reason) = self.impressions.reason(record)? {
             return Err(Verdict::Filtered(reason));
         }
         let request = self.request.map(|cell| record.cell(cell)).filter(|request| !request.is_empty());

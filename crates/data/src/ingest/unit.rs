@@ -1,15 +1,23 @@
-//! One input file: its rows judged, its events in buckets, its rejects beside them. A unit does not know of others, and
-//! running it twice gives the same files.
+//! One input file: its rows judged, its events in tables ordered by slot, its rejects beside them. A unit does not know
+//! of others, and running it twice gives the same files.
 
 use super::account::{Accountant, FileAccount, Reject};
-use super::buckets::BucketWriter;
 use super::csv::Record;
-use super::plan::{Plan, Unit};
+use super::plan::{Plan, SideFiles, Unit};
+use super::rejects::write_rejects;
 use super::rules::{Event, RowRules};
+use super::side::SideTable;
+use super::slots::SlotWriter;
 use super::table::{Header, Table, Verdict};
-use crate::error::{DataError, Result};
+use super::wanted::Wanted;
+use super::{REJECTS, SIDE_TABLE};
+use crate::error::Result;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
-use twinspire_core::interaction::ROWS_OF_A_FILE;
+use twinspire_core::interaction::NO_TIME;
+use twinspire_core::stage::write_json;
+use twinspire_core::table::write_table;
 use twinspire_core::vfs::Vfs;
 
 /// What became of a file.
@@ -20,7 +28,18 @@ pub(crate) struct ReadFile {
     pub header: Option<Header>,
 }
 
-/// Reads up to `limit` rows of a unit and hands each event on, with its record, its raw cells and its position.
+/// What a unit says of its files, in `summary.json`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Summary {
+    pub accounts: Vec<FileAccount>,
+    /// Latest time of an event.
+    pub latest: Option<i64>,
+}
+
+/// Name of the file that holds the [`Summary`].
+pub(super) const SUMMARY: &str = "summary.json";
+
+/// Reads up to `limit` rows of a unit and hands each event on, with its record, its raw cells and its row number.
 ///
 /// # Errors
 /// The file cannot be read, a column is missing, or what `accept` returns.
@@ -38,9 +57,8 @@ pub(crate) fn read_unit(
     };
     let mut rules = RowRules::new(plan, unit, table.header())?;
     let raw = rules.raw_cells();
-    let first = unit.number as u64 * ROWS_OF_A_FILE;
     table.each(limit, &mut accountant, |record, row| match rules.judge(record) {
-        Ok(event) => accept(&event, record, &raw, first + row).map(|()| Verdict::Accepted),
+        Ok(event) => accept(&event, record, &raw, row).map(|()| Verdict::Accepted),
         Err(verdict) => Ok(verdict),
     })?;
     Ok(ReadFile::new(accountant, Some(table.header().clone())))
@@ -54,16 +72,46 @@ impl ReadFile {
     }
 }
 
-/// Reads a whole unit and writes its events below `staging`.
+/// Reads a whole log file and writes its events, its summary and its rejects into `staging`.
 ///
 /// # Errors
 /// As [`read_unit`]; I/O.
-pub(super) fn write_unit(vfs: &dyn Vfs, plan: &Plan<'_>, unit: &Unit, staging: &Path) -> Result<ReadFile> {
-    let folder = staging.join(format!("{:05}", unit.number));
-    vfs.create_dir_all(&folder).map_err(|error| DataError::io(&folder, error))?;
-    let mut writer = BucketWriter::new(vfs, &folder, &plan.wanted.log.raw, plan.buckets);
-    let read =
-        read_unit(plan, unit, u64::MAX, |event, record, raw, position| writer.append(event, record, raw, position))?;
+pub(super) fn write_log(vfs: &dyn Vfs, plan: &Plan<'_>, unit: &Unit, staging: &Path) -> Result<BTreeMap<String, u64>> {
+    let mut writer = SlotWriter::new(vfs, staging, &plan.wanted.log.raw, &unit.name);
+    let mut latest = None;
+    let read = read_unit(plan, unit, u64::MAX, |event, record, raw, row| {
+        latest = latest.max(Some(event.time).filter(|&time| time != NO_TIME));
+        writer.append(event, record, raw, row)
+    })?;
     writer.write()?;
-    Ok(read)
+    write_summary(vfs, staging, vec![read], latest)
+}
+
+/// Reads all files of a side table and writes it, its summary and its rejects into `staging`.
+///
+/// # Errors
+/// As [`SideTable::read`]; I/O.
+pub(super) fn write_side(
+    vfs: &dyn Vfs,
+    plan: &Plan<'_>,
+    (side, wanted): (&SideFiles, &Wanted),
+    staging: &Path,
+) -> Result<BTreeMap<String, u64>> {
+    let mut table = SideTable::read(plan, side, wanted, u64::MAX)?;
+    write_table(vfs, &staging.join(SIDE_TABLE), &table.batch()?)?;
+    write_summary(vfs, staging, table.files, None)
+}
+
+fn write_summary(
+    vfs: &dyn Vfs,
+    staging: &Path,
+    files: Vec<ReadFile>,
+    latest: Option<i64>,
+) -> Result<BTreeMap<String, u64>> {
+    let rejects: Vec<&Reject> = files.iter().flat_map(|file| &file.rejects).collect();
+    write_rejects(vfs, &staging.join(REJECTS), &rejects)?;
+    let accounts: Vec<FileAccount> = files.into_iter().map(|file| file.account).collect();
+    let counts = super::report::counts(&accounts);
+    write_json(vfs, &staging.join(SUMMARY), &Summary { accounts, latest })?;
+    Ok(counts)
 }

@@ -3,8 +3,12 @@
 
 use super::side::SideTable;
 use crate::bucket::{Bucket, Row};
+use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray, UInt8Array, UInt64Array};
 use rustc_hash::FxHashMap;
+use std::path::Path;
+use std::sync::Arc;
 use twinspire_core::interaction::Part;
+use twinspire_core::table::{batch_of, integers_i64, integers_u8, integers_u64, read_mapped, text_column};
 use twinspire_core::{CoreError, Result};
 
 /// What one log row says of an item. The last row of the train part wins; without one, the first row of all.
@@ -62,6 +66,49 @@ impl SeenItems {
         Self { items: owned.collect() }
     }
 
+    /// The items as a table, by id; `columns` are the names of their raw values.
+    ///
+    /// # Errors
+    /// More than 2 GiB of text.
+    pub fn batch(&self, columns: &[String]) -> Result<RecordBatch> {
+        let mut items: Vec<(&String, &Sighting<RawValues>)> = self.items.iter().collect();
+        items.sort_unstable_by_key(|(id, _)| *id);
+        let seen = || items.iter().map(|(_, sighting)| sighting);
+        let ids = items.iter().map(|(id, _)| Some(id.as_str()));
+        let mut table: Vec<(String, ArrayRef)> = vec![
+            ("item".into(), Arc::new(StringArray::from_iter(ids))),
+            ("count".into(), Arc::new(UInt64Array::from_iter_values(seen().map(|of| of.count)))),
+            ("train".into(), Arc::new(UInt8Array::from_iter_values(seen().map(|of| u8::from(of.train))))),
+            ("time".into(), Arc::new(Int64Array::from_iter_values(seen().map(|of| of.moment.0)))),
+            ("position".into(), Arc::new(UInt64Array::from_iter_values(seen().map(|of| of.moment.1)))),
+        ];
+        for (number, column) in columns.iter().enumerate() {
+            let values: StringArray = seen().map(|of| of.row[number].as_deref()).collect();
+            table.push((format!("f:{column}"), Arc::new(values)));
+        }
+        batch_of(table, vec![])
+    }
+
+    /// Reads a table of [`SeenItems::batch`].
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub fn open(path: &Path, columns: &[String]) -> Result<Self> {
+        let batch = read_mapped(path)?;
+        let ids = text_column(&batch, "item")?;
+        let (count, train) = (integers_u64(&batch, "count")?, integers_u8(&batch, "train")?);
+        let (time, position) = (integers_i64(&batch, "time")?, integers_u64(&batch, "position")?);
+        let raw: Vec<&StringArray> =
+            columns.iter().map(|column| text_column(&batch, &format!("f:{column}"))).collect::<Result<_>>()?;
+        let item = |row: usize| {
+            let values = raw.iter().map(|values| values.is_valid(row).then(|| Box::from(values.value(row))));
+            let moment = (time[row], position[row]);
+            let sighting = Sighting { count: count[row], train: train[row] == 1, moment, row: values.collect() };
+            (ids.value(row).to_owned(), sighting)
+        };
+        Ok(Self { items: (0..batch.num_rows()).map(item).collect() })
+    }
+
     /// Joins the items of another bucket; the order of joining does not matter.
     pub fn merge(&mut self, other: Self) {
         for (id, sighting) in other.items {
@@ -81,7 +128,6 @@ pub(super) struct Corpus {
     ids: Vec<String>,
     counts: Vec<u64>,
     raw: Vec<Option<RawValues>>,
-    rows: FxHashMap<String, u32>,
 }
 
 impl Corpus {
@@ -104,8 +150,7 @@ impl Corpus {
             return Err(CoreError::Invalid { field: "input.item".to_owned(), reason });
         }
         let mut corpus = Self::default();
-        for (row, (id, count, raw)) in items.into_iter().enumerate() {
-            corpus.rows.insert(id.clone(), row as u32);
+        for (id, count, raw) in items {
             corpus.ids.push(id);
             corpus.counts.push(count);
             corpus.raw.push(raw);
@@ -131,18 +176,6 @@ impl Corpus {
     /// Positives in the train part, in the order of [`Corpus::ids`].
     pub fn counts(&self) -> &[u64] {
         &self.counts
-    }
-
-    /// Row of an id that some row of the log showed.
-    ///
-    /// # Errors
-    /// [`CoreError::Mismatch`] when it did not: the log has changed since it was scanned.
-    pub fn find(&self, id: &str) -> Result<u32> {
-        self.rows.get(id).copied().ok_or_else(|| CoreError::Mismatch {
-            what: "items of the log".to_owned(),
-            expected: "an item that the first pass saw".to_owned(),
-            found: id.to_owned(),
-        })
     }
 
     /// Raw value of a log column, by its number; `None` also for an item that no log row shows.

@@ -1,20 +1,16 @@
 //! The second pass: rows to samples. In: one bucket, split, and the fitted encoder. Out: [`BucketRows`]: samples by
 //! part, queries of the judged parts, and the histories of the bucket's users.
 
-use super::corpus::Corpus;
 use super::down_sample::DownSampling;
 use super::history::UserHistory;
-use super::rows::{
-    Plain, append_encoded, empty_histories, empty_queries, empty_samples, list_end, push_plain, push_user,
-};
-use super::scan::ITEM_CHUNK;
+use super::numbers::ItemNumbers;
+use super::rows::{Plain, empty_histories, empty_queries, empty_samples, list_end, push_plain, push_user};
 use super::source::Sources;
 use crate::bucket::{Bucket, Row};
 use crate::config::Mode;
 use crate::statistics::PartCounts;
-use rayon::prelude::*;
 use std::ops::Range;
-use twinspire_core::encode::{EncodedRows, FeatureEncoder, Raw};
+use twinspire_core::encode::{FeatureEncoder, Raw};
 use twinspire_core::history::HistoryRows;
 use twinspire_core::ids::MISSING;
 use twinspire_core::interaction::{EventKind, Part};
@@ -32,10 +28,10 @@ pub(super) struct Encoding<'a> {
     pub mode: Mode,
     pub encoder: &'a FeatureEncoder,
     pub sources: &'a Sources,
-    pub corpus: &'a Corpus,
     /// Weight of each positive event, by its number.
     pub weights: &'a [f32],
     pub down_sampling: DownSampling<'a>,
+    pub numbers: &'a ItemNumbers,
 }
 
 /// Everything that one bucket becomes.
@@ -62,7 +58,7 @@ struct UserRows<'a> {
     profile: Option<usize>,
 }
 
-/// Says in which row, or of which item, a value could not be encoded.
+/// Says in which row a value could not be encoded.
 fn at(place: impl FnOnce() -> String, error: CoreError) -> CoreError {
     if let CoreError::Invalid { field, reason } = error {
         return CoreError::Invalid { field: format!("{}, {field}", place()), reason };
@@ -100,7 +96,7 @@ impl Encoding<'_> {
 
     fn user_rows<'b>(&self, bucket: &'b Bucket, group: Range<usize>, first_user: u32) -> Result<UserRows<'b>> {
         let rows = &bucket.rows[group];
-        let items: Vec<u32> = rows.iter().map(|row| self.corpus.find(bucket.item(row))).collect::<Result<_>>()?;
+        let items: Vec<u32> = rows.iter().map(|row| self.numbers.find(bucket.item(row))).collect::<Result<_>>()?;
         let history = UserHistory::of(rows, &items);
         let user = if rows[0].user == MISSING { MISSING } else { first_user + rows[0].user };
         let profile = self.sources.user_row(bucket.user_key(&rows[0]));
@@ -184,30 +180,5 @@ impl Encoding<'_> {
             user.rows.iter().rev().find_map(value)
         });
         push_user(histories, key, &user.history, last_known)
-    }
-
-    /// Item features of the whole corpus, in its order.
-    ///
-    /// # Errors
-    /// [`CoreError::Invalid`] that names the item whose features cannot be encoded.
-    pub fn items(&self) -> Result<EncodedRows> {
-        let chunks = (0..self.corpus.len().div_ceil(ITEM_CHUNK)).into_par_iter();
-        let encoded: Vec<Result<EncodedRows>> = chunks.map(|chunk| self.item_chunk(chunk)).collect();
-        let mut rows = self.encoder.empty_item_rows();
-        for chunk in encoded {
-            append_encoded(&mut rows, chunk?)?;
-        }
-        Ok(rows)
-    }
-
-    fn item_chunk(&self, chunk: usize) -> Result<EncodedRows> {
-        let mut rows = self.encoder.empty_item_rows();
-        let mut values = Vec::new();
-        for item in chunk * ITEM_CHUNK..((chunk + 1) * ITEM_CHUNK).min(self.corpus.len()) {
-            self.sources.corpus_values(self.corpus, item, &mut values);
-            let encoded = self.encoder.encode_item(&values, &mut rows);
-            encoded.map_err(|error| at(|| format!("item {:?}", self.corpus.id(item)), error))?;
-        }
-        Ok(rows)
     }
 }

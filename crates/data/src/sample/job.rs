@@ -1,224 +1,283 @@
-//! The two passes over the buckets. In: the interaction tables, by bucket. Out: every file of the stage. Held at a
-//! time: one bucket a thread, the corpus, what the fitters saw (distinct values), and the histories and queries of the
-//! buckets that are done; samples are written bucket by bucket. Results are joined in the order of the buckets, so no
-//! byte depends on the number of threads.
+//! The units of the samples stage. In: the interactions of a window. Out, each in a folder of `runs/<date>/units`: for
+//! every bucket `scan` (its rows cleaned, split and in order; what must be known before anything can be encoded), once
+//! `fit` (the corpus and the fitted encoder), for every bucket `encode` (its samples, queries and histories). Held at a
+//! time: one bucket a thread; for `fit` and `encode` the corpus. A unit is a function of its inputs, so no byte depends on
+//! the number of threads, or on where and how often it was run.
 
-use super::corpus::{Corpus, SeenItems};
 use super::down_sample::DownSampling;
-use super::encode::{BucketRows, Encoding, JUDGED, PARTS};
-use super::rows::{append_histories, append_queries, empty_histories, empty_queries, history_lengths};
-use super::scan::{Scan, fit_items, scan};
+use super::encode::{Encoding, PARTS};
+use super::fit::Fit;
+use super::scan::scan;
 use super::source::Sources;
 use super::split::SplitRule;
-use crate::bucket::Bucket;
-use crate::clean::Cleaning;
-use crate::config::{DownSample, Mode};
+use crate::bucket::{Bucket, Row};
+use crate::clean::{Cleaning, DenyLists, Suspects, find_suspects};
+use crate::config::DataSettings;
+use crate::context::{DataContext, RunFolders};
 use crate::error::{DataError, Result};
-use crate::statistics::{HistoryLengths, PartCounts, Statistics, hottest_share};
+use crate::statistics::PartCounts;
 use rayon::prelude::*;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use twinspire_core::encode::{Collisions, FeatureEncoder, Fitter};
-use twinspire_core::history::HistoryRows;
-use twinspire_core::items::ItemTable;
-use twinspire_core::progress::Progress;
-use twinspire_core::sample::{SampleLayout, SampleRows};
-use twinspire_core::schema::FeatureSchema;
-use twinspire_core::stage::write_json;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use twinspire_core::interaction::SLOTS;
+use twinspire_core::sample::SampleRows;
+use twinspire_core::stage::{StageKey, StageManifest, StageOutcome, made_unit, read_json, run_unit, write_json};
 use twinspire_core::table::write_table;
-use twinspire_core::vfs::{Vfs, write_file};
-use twinspire_core::{CoreError, ids::MISSING};
 
-/// Everything that the passes read.
+/// Everything that the units read.
 pub(super) struct Job<'a> {
-    pub vfs: &'a dyn Vfs,
-    pub progress: &'a dyn Progress,
-    pub schema: &'a FeatureSchema,
-    pub mode: Mode,
+    pub context: &'a DataContext<'a>,
+    pub folders: &'a RunFolders,
+    pub settings: &'a DataSettings,
     pub rule: SplitRule,
-    pub cleaning: Cleaning,
+    pub lists: DenyLists,
     /// Weight of each positive event, by its number.
     pub weights: Vec<f32>,
-    pub down_sample: DownSample,
-    pub seed: u64,
+    /// Times that are read; all of them without one.
+    pub times: Option<Range<i64>>,
     pub sources: Sources,
-    /// Files of each bucket.
-    pub buckets: Vec<Vec<PathBuf>>,
+    /// Tables of the window, each with the position of row 0 of its log file.
+    pub tables: Vec<(PathBuf, u64)>,
+    pub buckets: usize,
+    /// Number of the first unit, in the list of all units of the run.
+    pub first_unit: usize,
+    /// What decides the bytes of all units.
+    pub decided: Value,
 }
 
-/// What the first pass found.
-struct Found {
-    /// Row of each bucket's first user in the history table.
-    first_users: Vec<u32>,
-    users: u64,
-    filtered: BTreeMap<String, u64>,
-    corpus: Corpus,
-    encoder: FeatureEncoder,
-    collisions: Vec<Collisions>,
+/// A unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Once.
+    Count,
+    /// Of one bucket.
+    Scan(usize),
+    /// Once.
+    Fit,
+    /// Of one bucket.
+    Encode(usize),
 }
 
-/// What the second pass collects.
-struct Collected {
-    queries: [SampleRows; 2],
-    histories: HistoryRows,
-    counts: [PartCounts; 3],
+/// Suspects of the rules that cross users.
+const SUSPECTS: &str = "suspects.json";
+/// Rows of a bucket, cleaned, split and in order.
+pub(super) const ROWS: &str = "rows.arrow";
+/// Counts of a unit.
+pub(super) const COUNTS: &str = "counts.json";
+/// Queries of a part, histories of the users of a bucket.
+pub(super) const HISTORIES: &str = "histories.arrow";
+
+/// Samples of a part.
+pub(super) fn samples_of(part: twinspire_core::interaction::Part) -> String {
+    format!("{}.arrow", part.name())
 }
 
-fn file_name(bucket: usize) -> String {
-    format!("{bucket:05}.arrow")
+/// Queries of a part.
+pub(super) fn queries_of(part: twinspire_core::interaction::Part) -> String {
+    format!("queries-{}.arrow", part.name())
 }
 
 impl Job<'_> {
-    /// Writes all files of the stage into `layout` and returns what was counted. Runs in the thread pool it is called in.
+    /// The unit with a number, from 0: `count`, all scans, `fit`, all encodings.
+    pub fn step(&self, number: usize) -> Step {
+        match number {
+            0 => Step::Count,
+            number if number <= self.buckets => Step::Scan(number - 1),
+            number if number == self.buckets + 1 => Step::Fit,
+            number => Step::Encode(number - self.buckets - 2),
+        }
+    }
+
+    fn number(&self, step: Step) -> usize {
+        self.first_unit
+            + match step {
+                Step::Count => 0,
+                Step::Scan(bucket) => bucket + 1,
+                Step::Fit => self.buckets + 1,
+                Step::Encode(bucket) => self.buckets + 2 + bucket,
+            }
+    }
+
+    fn key(&self, step: Step) -> StageKey {
+        let (stage, bucket) = match step {
+            Step::Count => ("count", None),
+            Step::Scan(bucket) => ("scan of a bucket", Some(bucket)),
+            Step::Fit => ("fit", None),
+            Step::Encode(bucket) => ("samples of a bucket", Some(bucket)),
+        };
+        StageKey { stage, settings: json!({ "all": self.decided, "bucket": bucket }), inputs: Vec::new() }
+    }
+
+    /// Folder of a unit.
+    pub fn folder(&self, step: Step) -> PathBuf {
+        self.folders.units().join(match step {
+            Step::Count => "count".into(),
+            Step::Scan(bucket) => format!("scan-{bucket:05}"),
+            Step::Fit => "fit".into(),
+            Step::Encode(bucket) => format!("encode-{bucket:05}"),
+        })
+    }
+
+    /// The manifest of a unit that has been run.
     ///
     /// # Errors
-    /// Damaged tables, features that cannot be encoded, no positive in the train part, I/O.
-    pub fn write(&self, layout: &SampleLayout) -> Result<Statistics> {
-        let found = self.first_pass()?;
-        write_file(self.vfs, &layout.features(), found.encoder.to_json().as_bytes())?;
-        let encoding = Encoding {
-            mode: self.mode,
-            encoder: &found.encoder,
-            sources: &self.sources,
-            corpus: &found.corpus,
-            weights: &self.weights,
-            down_sampling: DownSampling::new(self.down_sample, self.seed, found.corpus.counts()),
+    /// [`DataError::UnitMissing`] when it has not, or its files are gone.
+    pub fn made(&self, step: Step) -> Result<StageManifest> {
+        let folder = self.folder(step);
+        let is_there = |manifest: &StageManifest| {
+            let vfs = self.context.stage.vfs;
+            manifest.outputs.iter().all(|output| vfs.exists(&folder.join(&output.path)).unwrap_or(false))
         };
-        let items = ItemTable::batch(found.corpus.ids(), found.corpus.counts(), encoding.items()?, &found.encoder)?;
-        write_table(self.vfs, &layout.items(), &items)?;
-        drop(items);
-        let collected = self.second_pass(&encoding, &found.first_users, layout)?;
-        let lengths = HistoryLengths::of(history_lengths(&collected.histories));
-        write_table(self.vfs, &layout.histories(), &collected.histories.into_batch()?)?;
-        for (part, queries) in JUDGED.into_iter().zip(collected.queries) {
-            if !queries.item.is_empty() {
-                write_table(self.vfs, &layout.queries(part), &queries.into_batch(&found.encoder)?)?;
-            }
-        }
-        let statistics = found.statistics(lengths, collected.counts);
-        write_json(self.vfs, &layout.statistics(), &statistics)?;
-        Ok(statistics)
+        let manifest = made_unit(&self.context.stage, &folder, &self.key(step)).filter(is_there);
+        manifest.ok_or_else(|| DataError::UnitMissing { unit: self.number(step), folder })
     }
 
-    /// Does `work` for every bucket, a few at a time, and takes the results in the order of the buckets.
-    fn in_order<T: Send>(
-        &self,
-        what: &str,
-        work: impl Fn(usize) -> Result<T> + Sync,
-        mut take: impl FnMut(T) -> Result<()>,
-    ) -> Result<()> {
-        self.progress.start(what, Some(self.buckets.len() as u64), "buckets");
-        let numbers: Vec<usize> = (0..self.buckets.len()).collect();
-        let all = numbers.chunks(rayon::current_num_threads()).try_for_each(|group| {
-            let done: Vec<Result<T>> = group.par_iter().map(|&bucket| work(bucket)).collect();
-            done.into_iter().try_for_each(|result| {
-                take(result?)?;
-                self.progress.advance(1);
-                Ok(())
-            })
+    /// Runs all units in the thread pool it is called in.
+    ///
+    /// # Errors
+    /// As [`Job::scan`], [`Job::fit`] and [`Job::encode`].
+    pub fn run_all(&self) -> Result<()> {
+        self.count()?;
+        let cleaning = self.cleaning()?;
+        self.every_bucket("looking at interactions", |bucket| self.scan(&cleaning, bucket))?;
+        self.fit()?;
+        let fit = self.open_fit()?;
+        self.every_bucket("making samples", |bucket| self.encode(&fit, bucket))
+    }
+
+    fn every_bucket(&self, what: &str, work: impl Fn(usize) -> Result<StageOutcome> + Sync) -> Result<()> {
+        let progress = self.context.progress;
+        progress.start(what, Some(self.buckets as u64), "buckets");
+        let done = (0..self.buckets).into_par_iter().try_for_each(|bucket| {
+            work(bucket)?;
+            progress.advance(1);
+            Ok(())
         });
-        self.progress.finish();
-        all
+        progress.finish();
+        done
     }
 
-    /// A bucket with the final parts.
-    fn load(&self, bucket: usize) -> Result<Bucket> {
-        let columns = [&self.sources.log_columns, self.cleaning.columns()].concat();
-        let mut loaded = Bucket::load(&self.buckets[bucket], &columns)?;
-        self.cleaning.apply(&mut loaded);
+    /// What no bucket alone can know: the addresses and devices that rules suspect.
+    ///
+    /// # Errors
+    /// Damaged tables; I/O.
+    pub fn count(&self) -> Result<StageOutcome> {
+        run_unit(&self.context.stage, &self.folder(Step::Count), &self.key(Step::Count), |staging| {
+            let tables: Vec<PathBuf> = self.tables.iter().map(|(path, _)| path.clone()).collect();
+            let budget = u64::from(self.settings.memory_mib()) << 18;
+            let suspects = find_suspects(&tables, self.settings.traffic_rules(), self.times.as_ref(), budget)?;
+            write_json(self.context.stage.vfs, &staging.join(SUSPECTS), &suspects)?;
+            Ok::<_, DataError>(BTreeMap::new())
+        })
+    }
+
+    /// The rules, with what [`Job::count`] found.
+    ///
+    /// # Errors
+    /// It has not been run; a damaged file.
+    pub fn cleaning(&self) -> Result<Cleaning> {
+        self.made(Step::Count)?;
+        let path = self.folder(Step::Count).join(SUSPECTS);
+        let suspects: Vec<Suspects> = read_json(self.context.stage.vfs, &path)?;
+        Ok(Cleaning::new(self.settings, self.sources.log_columns.len(), &self.lists, suspects))
+    }
+
+    /// A bucket as it is after every rule, with the final parts.
+    fn load(&self, cleaning: &Cleaning, bucket: usize) -> Result<Bucket> {
+        let slots = bucket * SLOTS / self.buckets..(bucket + 1) * SLOTS / self.buckets;
+        let columns = [&self.sources.log_columns, cleaning.columns()].concat();
+        let mut loaded = Bucket::load(&self.tables, &slots, &columns)?;
+        if let Some(times) = &self.times {
+            let reason = |row: &Row| (!times.contains(&row.time)).then_some("outside_window");
+            let reasons: Vec<Option<&str>> = loaded.rows.iter().map(reason).collect();
+            loaded.leave_out(reasons.into_iter());
+        }
+        cleaning.apply(&mut loaded);
         self.rule.apply(&mut loaded);
         Ok(loaded)
     }
 
-    fn first_pass(&self) -> Result<Found> {
-        let (mut seen, mut fitter) = (SeenItems::default(), Fitter::new(self.schema));
-        let (mut first_users, mut users, mut filtered) = (Vec::with_capacity(self.buckets.len()), 0, BTreeMap::new());
-        let look = |bucket: usize| Ok(scan(self.load(bucket)?, &self.sources, self.schema, self.mode));
-        self.in_order("looking at interactions", look, |found: Scan| {
-            first_users.push(row_of_user(users)?);
-            users += u64::from(found.users);
-            found.filtered.into_iter().for_each(|(reason, count)| *filtered.entry(reason).or_default() += count);
-            seen.merge(found.items);
-            fitter.merge(found.fitter);
-            Ok(())
-        })?;
-        row_of_user(users)?;
-        let corpus = Corpus::new(seen, self.sources.items.as_ref())?;
-        if corpus.counts().iter().sum::<u64>() == 0 {
-            let reason = "the train part has no positive, so there is nothing to learn from".to_owned();
-            return Err(DataError::Unsuitable { what: "samples.split".to_owned(), reason });
-        }
-        let (fitted, collisions) = fit_items(fitter, &corpus, &self.sources, self.schema, self.mode);
-        let encoder = FeatureEncoder::new(self.schema.clone(), fitted)?;
-        Ok(Found { first_users, users, filtered, corpus, encoder, collisions })
+    /// The first look at a bucket.
+    ///
+    /// # Errors
+    /// Damaged tables; I/O.
+    pub fn scan(&self, cleaning: &Cleaning, bucket: usize) -> Result<StageOutcome> {
+        let step = Step::Scan(bucket);
+        run_unit(&self.context.stage, &self.folder(step), &self.key(step), |staging| {
+            let vfs = self.context.stage.vfs;
+            let loaded = self.load(cleaning, bucket)?;
+            write_table(vfs, &staging.join(ROWS), &loaded.batch(&self.sources.log_columns)?)?;
+            let scanned = scan(&loaded, &self.sources, self.settings.features(), self.settings.mode());
+            scanned.write(vfs, staging, &self.sources)?;
+            Ok::<_, DataError>(BTreeMap::from([("rows".to_owned(), loaded.rows.len() as u64)]))
+        })
     }
 
-    fn second_pass(&self, encoding: &Encoding<'_>, first_users: &[u32], layout: &SampleLayout) -> Result<Collected> {
-        let judged = layout.queries(PARTS[1]);
-        let folders = PARTS.map(|part| layout.part(part)).into_iter().chain(judged.parent().map(PathBuf::from));
-        for folder in folders {
-            self.vfs.create_dir_all(&folder).map_err(|source| CoreError::io(&folder, source))?;
-        }
-        let mut collected = Collected {
-            queries: JUDGED.map(|_| empty_queries(encoding.encoder)),
-            histories: empty_histories(&self.sources),
-            counts: PARTS.map(|_| PartCounts::default()),
-        };
-        let make = |bucket: usize| {
-            let mut made = encoding.bucket(&self.load(bucket)?, first_users[bucket])?;
-            self.write_samples(&mut made, bucket, encoding.encoder, layout)?;
-            Ok(made)
-        };
-        self.in_order("making samples", make, |made: BucketRows| {
-            for (queries, more) in collected.queries.iter_mut().zip(made.queries) {
-                append_queries(queries, more)?;
-            }
-            collected.counts.iter_mut().zip(&made.counts).for_each(|(counts, more)| counts.add(more));
-            Ok(append_histories(&mut collected.histories, made.histories)?)
-        })?;
-        Ok(collected)
+    /// What is global: the corpus and the encoder.
+    ///
+    /// # Errors
+    /// A bucket that has not been scanned; no positive in the train part; features that cannot be encoded; I/O.
+    pub fn fit(&self) -> Result<StageOutcome> {
+        run_unit(&self.context.stage, &self.folder(Step::Fit), &self.key(Step::Fit), |staging| {
+            let scans = (0..self.buckets).map(Step::Scan);
+            let folders = scans.map(|step| self.made(step).map(|_| self.folder(step))).collect::<Result<Vec<_>>>()?;
+            super::fit::write_fit(self, &folders, staging)
+        })
     }
 
-    /// Writes the samples of a bucket, one file a part, and lets go of them.
-    fn write_samples(
-        &self,
-        made: &mut BucketRows,
-        bucket: usize,
-        encoder: &FeatureEncoder,
-        layout: &SampleLayout,
-    ) -> Result<()> {
-        for (part, samples) in PARTS.into_iter().zip(&mut made.samples) {
-            let samples = std::mem::take(samples);
-            if !samples.item.is_empty() {
-                write_table(self.vfs, &layout.part(part).join(file_name(bucket)), &samples.into_batch(encoder)?)?;
-            }
+    /// What [`Job::fit`] made.
+    ///
+    /// # Errors
+    /// It has not been run; damaged files.
+    pub fn open_fit(&self) -> Result<Fit> {
+        self.made(Step::Fit)?;
+        Fit::open(self.context.stage.vfs, &self.folder(Step::Fit))
+    }
+
+    /// Samples, queries and histories of a bucket.
+    ///
+    /// # Errors
+    /// The bucket has not been scanned; features that cannot be encoded; I/O.
+    pub fn encode(&self, fit: &Fit, bucket: usize) -> Result<StageOutcome> {
+        let step = Step::Encode(bucket);
+        run_unit(&self.context.stage, &self.folder(step), &self.key(step), |staging| {
+            self.made(Step::Scan(bucket))?;
+            let rows = Bucket::open(&self.folder(Step::Scan(bucket)).join(ROWS), &self.sources.log_columns)?;
+            let encoding = Encoding {
+                mode: self.settings.mode(),
+                encoder: &fit.encoder,
+                sources: &self.sources,
+                numbers: &fit.numbers,
+                weights: &self.weights,
+                down_sampling: DownSampling::new(
+                    self.settings.down_sample(),
+                    self.context.stage.seed,
+                    fit.numbers.counts(),
+                ),
+            };
+            let made = encoding.bucket(&rows, fit.found.first_users[bucket])?;
+            let samples = PARTS.into_iter().zip(made.samples).map(|(part, rows)| (samples_of(part), rows));
+            let queries =
+                super::encode::JUDGED.into_iter().zip(made.queries).map(|(part, rows)| (queries_of(part), rows));
+            samples.chain(queries).try_for_each(|(name, rows)| self.write_rows(fit, &staging.join(name), rows))?;
+            let vfs = self.context.stage.vfs;
+            write_table(vfs, &staging.join(HISTORIES), &made.histories.into_batch()?)?;
+            write_json(vfs, &staging.join(COUNTS), &made.counts)?;
+            Ok::<_, DataError>(counted(&made.counts))
+        })
+    }
+
+    /// Writes samples or queries; no file where there are none.
+    fn write_rows(&self, fit: &Fit, path: &Path, rows: SampleRows) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        Ok(write_table(self.context.stage.vfs, path, &rows.into_batch(&fit.encoder)?)?)
     }
 }
 
-/// The row of the history table that the next user gets.
-fn row_of_user(users: u64) -> Result<u32> {
-    let row = u32::try_from(users).ok().filter(|&row| row < MISSING);
-    row.ok_or_else(|| DataError::Unsuitable {
-        what: "input.user".to_owned(),
-        reason: format!("expected fewer than {MISSING} users, found {users}"),
-    })
-}
-
-impl Found {
-    fn statistics(self, history_lengths: HistoryLengths, counts: [PartCounts; 3]) -> Statistics {
-        let per_item = self.corpus.counts();
-        Statistics {
-            read: counts.iter().map(|part| part.interactions).sum::<u64>() + self.filtered.values().sum::<u64>(),
-            filtered: self.filtered,
-            users: self.users,
-            items: self.corpus.len() as u64,
-            cold_items: per_item.iter().filter(|&&count| count == 0).count() as u64,
-            hottest_share: hottest_share(per_item),
-            history_lengths,
-            parts: PARTS.into_iter().zip(counts).collect(),
-            collisions: self.collisions,
-        }
-    }
+fn counted(counts: &[PartCounts; 3]) -> BTreeMap<String, u64> {
+    BTreeMap::from([("samples".to_owned(), counts.iter().map(|part| part.samples).sum())])
 }

@@ -1,41 +1,47 @@
-//! Interactions to samples: `runs/<date>/interactions` to `runs/<date>/samples`.
+//! Interactions to samples: the interactions of a window to `runs/<date>/samples`.
 //!
-//! In: the interaction tables that [`crate::ingest`] wrote, bucket by bucket, and its side tables. Out: the files of
+//! In: the tables that [`crate::ingest`] wrote, bucket by bucket, and its side tables. Out: the files of
 //! [`SampleLayout`]: encoded samples and queries, the corpus, the histories, the fitted features, the statistics.
 //! It reads no log and draws no negatives.
 //!
-//! The road: `crate::bucket` (rows of one bucket in order) → `split` (their parts) → `scan` and `corpus` (first pass: items,
-//! what is fitted) → `history` and `encode` (second pass: samples, queries, histories) → `job` (files, in order).
-//! `source` knows where each raw value comes from, `side` reads side tables.
+//! The road: `crate::bucket` (rows of one bucket in order) → `crate::clean` → `split` (their parts) → `scan` and `corpus` (first pass: items,
+//! what is fitted) → `fit` (all buckets joined) → `history` and `encode` (second pass: samples, queries, histories) →
+//! `finish` (files, in order). `job` runs each of them as a unit; `source` knows where each raw value comes from, `side`
+//! reads side tables.
 
 mod corpus;
 mod down_sample;
 mod encode;
+mod finish;
+mod fit;
 mod history;
 mod job;
+mod numbers;
 mod rows;
 mod scan;
 mod side;
 mod source;
 mod split;
 
-use crate::clean::{Cleaning, DenyLists, find_suspects};
+use crate::clean::DenyLists;
 use crate::config::{DataSettings, Split, day_of, start_of_day};
-use crate::context::{DataContext, run_date};
+use crate::context::{DataContext, RunFolders, run_date, times_of_window};
 use crate::error::{DataError, Result};
+use crate::ingest::{Gathered, TableFile};
 use crate::statistics::Statistics;
-use job::Job;
+use job::{Job, Step};
 use serde_json::json;
 use side::SideTable;
 use source::{Columns, Sources};
 use split::SplitRule;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use twinspire_core::interaction::Part;
 use twinspire_core::partition::Date;
 use twinspire_core::sample::SampleLayout;
-use twinspire_core::stage::{StageKey, StageManifest, StageOutcome, read_json, read_manifest, run_stage};
-use twinspire_core::table::{integers_i64, read_mapped};
+use twinspire_core::stage::{StageKey, StageOutcome, read_json, run_stage};
+use twinspire_core::table::read_mapped;
+use twinspire_core::vfs::sweep_attempts;
 
 /// What the samples stage did.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,38 +52,83 @@ pub struct SamplesReport {
     pub statistics: Statistics,
 }
 
-/// Makes `<run_dir>/samples` from `<run_dir>/interactions`, unless it is up to date.
+/// Makes the run's `samples` from its `interactions`, unless it is up to date: all units, in the threads of the context.
 ///
 /// # Errors
 /// No interactions; damaged tables; a feature whose column is nowhere or whose value cannot be encoded (naming the
-/// row); a split that leaves nothing to train on; I/O.
-pub fn make_samples(context: &DataContext<'_>, settings: &DataSettings, run_dir: &Path) -> Result<SamplesReport> {
-    let folder = run_dir.join("interactions");
-    let interactions = read_manifest(context.stage.vfs, &folder)?;
-    let last = last_named_day(context, settings)?;
-    let layout = SampleLayout { folder: run_dir.join("samples") };
-    let lists = DenyLists::read(settings, context.data_dir)?;
-    let decided = stage_settings(settings, last, &interactions, &lists);
-    let key = StageKey { stage: "samples", settings: decided, inputs: Vec::new() };
+/// row); a split that leaves nothing to train on; I/O. Units that were done stay done.
+pub fn make_samples(context: &DataContext<'_>, settings: &DataSettings, folders: &RunFolders) -> Result<SamplesReport> {
+    let pool = context.pool()?;
+    seal(context, settings, folders, |job| pool.install(|| job.run_all()))
+}
+
+/// Makes the run's `samples` from its units, all of which must have been run.
+///
+/// # Errors
+/// [`DataError::UnitMissing`]; I/O.
+pub(crate) fn finish_samples(
+    context: &DataContext<'_>,
+    settings: &DataSettings,
+    folders: &RunFolders,
+) -> Result<SamplesReport> {
+    seal(context, settings, folders, |_| Ok(()))
+}
+
+fn seal(
+    context: &DataContext<'_>,
+    settings: &DataSettings,
+    folders: &RunFolders,
+    run: impl FnOnce(&Job<'_>) -> Result<()>,
+) -> Result<SamplesReport> {
+    let vfs = context.stage.vfs;
+    let gathered = Gathered::read(&folders.interactions(), vfs)?;
+    let layout = SampleLayout { folder: folders.samples() };
+    let key = StageKey {
+        stage: "samples",
+        settings: json!({ "samples": stage_settings(context, settings)?, "interactions": gathered }),
+        inputs: Vec::new(),
+    };
     let outcome = run_stage(&context.stage, &layout.folder, &key, |staging| {
-        let job = plan(context, settings, (&folder, &interactions), last, lists)?;
-        let statistics = context.pool()?.install(|| job.write(&SampleLayout { folder: staging.to_owned() }))?;
-        Ok::<_, DataError>(manifest_rows(&statistics))
+        let job = plan(context, settings, folders, gathered)?;
+        run(&job)?;
+        Ok::<_, DataError>(manifest_rows(&job.finish(&SampleLayout { folder: staging.to_owned() })?))
     })?;
-    let statistics = read_json(context.stage.vfs, &layout.statistics())?;
+    let units = folders.units();
+    vfs.remove_dir_all(&units).map_err(|error| DataError::io(&units, error))?;
+    sweep_attempts(vfs, folders.run())?;
+    let statistics = read_json(vfs, &layout.statistics())?;
     Ok(SamplesReport { outcome, statistics })
 }
 
-/// What decides the bytes of this stage. The interactions count by the checksums in their manifest, which ingest
-/// checked or made a moment ago, so that a large folder is not read twice.
-fn stage_settings(
+/// Runs one unit of the samples stage; `number` counts from the first of them.
+///
+/// # Errors
+/// As [`make_samples`]; [`DataError::UnitMissing`] for one that must come before.
+pub(crate) fn run_unit(
+    context: &DataContext<'_>,
     settings: &DataSettings,
-    last: Option<Date>,
-    interactions: &StageManifest,
-    lists: &DenyLists,
-) -> serde_json::Value {
-    let tables = interactions.outputs.iter().filter(|output| output.path.ends_with(".arrow"));
-    json!({
+    folders: &RunFolders,
+    number: usize,
+) -> Result<StageOutcome> {
+    let job = plan(context, settings, folders, Gathered::read(&folders.interactions(), context.stage.vfs)?)?;
+    match job.step(number) {
+        Step::Count => context.pool()?.install(|| job.count()),
+        Step::Scan(bucket) => job.scan(&job.cleaning()?, bucket),
+        Step::Fit => context.pool()?.install(|| job.fit()),
+        Step::Encode(bucket) => job.encode(&job.open_fit()?, bucket),
+    }
+}
+
+/// What decides the bytes of this stage, the interactions aside: they count by the checksums that ingest wrote down, so
+/// that large files are not read twice.
+///
+/// # Errors
+/// As [`run_date`].
+pub(crate) fn stage_settings(context: &DataContext<'_>, settings: &DataSettings) -> Result<serde_json::Value> {
+    let lists = DenyLists::read(settings, context.data_dir)?;
+    let last = last_named_day(context, settings)?;
+    let times = times_of_window(context, settings)?.map(|times| (times.start, times.end));
+    Ok(json!({
         "mode": settings.mode(),
         "split": settings.split(),
         "clean": [json!(settings.clean()), json!(lists.fingerprints())],
@@ -89,8 +140,8 @@ fn stage_settings(
         "item": [Some(settings.item_column()), settings.items_table().map(|table| table.item.as_str())],
         "zone": settings.input().time.as_ref().map(|time| &time.zone),
         "last": last.map(|day| day.to_string()),
-        "interactions": tables.collect::<Vec<_>>(),
-    })
+        "times": times,
+    }))
 }
 
 fn manifest_rows(statistics: &Statistics) -> BTreeMap<String, u64> {
@@ -109,61 +160,40 @@ fn manifest_rows(statistics: &Statistics) -> BTreeMap<String, u64> {
     rows
 }
 
-/// Files of each bucket, units in order. Their names are `<bucket>-<part>.arrow`.
-fn bucket_files(folder: &Path, interactions: &StageManifest) -> Vec<Vec<PathBuf>> {
-    let mut buckets: BTreeMap<&str, Vec<PathBuf>> = BTreeMap::new();
-    for output in &interactions.outputs {
-        if let Some((_unit, name)) = output.path.rsplit_once('/')
-            && let Some((bucket, _part)) = name.split_once('-')
-        {
-            buckets.entry(bucket).or_default().push(folder.join(&output.path));
-        }
-    }
-    buckets
-        .into_values()
-        .map(|mut files| {
-            files.sort();
-            files
-        })
-        .collect()
-}
-
 fn plan<'a>(
     context: &'a DataContext<'_>,
     settings: &'a DataSettings,
-    (folder, interactions): (&Path, &StageManifest),
-    last: Option<Date>,
-    lists: DenyLists,
+    folders: &'a RunFolders,
+    gathered: Gathered,
 ) -> Result<Job<'a>> {
-    let buckets = bucket_files(folder, interactions);
-    let Some(first) = buckets.iter().flatten().next() else {
+    let shared = folders.shared();
+    let tables: Vec<(PathBuf, u64)> =
+        gathered.tables.iter().map(|table| (shared.join(&table.file.path), table.first)).collect();
+    let Some((first, _)) = tables.first() else {
         let reason = "there are no interactions".to_owned();
         return Err(DataError::Unsuitable { what: "samples".to_owned(), reason });
     };
     let schema = read_mapped(first)?.schema();
     let log: Vec<String> =
         schema.fields().iter().filter_map(|field| field.name().strip_prefix("f:")).map(str::to_owned).collect();
-    let sources = Sources::find(
-        settings.features(),
-        &columns(settings, &log),
-        SideTable::open(&folder.join("side/users.arrow"))?,
-        SideTable::open(&folder.join("side/items.arrow"))?,
-    )?;
-    let tables: Vec<PathBuf> = buckets.iter().flatten().cloned().collect();
-    let budget = u64::from(settings.memory_mib()) << 18;
-    let crossing = context.pool()?.install(|| find_suspects(&tables, settings.traffic_rules(), budget))?;
+    let side =
+        |table: &Option<TableFile>| table.as_ref().map(|table| SideTable::open(&shared.join(&table.path))).transpose();
+    let sources =
+        Sources::find(settings.features(), &columns(settings, &log), side(&gathered.users)?, side(&gathered.items)?)?;
+    let last = last_named_day(context, settings)?;
     Ok(Job {
-        vfs: context.stage.vfs,
-        progress: context.progress,
-        schema: settings.features(),
-        mode: settings.mode(),
-        rule: split_rule(settings, context.stage.seed, last, &buckets)?,
-        cleaning: Cleaning::new(settings, sources.log_columns.len(), lists, crossing),
-        down_sample: settings.down_sample(),
-        seed: context.stage.seed,
+        context,
+        folders,
+        settings,
+        rule: split_rule(settings, context.stage.seed, last, gathered.latest)?,
+        lists: DenyLists::read(settings, context.data_dir)?,
         weights: settings.outcome().positives().into_iter().map(|(_, weight)| weight).collect(),
+        times: times_of_window(context, settings)?,
         sources,
-        buckets,
+        tables,
+        buckets: gathered.buckets,
+        first_unit: gathered.units + 1,
+        decided: json!({ "samples": stage_settings(context, settings)?, "interactions": gathered }),
     })
 }
 
@@ -188,16 +218,14 @@ fn last_named_day(context: &DataContext<'_>, settings: &DataSettings) -> Result<
     Ok(run_date(context, settings)?.parse().ok())
 }
 
-fn split_rule(settings: &DataSettings, seed: u64, last: Option<Date>, buckets: &[Vec<PathBuf>]) -> Result<SplitRule> {
+fn split_rule(settings: &DataSettings, seed: u64, last: Option<Date>, latest: Option<i64>) -> Result<SplitRule> {
     match settings.split() {
         Split::ByColumn { .. } => Ok(SplitRule::AsRead),
         Split::LeaveLastOneOut {} => Ok(SplitRule::LeaveLastOneOut),
         Split::Given { validation_share, .. } => Ok(SplitRule::Draw { share: *validation_share, seed }),
         Split::ByDate { validation_days, test_days } => {
-            let last = match last {
-                Some(day) => day,
-                None => last_day_of_data(settings, buckets)?,
-            };
+            let of_data = || day_of(latest?, &settings.zone());
+            let last = last.or_else(of_data).ok_or_else(outside_calendar)?;
             let test_from = if *test_days == 0 { i64::MAX } else { first_moment(settings, last, *test_days)? };
             let judged = validation_days.saturating_add(*test_days);
             let validation_from = if judged == 0 { i64::MAX } else { first_moment(settings, last, judged)? };
@@ -216,13 +244,4 @@ fn first_moment(settings: &DataSettings, last: Date, days: u32) -> Result<i64> {
     let back = jiff::Span::new().try_days(i64::from(days) - 1).map_err(|_| outside_calendar())?;
     let first = last.checked_sub(back).map_err(|_| outside_calendar())?;
     start_of_day(first, &settings.zone()).ok_or_else(outside_calendar)
-}
-
-fn last_day_of_data(settings: &DataSettings, buckets: &[Vec<PathBuf>]) -> Result<Date> {
-    let mut latest = i64::MIN;
-    for path in buckets.iter().flatten() {
-        let batch = read_mapped(path)?;
-        latest = latest.max(integers_i64(&batch, "time")?.iter().copied().max().unwrap_or(i64::MIN));
-    }
-    day_of(latest, &settings.zone()).ok_or_else(outside_calendar)
 }

@@ -1,4 +1,4 @@
-//! Rows on their way to a file: appending, and joining what the buckets made, in their order.
+//! Rows on their way to a file.
 
 use super::history::{Seen, UserHistory};
 use super::source::Sources;
@@ -79,26 +79,6 @@ pub(super) fn append_encoded(rows: &mut EncodedRows, more: EncodedRows) -> Resul
     Ok(())
 }
 
-/// Appends queries.
-///
-/// # Errors
-/// As [`list_end`].
-pub(super) fn append_queries(rows: &mut SampleRows, more: SampleRows) -> Result<()> {
-    rows.user.extend(more.user);
-    rows.item.extend(more.item);
-    rows.label.extend(more.label);
-    rows.weight.extend(more.weight);
-    rows.time.extend(more.time);
-    rows.history_end.extend(more.history_end);
-    rows.history_skip.extend(more.history_skip);
-    append_encoded(&mut rows.user_features, more.user_features)?;
-    if let (Some((offsets, items)), Some((more_offsets, more_items))) = (&mut rows.truth, more.truth) {
-        append_lists(offsets, &more_offsets, more_items.len())?;
-        items.extend(more_items);
-    }
-    Ok(())
-}
-
 /// No users; one raw column for each kept one.
 pub(super) fn empty_histories(sources: &Sources) -> HistoryRows {
     let raw = sources.kept.iter().map(|column| (column.name.clone(), Vec::new())).collect();
@@ -123,24 +103,4 @@ pub(super) fn push_user<'a>(
         column.push(value.map(str::to_owned));
     }
     Ok(())
-}
-
-/// Appends the users of another bucket.
-///
-/// # Errors
-/// As [`list_end`].
-pub(super) fn append_histories(rows: &mut HistoryRows, more: HistoryRows) -> Result<()> {
-    append_lists(&mut rows.offsets, &more.offsets, more.items.len())?;
-    rows.users.extend(more.users);
-    rows.items.extend(more.items);
-    rows.times.extend(more.times);
-    for ((_, column), (_, values)) in rows.raw.iter_mut().zip(more.raw) {
-        column.extend(values);
-    }
-    Ok(())
-}
-
-/// Positives of each user.
-pub(super) fn history_lengths(rows: &HistoryRows) -> Vec<u64> {
-    rows.offsets.windows(2).map(|pair| (pair[1] - pair[0]) as u64).collect()
 }

@@ -16,14 +16,11 @@ pub(super) struct SideTable {
 }
 
 impl SideTable {
-    /// Maps `<folder>/<name>.arrow`; `None` when there is no such file.
+    /// Maps the table that ingest wrote.
     ///
     /// # Errors
     /// `Damaged` without a `key` column, with a null key, or with a key that stands twice.
-    pub fn open(path: &Path) -> Result<Option<Self>> {
-        if !path.try_exists().map_err(|source| CoreError::io(path, source))? {
-            return Ok(None);
-        }
+    pub fn open(path: &Path) -> Result<Self> {
         let batch = read_mapped(path)?;
         let keys = text_column(&batch, "key")?.clone();
         let mut columns = Vec::new();
@@ -39,7 +36,7 @@ impl SideTable {
                 return Err(CoreError::damaged(path, format!("the key {key:?} stands twice")));
             }
         }
-        Ok(Some(Self { keys, columns, rows }))
+        Ok(Self { keys, columns, rows })
     }
 
     /// Number of rows.

@@ -10,17 +10,20 @@ use twinspire_core::clock::FixedClock;
 use twinspire_core::encode::FeatureEncoder;
 use twinspire_core::history::Histories;
 use twinspire_core::ids::MISSING;
-use twinspire_core::interaction::Part;
+use twinspire_core::interaction::{EventKind, Part};
 use twinspire_core::items::ItemTable;
 use twinspire_core::progress::Silent;
 use twinspire_core::sample::{SampleLayout, SampleSet, SampleTable};
 use twinspire_core::schema::{FeatureSchema, FeatureSection};
 use twinspire_core::stage::{StageContext, StageManifest};
+use twinspire_core::table::{integers_u8, read_mapped, text_column};
 use twinspire_core::vfs::RealVfs;
 use twinspire_data::check::{CheckReport, check_data};
 use twinspire_data::ingest::{IngestReport, ingest};
 use twinspire_data::sample::{SamplesReport, make_samples};
-use twinspire_data::{CleanSection, DataContext, DataSettings, InputSection, Result, SamplesSection, Window};
+use twinspire_data::{
+    CleanSection, DataContext, DataSettings, InputSection, Result, RunFolders, SamplesSection, Window,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -84,8 +87,18 @@ impl Workplace {
         self.folder.path().join("data")
     }
 
+    /// Where the run and what it shares with others lie.
+    pub fn folders(&self) -> RunFolders {
+        RunFolders::new(&self.folder.path().join("base"), "x")
+    }
+
     pub fn run_dir(&self) -> PathBuf {
-        self.folder.path().join("runs/x")
+        self.folders().run().to_owned()
+    }
+
+    /// Forgets all that was made.
+    pub fn forget(&self) {
+        let _ = std::fs::remove_dir_all(self.folder.path().join("base"));
     }
 
     pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
@@ -95,7 +108,7 @@ impl Workplace {
         path
     }
 
-    fn context<T>(&self, told: Told, work: impl FnOnce(&DataContext<'_>) -> T) -> T {
+    pub fn context<T>(&self, told: Told, work: impl FnOnce(&DataContext<'_>) -> T) -> T {
         let data_dir = self.data();
         let stage = StageContext { vfs: &RealVfs, clock: &FixedClock(0), seed: told.seed };
         let Told { window, threads, .. } = told;
@@ -104,7 +117,7 @@ impl Workplace {
 
     pub fn ingest_told(&self, config: &str, told: Told) -> Result<IngestReport> {
         let settings = checked(config).unwrap();
-        self.context(told, |context| ingest(context, &settings, &self.run_dir()))
+        self.context(told, |context| ingest(context, &settings, &self.folders()))
     }
 
     pub fn ingest(&self, config: &str) -> Result<IngestReport> {
@@ -120,11 +133,29 @@ impl Workplace {
     pub fn samples_told(&self, config: &str, told: Told) -> Result<SamplesReport> {
         self.ingest_told(config, told)?;
         let settings = checked(config).unwrap();
-        self.context(told, |context| make_samples(context, &settings, &self.run_dir()))
+        self.context(told, |context| make_samples(context, &settings, &self.folders()))
     }
 
     pub fn samples(&self, config: &str) -> SamplesReport {
         self.samples_told(config, Told::default()).unwrap()
+    }
+
+    /// (user, item, kind, number of the positive event) of all interactions of the window, sorted.
+    pub fn interactions(&self) -> Vec<(String, String, EventKind, u8)> {
+        let window = std::fs::read(self.folders().interactions().join("window.json")).unwrap();
+        let window: serde_json::Value = serde_json::from_slice(&window).unwrap();
+        let mut rows = Vec::new();
+        for table in window["tables"].as_array().unwrap() {
+            let batch = read_mapped(&self.folders().shared().join(table["path"].as_str().unwrap())).unwrap();
+            let (user, item) = (text_column(&batch, "user").unwrap(), text_column(&batch, "item").unwrap());
+            let (kind, event) = (integers_u8(&batch, "kind").unwrap(), integers_u8(&batch, "event").unwrap());
+            rows.extend((0..batch.num_rows()).map(|row| {
+                let kind = EventKind::from_code(kind[row]).unwrap();
+                (user.value(row).to_owned(), item.value(row).to_owned(), kind, event[row])
+            }));
+        }
+        rows.sort();
+        rows
     }
 
     pub fn tables(&self) -> Tables {

@@ -1,0 +1,89 @@
+//! The end of the samples stage. In: the folders of all units. Out: every file of [`SampleLayout`]. What is one table for
+//! all users is joined in the order of the buckets; samples are taken over as they are, last, so that a run which fails
+//! before finds its units again.
+
+use super::encode::{JUDGED, PARTS};
+use super::fit::{FEATURES, Found, ITEMS};
+use super::job::{COUNTS, HISTORIES, Job, Step, queries_of, samples_of};
+use crate::error::{DataError, Result};
+use crate::statistics::{HistoryLengths, PartCounts, Statistics};
+use arrow_array::RecordBatch;
+use std::path::{Path, PathBuf};
+use twinspire_core::sample::SampleLayout;
+use twinspire_core::stage::{read_json, write_json};
+use twinspire_core::table::{concatenated, list_lengths, read_mapped, write_table};
+use twinspire_core::vfs::copy_file;
+
+impl Job<'_> {
+    /// Makes all files of the stage from those of the units, and says what was counted.
+    ///
+    /// # Errors
+    /// [`DataError::UnitMissing`]; a table above what one file holds; I/O.
+    pub fn finish(&self, layout: &SampleLayout) -> Result<Statistics> {
+        let vfs = self.context.stage.vfs;
+        self.made(Step::Fit)?;
+        let fit = self.folder(Step::Fit);
+        let encoded: Vec<PathBuf> = (0..self.buckets)
+            .map(|bucket| self.made(Step::Encode(bucket)).map(|_| self.folder(Step::Encode(bucket))))
+            .collect::<Result<_>>()?;
+        copy_file(vfs, &fit.join(FEATURES), &layout.features())?;
+        copy_file(vfs, &fit.join(ITEMS), &layout.items())?;
+        let histories = concatenated(&tables(&encoded, HISTORIES)?)?;
+        let lengths = HistoryLengths::of(list_lengths(&histories, "items")?);
+        write_table(vfs, &layout.histories(), &histories)?;
+        drop(histories);
+        for part in JUDGED {
+            let queries = tables(&encoded, &queries_of(part))?;
+            if !queries.is_empty() {
+                self.create_folder(layout.queries(part).parent())?;
+                write_table(vfs, &layout.queries(part), &concatenated(&queries)?)?;
+            }
+        }
+        let statistics = self.statistics(&encoded, lengths)?;
+        write_json(vfs, &layout.statistics(), &statistics)?;
+        for part in PARTS {
+            self.create_folder(Some(&layout.part(part)))?;
+            for (bucket, folder) in encoded.iter().enumerate() {
+                let from = folder.join(samples_of(part));
+                if vfs.exists(&from).map_err(|error| DataError::io(&from, error))? {
+                    let to = layout.part(part).join(format!("{bucket:05}.arrow"));
+                    vfs.rename(&from, &to).map_err(|error| DataError::io(&from, error))?;
+                }
+            }
+        }
+        Ok(statistics)
+    }
+
+    fn create_folder(&self, folder: Option<&Path>) -> Result<()> {
+        let Some(folder) = folder else { return Ok(()) };
+        self.context.stage.vfs.create_dir_all(folder).map_err(|error| DataError::io(folder, error))
+    }
+
+    fn statistics(&self, encoded: &[PathBuf], history_lengths: HistoryLengths) -> Result<Statistics> {
+        let vfs = self.context.stage.vfs;
+        let found = Found::read(vfs, &self.folder(Step::Fit))?;
+        let mut counts = PARTS.map(|_| PartCounts::default());
+        for folder in encoded {
+            let more: [PartCounts; 3] = read_json(vfs, &folder.join(COUNTS))?;
+            counts.iter_mut().zip(&more).for_each(|(counts, more)| counts.add(more));
+        }
+        let filtered: u64 = found.filtered.values().sum();
+        Ok(Statistics {
+            read: counts.iter().map(|part| part.interactions).sum::<u64>() + filtered,
+            filtered: found.filtered,
+            users: found.users,
+            items: found.items,
+            cold_items: found.cold_items,
+            hottest_share: found.hottest_share,
+            history_lengths,
+            parts: PARTS.into_iter().zip(counts).collect(),
+            collisions: found.collisions,
+        })
+    }
+}
+
+/// The tables of this name in the folders, where there is one.
+fn tables(folders: &[PathBuf], name: &str) -> Result<Vec<RecordBatch>> {
+    let paths = folders.iter().map(|folder| folder.join(name)).filter(|path| path.exists());
+    Ok(paths.map(|path| read_mapped(&path)).collect::<twinspire_core::Result<_>>()?)
+}
