@@ -20,6 +20,7 @@ pub mod ids;
 pub mod interaction;
 pub mod items;
 pub mod machine;
+pub mod page;
 pub mod partition;
 pub mod progress;
 pub mod query;

@@ -18,6 +18,7 @@ pub mod error;
 pub mod infer;
 pub mod ingest;
 mod join;
+pub mod ledger;
 pub mod sample;
 pub mod statistics;
 pub mod unit;

@@ -139,7 +139,7 @@ impl Statistics {
         lines
     }
 
-    fn totals(&self) -> Vec<Vec<String>> {
+    pub(crate) fn totals(&self) -> Vec<Vec<String>> {
         let row = |name: &str, value: String| vec![name.to_owned(), value];
         let mut totals = vec![row("rows read", grouped(self.read))];
         for (reason, count) in &self.filtered {
@@ -158,7 +158,7 @@ impl Statistics {
         totals
     }
 
-    fn part_table(&self) -> Vec<Vec<String>> {
+    pub(crate) fn part_table(&self) -> Vec<Vec<String>> {
         let head = [
             "part",
             "rows",
@@ -191,7 +191,7 @@ impl Statistics {
         table
     }
 
-    fn collision_table(&self) -> Vec<Vec<String>> {
+    pub(crate) fn collision_table(&self) -> Vec<Vec<String>> {
         let head = ["hashed feature", "buckets", "values", "colliding", "share"];
         let mut table = vec![head.map(str::to_owned).to_vec()];
         for found in &self.collisions {

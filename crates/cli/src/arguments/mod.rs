@@ -10,7 +10,7 @@ mod tools;
 pub use pipeline::{
     CheckArguments, DemoArguments, EvaluateArguments, ExportArguments, InitArguments, PublishArguments,
     ReportArguments, RunArguments, SamplesArguments, SamplesCommand, SamplesFinishArguments, SamplesPlanArguments,
-    SamplesUnitArguments, TrainArguments, WindowArguments,
+    SamplesReportArguments, SamplesUnitArguments, TrainArguments, WindowArguments,
 };
 pub use query::{RecallArguments, ServeArguments};
 pub use tools::{
@@ -126,6 +126,7 @@ impl Command {
             Self::Samples(SamplesArguments { step: Some(SamplesCommand::Plan(_)), .. }) => "samples plan",
             Self::Samples(SamplesArguments { step: Some(SamplesCommand::Unit(_)), .. }) => "samples unit",
             Self::Samples(SamplesArguments { step: Some(SamplesCommand::Finish(_)), .. }) => "samples finish",
+            Self::Samples(SamplesArguments { step: Some(SamplesCommand::Report(_)), .. }) => "samples report",
             Self::Train(_) => "train",
             Self::Export(_) => "export",
             Self::Evaluate(_) => "evaluate",

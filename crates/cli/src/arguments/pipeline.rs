@@ -61,6 +61,8 @@ pub enum SamplesCommand {
     Plan(SamplesPlanArguments),
     /// Run one unit, unless it has been run
     Unit(SamplesUnitArguments),
+    /// Show what there is to know of the samples: positives by day, what every rule did, shares of the hottest items
+    Report(SamplesReportArguments),
     /// Check that every unit has been run, and seal the samples
     Finish(SamplesFinishArguments),
 }
@@ -79,6 +81,17 @@ pub struct SamplesUnitArguments {
     /// Number of the unit, from 0
     #[arg(value_name = "N")]
     pub number: usize,
+    /// Which run.
+    #[command(flatten)]
+    pub window: WindowArguments,
+}
+
+/// Of `twinspire samples report`.
+#[derive(Debug, Args)]
+pub struct SamplesReportArguments {
+    /// Write it as a page with pictures, too, that opens without a network
+    #[arg(long, value_name = "PATH")]
+    pub html: Option<PathBuf>,
     /// Which run.
     #[command(flatten)]
     pub window: WindowArguments,

@@ -1,4 +1,5 @@
-//! `twinspire samples`: all of the stage here, or the list of its units, one of them, and the seal.
+//! `twinspire samples`: all of the stage here, or the list of its units, one of them, and the seal; and what there is to
+//! know of the samples.
 
 use super::{CommandContext, stages};
 use crate::arguments::{SamplesArguments, SamplesCommand, WindowArguments};
@@ -8,6 +9,8 @@ use crate::output::{Reply, to_json};
 use crate::pipeline::Run;
 use serde_json::{Map, json};
 use stages::Stage;
+use std::path::Path;
+use twinspire_core::vfs::write_file;
 use twinspire_data::unit::UnitPlan;
 
 /// Runs the stage, or the step that was named.
@@ -21,6 +24,7 @@ pub fn run(context: &CommandContext<'_>, arguments: &SamplesArguments) -> Result
         None => stages::run_one(context, &arguments.window, Stage::Samples),
         Some(SamplesCommand::Plan(arguments)) => plan(&of(&arguments.window)?),
         Some(SamplesCommand::Unit(arguments)) => unit(&of(&arguments.window)?, arguments.number),
+        Some(SamplesCommand::Report(arguments)) => report(context, &of(&arguments.window)?, arguments.html.as_deref()),
         Some(SamplesCommand::Finish(arguments)) => stages::finish_samples(&of(&arguments.window)?),
     }
 }
@@ -49,6 +53,23 @@ fn plan_lines(plan: &UnitPlan) -> Vec<String> {
     }
     lines.push("a phase begins when the one before is done; `twinspire samples finish` seals the result".into());
     lines
+}
+
+/// Makes the samples where they are not up to date, and looks at them.
+fn report(context: &CommandContext<'_>, run: &Run<'_>, html: Option<&Path>) -> Result<Reply, CliError> {
+    run.samples()?;
+    let ledger = run.look_at_samples()?;
+    let title = format!("samples of run {}", run.date());
+    let mut lines = vec![format!("== {title}")];
+    lines.extend(ledger.lines());
+    if let Some(path) = html {
+        write_file(context.vfs, path, ledger.page(&title).as_bytes())?;
+        lines.push(format!("page: {}", path.display()));
+    }
+    let mut fields = Map::new();
+    fields.insert("run".into(), json!(run.date()));
+    fields.insert("ledger".into(), to_json(&ledger)?);
+    Ok(Reply { text: lines.join("\n"), fields })
 }
 
 fn unit(run: &Run<'_>, number: usize) -> Result<Reply, CliError> {

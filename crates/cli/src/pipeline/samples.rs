@@ -4,7 +4,8 @@ use super::Run;
 use crate::error::CliError;
 use twinspire_core::stage::StageOutcome;
 use twinspire_data::ingest::{IngestReport, ingest};
-use twinspire_data::sample::{SamplesReport, make_samples};
+use twinspire_data::ledger::Ledger;
+use twinspire_data::sample::{SamplesReport, look_at_samples, make_samples};
 use twinspire_data::unit::{UnitPlan, finish_units, plan_units, run_unit};
 
 /// What became of every row, and what the samples are.
@@ -41,6 +42,14 @@ impl Run<'_> {
     /// As [`run_unit`].
     pub fn run_unit(&self, number: usize) -> Result<StageOutcome, CliError> {
         Ok(run_unit(&self.data_context(), self.config().data(), &self.folders, number)?)
+    }
+
+    /// The ledger of the samples.
+    ///
+    /// # Errors
+    /// As [`look_at_samples`].
+    pub fn look_at_samples(&self) -> Result<Ledger, CliError> {
+        Ok(look_at_samples(&self.data_context(), self.config().data(), &self.folders)?)
     }
 
     /// The end, when all of them have been run.

@@ -108,14 +108,18 @@ impl Cleaning {
         &self.columns
     }
 
-    /// Joins impressions and positives, then applies every rule, in order; each sees what the earlier ones left.
-    pub fn apply(&self, bucket: &mut Bucket) {
+    /// Joins impressions and positives, then applies every rule, in order; each sees what the earlier ones left. `watch`
+    /// sees the bucket before everything, as `read`, and after each rule with its name.
+    pub fn apply(&self, bucket: &mut Bucket, mut watch: impl FnMut(&str, &Bucket)) {
+        watch("read", bucket);
         if let Some(join) = &self.join {
             join.apply(bucket);
+            watch("join", bucket);
         }
         for rule in &self.rules {
             let kept = rule.kept(bucket);
             bucket.leave_out(kept.into_iter().map(|stays| (!stays).then_some(rule.name())));
+            watch(rule.name(), bucket);
         }
         bucket.renumber_users();
     }

@@ -165,10 +165,7 @@ impl Job<'_> {
     /// Damaged tables; I/O.
     pub fn count(&self) -> Result<StageOutcome> {
         run_unit(&self.context.stage, &self.folder(Step::Count), &self.key(Step::Count), |staging| {
-            let tables: Vec<PathBuf> = self.tables.iter().map(|(path, _)| path.clone()).collect();
-            let budget = u64::from(self.settings.memory_mib()) << 18;
-            let suspects = find_suspects(&tables, self.settings.traffic_rules(), self.times.as_ref(), budget)?;
-            write_json(self.context.stage.vfs, &staging.join(SUSPECTS), &suspects)?;
+            write_json(self.context.stage.vfs, &staging.join(SUSPECTS), &self.suspects()?)?;
             Ok::<_, DataError>(BTreeMap::new())
         })
     }
@@ -184,8 +181,30 @@ impl Job<'_> {
         Ok(Cleaning::new(self.settings, self.sources.log_columns.len(), &self.lists, suspects))
     }
 
+    /// The rules, once more from the tables: a sealed stage keeps no units.
+    ///
+    /// # Errors
+    /// Damaged tables.
+    pub fn cleaning_anew(&self) -> Result<Cleaning> {
+        Ok(Cleaning::new(self.settings, self.sources.log_columns.len(), &self.lists, self.suspects()?))
+    }
+
+    fn suspects(&self) -> Result<Vec<Suspects>> {
+        let tables: Vec<PathBuf> = self.tables.iter().map(|(path, _)| path.clone()).collect();
+        let budget = u64::from(self.settings.memory_mib()) << 18;
+        find_suspects(&tables, self.settings.traffic_rules(), self.times.as_ref(), budget)
+    }
+
     /// A bucket as it is after every rule, with the final parts.
     fn load(&self, cleaning: &Cleaning, bucket: usize) -> Result<Bucket> {
+        self.load_watched(cleaning, bucket, |_, _| {})
+    }
+
+    /// As [`Job::load`]; `watch` is that of [`Cleaning::apply`].
+    ///
+    /// # Errors
+    /// Damaged tables.
+    pub fn load_watched(&self, cleaning: &Cleaning, bucket: usize, watch: impl FnMut(&str, &Bucket)) -> Result<Bucket> {
         let slots = bucket * SLOTS / self.buckets..(bucket + 1) * SLOTS / self.buckets;
         let columns = [&self.sources.log_columns, cleaning.columns()].concat();
         let mut loaded = Bucket::load(&self.tables, &slots, &columns)?;
@@ -194,7 +213,7 @@ impl Job<'_> {
             let reasons: Vec<Option<&str>> = loaded.rows.iter().map(reason).collect();
             loaded.leave_out(reasons.into_iter());
         }
-        cleaning.apply(&mut loaded);
+        cleaning.apply(&mut loaded, watch);
         self.rule.apply(&mut loaded);
         Ok(loaded)
     }

@@ -7,7 +7,7 @@
 //! The road: `crate::bucket` (rows of one bucket in order) → `crate::clean` → `split` (their parts) → `scan` and `corpus` (first pass: items,
 //! what is fitted) → `fit` (all buckets joined) → `history` and `encode` (second pass: samples, queries, histories) →
 //! `finish` (files, in order). `job` runs each of them as a unit; `source` knows where each raw value comes from, `side`
-//! reads side tables.
+//! reads side tables. `watch` looks at all of it once more, for the ledger.
 
 mod corpus;
 mod down_sample;
@@ -22,12 +22,14 @@ mod scan;
 mod side;
 mod source;
 mod split;
+mod watch;
 
 use crate::clean::DenyLists;
 use crate::config::{DataSettings, Split, day_of, start_of_day};
 use crate::context::{DataContext, RunFolders, run_date, times_of_window};
 use crate::error::{DataError, Result};
 use crate::ingest::{Gathered, TableFile};
+use crate::ledger::Ledger;
 use crate::statistics::Statistics;
 use job::{Job, Step};
 use serde_json::json;
@@ -98,6 +100,16 @@ fn seal(
     sweep_attempts(vfs, folders.run())?;
     let statistics = read_json(vfs, &layout.statistics())?;
     Ok(SamplesReport { outcome, statistics })
+}
+
+/// What there is to know of the run's `samples` before they are trusted: see [`crate::ledger`].
+///
+/// # Errors
+/// No samples; damaged tables; I/O.
+pub fn look_at_samples(context: &DataContext<'_>, settings: &DataSettings, folders: &RunFolders) -> Result<Ledger> {
+    let gathered = Gathered::read(&folders.interactions(), context.stage.vfs)?;
+    let job = plan(context, settings, folders, gathered)?;
+    context.pool()?.install(|| watch::ledger(&job))
 }
 
 /// Runs one unit of the samples stage; `number` counts from the first of them.

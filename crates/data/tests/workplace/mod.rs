@@ -20,7 +20,8 @@ use twinspire_core::table::{integers_u8, read_mapped, text_column};
 use twinspire_core::vfs::RealVfs;
 use twinspire_data::check::{CheckReport, check_data};
 use twinspire_data::ingest::{IngestReport, ingest};
-use twinspire_data::sample::{SamplesReport, make_samples};
+use twinspire_data::ledger::Ledger;
+use twinspire_data::sample::{SamplesReport, look_at_samples, make_samples};
 use twinspire_data::{
     CleanSection, DataContext, DataSettings, InputSection, Result, RunFolders, SamplesSection, Window,
 };
@@ -134,6 +135,13 @@ impl Workplace {
         self.ingest_told(config, told)?;
         let settings = checked(config).unwrap();
         self.context(told, |context| make_samples(context, &settings, &self.folders()))
+    }
+
+    /// The ledger of samples that have been made.
+    pub fn ledger(&self, config: &str, threads: usize) -> Ledger {
+        let settings = checked(config).unwrap();
+        let told = Told { threads, ..Told::default() };
+        self.context(told, |context| look_at_samples(context, &settings, &self.folders())).unwrap()
     }
 
     pub fn samples(&self, config: &str) -> SamplesReport {
