@@ -1,5 +1,6 @@
 //! Impressions and clicks that are rows of their own: one positive each, with the cells of the impression and the time of
 //! the click.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod workplace;
 
@@ -17,8 +18,11 @@ fn config(join: &str) -> String {
     )
 }
 
-/// Training samples as (user, item, time in seconds, place, weight), and what was left out.
-fn joined(text: &str, config: &str) -> (Vec<(String, String, i64, f32, f32)>, BTreeMap<String, u64>) {
+/// (user, item, time in seconds, place, weight)
+type Sample = (String, String, i64, f32, f32);
+
+/// Training samples, and what was left out.
+fn joined(text: &str, config: &str) -> (Vec<Sample>, BTreeMap<String, u64>) {
     let place = Workplace::with("log.csv", text);
     let report = place.samples(config);
     let tables = place.tables();
@@ -35,7 +39,7 @@ fn joined(text: &str, config: &str) -> (Vec<(String, String, i64, f32, f32)>, BT
     (found, report.statistics.filtered)
 }
 
-fn sample(user: &str, item: &str, time: i64, place: f32, weight: f32) -> (String, String, i64, f32, f32) {
+fn sample(user: &str, item: &str, time: i64, place: f32, weight: f32) -> Sample {
     (user.to_owned(), item.to_owned(), time, place, weight)
 }
 

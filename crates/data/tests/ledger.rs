@@ -1,4 +1,5 @@
 //! The ledger: known answers on a log of a few rows, and the same figures as the samples stage on a larger one.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod workplace;
 

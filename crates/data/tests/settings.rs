@@ -1,4 +1,5 @@
 //! What the check of the config refuses, before any file is read.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod workplace;
 
