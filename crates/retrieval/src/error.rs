@@ -26,6 +26,14 @@ pub enum RetrievalError {
         /// What it lacks.
         reason: String,
     },
+    /// An index finds less than it must: ask for less, give it queries that are like those to come, or scan exactly.
+    #[error("the index finds {found:.4} of the exact lists on held-out queries, the target is {target}")]
+    Recall {
+        /// What was asked for.
+        target: f64,
+        /// What was measured.
+        found: f64,
+    },
     /// Every channel that was asked failed: serve another bundle.
     #[error("no channel answered: {}", reasons.join("; "))]
     NoChannel {
@@ -48,6 +56,7 @@ impl RetrievalError {
         match self {
             Self::NoQueries { .. } => "no-queries",
             Self::Unsuitable { .. } => "unsuitable-channel",
+            Self::Recall { .. } => "low-recall",
             Self::NoChannel { .. } => "no-channel",
             Self::Core(error) => error.code(),
         }
@@ -60,6 +69,7 @@ impl RetrievalError {
                 "choose another `evaluate.part`, or a `samples.split` that holds positives back".into()
             }
             Self::Unsuitable { .. } => "correct its entry in `channels.list`, or remove it".into(),
+            Self::Recall { .. } => "set `index.kind` to `exact`, or lower `index.recall_target`".into(),
             Self::NoChannel { .. } => "serve another bundle, or make this one again with `twinspire run`".into(),
             Self::Core(error) => error.hint(),
         }

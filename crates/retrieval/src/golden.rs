@@ -5,11 +5,9 @@
 //! In: a draft or a bundle. Out: `golden.json`, or a `Mismatch` that names the first case and feature that differ.
 
 use crate::channel::encode_each;
-use crate::config::IndexKind;
 use crate::context::RetrievalContext;
 use crate::error::Result;
-use crate::index::build_index;
-use crate::scan::ScanQueries;
+use crate::scan::{ItemBlocks, ScanQueries};
 use std::path::Path;
 use twinspire_core::CoreError;
 use twinspire_core::bundle::{Bundle, Golden, GoldenCase, GoldenItem, LoadQueryEncoder, file};
@@ -74,10 +72,10 @@ fn compute(bundle: &Bundle, queries: &[Query]) -> Result<Vec<GoldenCase>> {
         encoded.push(bundle.lookup().encode(query)?);
         vectors.extend(encode_each(bundle.query_encoder(), &encoded[encoded.len() - 1].batch())?);
     }
-    let excluded = vec![&[][..]; queries.len()];
-    let index = build_index(IndexKind::Exact, bundle.item_embeddings());
-    let found = index.search(ScanQueries { vectors: &vectors, excluded: &excluded }, TOP);
-    let vectors = vectors.chunks_exact(bundle.query_encoder().dimension());
+    let (table, excluded) = (bundle.item_embeddings(), vec![&[][..]; queries.len()]);
+    let blocks = ItemBlocks::new(&table.values, table.dimension);
+    let found = blocks.top_k(ScanQueries { vectors: &vectors, excluded: &excluded }, TOP);
+    let vectors = vectors.chunks_exact(table.dimension);
     let cases = queries.iter().zip(encoded).zip(vectors.zip(found));
     Ok(cases.map(|((query, encoded), (vector, top))| case(bundle, query, encoded, (vector, &top))).collect())
 }

@@ -5,8 +5,9 @@
 //! layer and no gradient (it sees a [`QueryEncoder`](twinspire_core::query::QueryEncoder)), reads no log and does not
 //! listen.
 //!
-//! Reading order: [`scan`] (exact top-K), [`index`], [`channel`] (the ways of recall), [`merge`], [`retriever`] (look
-//! up, encode, ask every channel, merge), [`golden`], [`mod@evaluate`], [`mod@bench`].
+//! Reading order: [`scan`] (exact top-K of many queries), [`index`] (top-K of one), [`item_index`] (the index of a bundle),
+//! [`channel`] (the ways of recall), [`merge`], [`retriever`] (look up, encode, ask every channel, merge), [`golden`],
+//! [`mod@evaluate`], [`mod@bench`].
 
 pub mod answer;
 pub mod bench;
@@ -18,6 +19,7 @@ pub mod error;
 pub mod evaluate;
 pub mod golden;
 pub mod index;
+pub mod item_index;
 pub mod merge;
 pub mod retriever;
 pub mod scan;
@@ -26,8 +28,9 @@ mod testing;
 
 pub use answer::{Answer, Candidate, ChannelHit, ChannelStatus, Outcome};
 pub use channel::{RecallChannel, build_channels};
-pub use config::{ChannelsSection, EvaluateSection, IndexSection, RetrievalSettings};
+pub use config::{ChannelsSection, EvaluateSection, IndexSection, IndexSettings, RetrievalSettings};
 pub use context::RetrievalContext;
 pub use error::{Result, RetrievalError};
 pub use evaluate::{Report, evaluate};
+pub use item_index::build_item_index;
 pub use retriever::Retriever;

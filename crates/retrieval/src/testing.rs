@@ -6,6 +6,7 @@ use crate::channel::build_channels;
 use crate::config::{ChannelsSection, EvaluateSection, IndexSection, RetrievalSettings};
 use crate::context::RetrievalContext;
 use crate::golden;
+use crate::item_index::build_item_index;
 use crate::retriever::Retriever;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -236,6 +237,7 @@ impl World {
         let table = EmbeddingTable::new((0..ITEMS).map(item_id).collect(), DIMENSION, vectors).unwrap();
         table.write_raw(&RealVfs, &draft.join(file::ITEM_EMBEDDINGS)).unwrap();
         build_channels(&self.context(), settings, &self.layout, &draft).unwrap();
+        build_item_index(&self.context(), settings, &draft, &load, 1).unwrap();
         golden::record(&self.context(), &draft, &load).unwrap();
         draft
     }

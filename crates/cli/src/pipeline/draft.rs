@@ -9,7 +9,7 @@ use twinspire_core::bundle::file;
 use twinspire_core::stage::{StageKey, StageOutcome, run_stage};
 use twinspire_core::vfs::{copy_file, write_file};
 use twinspire_model::load_query_encoder;
-use twinspire_retrieval::{build_channels, golden};
+use twinspire_retrieval::{build_channels, build_item_index, golden};
 
 impl Run<'_> {
     /// `draft`: the channels are built from the training part, the golden set is computed through the serving path.
@@ -46,6 +46,7 @@ impl Run<'_> {
         write_file(vfs, &staging.join(file::CONFIG), config.as_bytes())?;
         let context = self.retrieval_context();
         let channels = build_channels(&context, self.config().retrieval(), &samples, staging)?;
+        build_item_index(&context, self.config().retrieval(), staging, &load_query_encoder, self.config().seed())?;
         let cases = golden::record(&context, staging, &load_query_encoder)?;
         Ok(BTreeMap::from([("channels".to_owned(), channels as u64), ("golden_cases".to_owned(), cases as u64)]))
     }

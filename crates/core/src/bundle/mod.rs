@@ -1,7 +1,7 @@
 //! A bundle: everything that is served, under one id, sealed.
 //!
 //! Files: `manifest.json`, `features.json` ([`crate::encode::FeatureEncoder`]), `items.arrow`, `histories.arrow`, `model.safetensors`,
-//! `item_embeddings.f32`, `channels/…` (one file a channel), `golden.json`, `config.toml`, `report.json`.
+//! `item_embeddings.f32`, `items.index`, `channels/…` (one file a channel), `golden.json`, `config.toml`, `report.json`.
 //! `bundle_id` = `<date>-<8 hex digits>` of the SHA-256 over all that the manifest says.
 //! User tower, item vectors and encoder live in one [`Bundle`]; no function takes them apart.
 
@@ -31,6 +31,8 @@ pub mod file {
     pub const MODEL: &str = "model.safetensors";
     /// Item vectors, row = item index.
     pub const ITEM_EMBEDDINGS: &str = "item_embeddings.f32";
+    /// Index over the item vectors, where a channel searches them.
+    pub const INDEX: &str = "items.index";
     /// Golden set.
     pub const GOLDEN: &str = "golden.json";
     /// Effective config.

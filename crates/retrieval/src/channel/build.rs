@@ -9,7 +9,6 @@ use super::two_tower::TwoTower;
 use crate::config::{ChannelKind, ChannelSpec, RetrievalSettings};
 use crate::context::RetrievalContext;
 use crate::error::{Result, RetrievalError};
-use crate::index::what_was_taken;
 use crate::merge::MergePlan;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,9 +34,6 @@ pub fn build_channels(
     let positives = Positives::open(samples, &encoder)?;
     let (plan, folder) = (settings.plan(), draft.join(file::CHANNELS));
     context.vfs.create_dir_all(&folder).map_err(|error| CoreError::io(&folder, error))?;
-    if let Some(index) = plan.channels().iter().find_map(|channel| channel.kind.index()) {
-        context.progress.line(&what_was_taken(index, positives.items()));
-    }
     context.progress.start("building channels", Some(plan.channels().len() as u64), "channels");
     for channel in plan.channels() {
         if let Some(lists) = context.install(|| lists_of(channel, &positives, &encoder))? {
@@ -57,7 +53,7 @@ fn path_of(folder: &Path, channel: &ChannelSpec) -> PathBuf {
 /// What the channel's file holds; `None` for a channel without a file.
 fn lists_of(channel: &ChannelSpec, positives: &Positives, encoder: &FeatureEncoder) -> Result<Option<KeyedLists>> {
     Ok(Some(match &channel.kind {
-        ChannelKind::TwoTower { .. } => return Ok(None),
+        ChannelKind::TwoTower => return Ok(None),
         &ChannelKind::ItemCf { neighbours: most, user_exponent, item_exponent, user_length, history_length: _ } => {
             neighbours(positives, Similarity { neighbours: most, user_exponent, item_exponent, user_length })
         }
@@ -88,7 +84,7 @@ pub(crate) fn open_channels(bundle: &Arc<Bundle>, plan: &MergePlan) -> Result<Ve
 fn open_channel(bundle: &Arc<Bundle>, channel: &ChannelSpec) -> Result<Box<dyn RecallChannel>> {
     let (name, items, path) = (channel.name.clone(), bundle.items().len(), path_of(bundle.folder(), channel));
     Ok(match &channel.kind {
-        ChannelKind::TwoTower { index } => Box::new(TwoTower::new(name, *index, bundle.clone())),
+        ChannelKind::TwoTower => Box::new(TwoTower::open(name, bundle.clone())?),
         ChannelKind::ItemCf { history_length, .. } => Box::new(ItemCf::open(name, &path, items, *history_length)?),
         ChannelKind::Popular { .. } => Box::new(Popular::open(name, &path, items, None)?),
         ChannelKind::PopularBy { feature, .. } => {

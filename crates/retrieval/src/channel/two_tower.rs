@@ -2,9 +2,9 @@
 //! bundle. Out: items by falling dot product (the cosine, where vectors have length 1).
 
 use super::{RecallChannel, RecallQueries};
-use crate::config::IndexKind;
 use crate::error::{Result, RetrievalError};
-use crate::index::{VectorIndex, build_index};
+use crate::index::{StoredIndex, VectorIndex};
+use crate::item_index::open_item_index;
 use crate::scan::ScanQueries;
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -16,14 +16,17 @@ use twinspire_core::query::{QueryBatch, QueryEncoder, Scored};
 pub(super) struct TwoTower {
     name: String,
     bundle: Arc<Bundle>,
-    index: Box<dyn VectorIndex>,
+    index: StoredIndex,
 }
 
 impl TwoTower {
-    /// Builds the index over the bundle's item vectors.
-    pub fn new(name: String, kind: IndexKind, bundle: Arc<Bundle>) -> Self {
-        let index = build_index(kind, bundle.item_embeddings());
-        Self { name, bundle, index }
+    /// Opens the bundle's index over its item vectors.
+    ///
+    /// # Errors
+    /// As [`open_item_index`].
+    pub fn open(name: String, bundle: Arc<Bundle>) -> Result<Self> {
+        let index = open_item_index(&bundle)?;
+        Ok(Self { name, bundle, index })
     }
 }
 
@@ -34,7 +37,7 @@ impl RecallChannel for TwoTower {
 
     fn retrieve(&self, queries: &RecallQueries<'_>, k: usize) -> Result<Vec<Vec<Scored>>> {
         let vectors = encode_each(self.bundle.query_encoder(), &queries.batch)?;
-        Ok(self.index.search(ScanQueries { vectors: &vectors, excluded: &queries.excluded }, k))
+        Ok(self.index.search(ScanQueries { vectors: &vectors, excluded: &queries.excluded }, k, None))
     }
 }
 

@@ -1,6 +1,6 @@
 //! One checked channel, as it is also stored in `merge.json`.
 
-use super::{ChannelSection, IndexKind};
+use super::ChannelSection;
 use crate::evaluate::{MERGED, POPULARITY};
 use serde::{Deserialize, Serialize};
 use twinspire_core::check::Faults;
@@ -25,10 +25,7 @@ pub struct ChannelSpec {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ChannelKind {
     /// Nearest item vectors.
-    TwoTower {
-        /// How they are found.
-        index: IndexKind,
-    },
+    TwoTower,
     /// Neighbours of the items in a history.
     ItemCf {
         /// Kept for each item.
@@ -60,27 +57,19 @@ impl ChannelKind {
     /// Name of the kind, as in the config.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::TwoTower { .. } => "two_tower",
+            Self::TwoTower => "two_tower",
             Self::ItemCf { .. } => "item_cf",
             Self::Popular { .. } => "popular",
             Self::PopularBy { .. } => "popular_by",
-        }
-    }
-
-    /// How item vectors are found, where they are.
-    pub(crate) fn index(&self) -> Option<IndexKind> {
-        match self {
-            Self::TwoTower { index } => Some(*index),
-            Self::ItemCf { .. } | Self::Popular { .. } | Self::PopularBy { .. } => None,
         }
     }
 }
 
 impl ChannelSection {
     /// The entry with its name filled in; nothing is checked yet.
-    pub(super) fn to_spec(&self, index: IndexKind) -> ChannelSpec {
+    pub(super) fn to_spec(&self) -> ChannelSpec {
         let (name, share, priority, kind) = match self.clone() {
-            Self::TwoTower { name, share, priority } => (name, share, priority, ChannelKind::TwoTower { index }),
+            Self::TwoTower { name, share, priority } => (name, share, priority, ChannelKind::TwoTower),
             Self::ItemCf {
                 name,
                 share,
@@ -117,7 +106,7 @@ impl ChannelSpec {
         faults.require(is_free, &at("name"), &self.name, "a row of every report has this name; choose another");
         faults.require((0.0..=1000.0).contains(&self.share), &at("share"), self.share, "0 to 1000");
         match &self.kind {
-            ChannelKind::TwoTower { .. } => {}
+            ChannelKind::TwoTower => {}
             ChannelKind::ItemCf { neighbours, user_exponent, item_exponent, history_length, user_length } => {
                 faults.require((1..=1000).contains(neighbours), &at("neighbours"), neighbours, "1 to 1000");
                 faults.require((0.0..=2.0).contains(user_exponent), &at("user_exponent"), user_exponent, "0.0 to 2.0");

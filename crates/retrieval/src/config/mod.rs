@@ -2,11 +2,13 @@
 //! the rest of the crate holds. Checking collects every fault; it reads no file.
 
 mod channels;
+mod index;
 mod sections;
 mod settings;
 #[cfg(test)]
 mod tests;
 
 pub use channels::{ChannelKind, ChannelSpec};
-pub use sections::{ChannelSection, ChannelsSection, EvaluateSection, IndexKind, IndexSection, JudgedPart};
+pub use index::{IndexKind, IndexSection, IndexSettings};
+pub use sections::{ChannelSection, ChannelsSection, EvaluateSection, JudgedPart};
 pub use settings::{MOST_CANDIDATES, RetrievalSettings};

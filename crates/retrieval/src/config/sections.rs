@@ -34,25 +34,6 @@ impl Default for EvaluateSection {
     }
 }
 
-/// How the nearest item vectors are found.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum IndexKind {
-    /// The program chooses, never by a stopwatch; this version scores every item at every size.
-    #[default]
-    Auto,
-    /// Every item is scored.
-    Exact,
-}
-
-/// The index over item vectors.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct IndexSection {
-    /// How the nearest item vectors are found: `auto` or `exact`.
-    pub kind: IndexKind,
-}
-
 /// The channels and how their lists become one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

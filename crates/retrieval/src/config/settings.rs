@@ -1,6 +1,6 @@
 //! The checked settings, which nothing else can build.
 
-use super::{ChannelSpec, ChannelsSection, EvaluateSection, IndexSection, JudgedPart};
+use super::{ChannelSpec, ChannelsSection, EvaluateSection, IndexSection, IndexSettings, JudgedPart};
 use crate::error::{Result, RetrievalError};
 use crate::evaluate::shown_length;
 use crate::merge::MergePlan;
@@ -22,6 +22,7 @@ pub struct RetrievalSettings {
     part: Option<JudgedPart>,
     judge_without_seen: bool,
     resamples: usize,
+    index: IndexSettings,
     plan: MergePlan,
 }
 
@@ -39,14 +40,15 @@ impl RetrievalSettings {
         let resamples = evaluate.resamples;
         let allowed = resamples == 0 || RESAMPLES.contains(&resamples);
         own.require(allowed, "evaluate.resamples", resamples, "0, or 100 to 10000");
-        let specs = channels.list.iter().map(|entry| entry.to_spec(index.kind)).collect();
+        let index = IndexSettings::check(index, &mut own);
+        let specs = channels.list.iter().map(|entry| entry.to_spec()).collect();
         let plan = checked_plan(channels.leave_out_seen, specs, schema, &mut own);
         let sound = own.is_empty();
         for fault in own.into_vec() {
             faults.push(fault.key, fault.value, fault.reason, fault.hint);
         }
         let (part, judge_without_seen) = (evaluate.part, evaluate.leave_out_seen);
-        sound.then_some(Self { lengths, part, judge_without_seen, resamples, plan })
+        index.filter(|_| sound).map(|index| Self { lengths, part, judge_without_seen, resamples, index, plan })
     }
 
     /// Lengths of the judged lists, ascending, each once.
@@ -67,6 +69,11 @@ impl RetrievalSettings {
     /// Resamples behind each confidence interval; 0: no intervals.
     pub fn resamples(&self) -> usize {
         self.resamples
+    }
+
+    /// The index over item vectors.
+    pub fn index(&self) -> &IndexSettings {
+        &self.index
     }
 
     /// The channels and how they are merged.

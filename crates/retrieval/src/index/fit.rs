@@ -1,0 +1,84 @@
+//! The reach that meets a recall, and what an index finds.
+//!
+//! In: an index with cells, queries it was not built from, and their exact lists. Out: the smallest reach that meets the
+//! target on one half of the queries, and recall and cost on the other half. It moves no cell.
+
+use super::about::CurvePoint;
+use super::ivf::IvfIndex;
+use crate::scan::{ItemBlocks, ScanQueries};
+use rayon::prelude::*;
+use twinspire_core::query::Scored;
+
+/// Reaches that are tried.
+const REACHES: (f32, f32) = (0.02, 4.0);
+/// Halvings of the interval of reaches.
+const HALVINGS: usize = 10;
+/// The fitted half is asked for a little more than the target, so that other queries meet it as well.
+const RESERVE: f64 = 0.001;
+/// Points of the curve, relative to the fitted reach.
+const CURVE: [f32; 8] = [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0];
+
+/// Queries with their exact lists.
+pub(super) struct Judged {
+    dimension: usize,
+    k: usize,
+    vectors: Vec<f32>,
+    truth: Vec<Vec<u32>>,
+}
+
+impl Judged {
+    /// Finds the exact best `k` of `queries`, `[queries, dimension]`, among `vectors`, and deals the queries out in turn:
+    /// one half to fit with, one half to judge with.
+    pub fn halves(vectors: &[f32], queries: &[f32], dimension: usize, k: usize) -> [Self; 2] {
+        let excluded = vec![&[][..]; queries.len() / dimension];
+        let lists = ItemBlocks::new(vectors, dimension).top_k(ScanQueries { vectors: queries, excluded: &excluded }, k);
+        let mut halves = [0, 1].map(|_| Self { dimension, k, vectors: Vec::new(), truth: Vec::new() });
+        for (number, (query, list)) in queries.chunks_exact(dimension).zip(lists).enumerate() {
+            let half = &mut halves[number % 2];
+            half.vectors.extend_from_slice(query);
+            let mut items: Vec<u32> = list.iter().map(|scored| scored.item).collect();
+            items.sort_unstable();
+            half.truth.push(items);
+        }
+        halves
+    }
+
+    /// Number of queries.
+    pub fn len(&self) -> usize {
+        self.truth.len()
+    }
+
+    /// Recall and cost of a reach; 1 without queries.
+    pub fn judge(&self, index: &IvfIndex, reach: f32) -> CurvePoint {
+        let one = |(query, truth): (&[f32], &Vec<u32>)| {
+            let probed = index.probe(query, (self.k, None), reach);
+            let is_true = |scored: &&Scored| truth.binary_search(&scored.item).is_ok();
+            (probed.found.iter().filter(is_true).count(), truth.len(), probed.blocks)
+        };
+        let queries = self.vectors.par_chunks_exact(self.dimension).zip(&self.truth);
+        let add = |a: (usize, usize, usize), b: (usize, usize, usize)| (a.0 + b.0, a.1 + b.1, a.2 + b.2);
+        let (hits, all, blocks) = queries.map(one).reduce(|| (0, 0, 0), add);
+        let most = (index.image().sizes().blocks * self.len()).max(1);
+        let recall = if all == 0 { 1.0 } else { hits as f64 / all as f64 };
+        CurvePoint { reach, recall, looked_at: blocks as f64 / most as f64 }
+    }
+
+    /// The smallest reach, to about three digits, whose recall is `target`; the largest one where none is.
+    pub fn fit(&self, index: &IvfIndex, target: f64) -> f32 {
+        let (mut low, mut high) = REACHES;
+        for _ in 0..HALVINGS {
+            let middle = (low * high).sqrt();
+            if self.judge(index, middle).recall >= (target + RESERVE).min(1.0) {
+                high = middle;
+            } else {
+                low = middle;
+            }
+        }
+        high
+    }
+
+    /// Recall and cost around a reach.
+    pub fn curve(&self, index: &IvfIndex, reach: f32) -> Vec<CurvePoint> {
+        CURVE.iter().map(|factor| self.judge(index, factor * reach)).collect()
+    }
+}

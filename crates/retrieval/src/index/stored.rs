@@ -1,0 +1,109 @@
+//! An index of either kind that can be written and opened.
+//!
+//! In: vectors, or the file of an index. Out: [`StoredIndex`]. It chooses no kind: [`super::choice`] does.
+
+use super::VectorIndex;
+use super::about::{BuiltKind, IndexReport};
+use super::exact::ExactIndex;
+use super::image::Image;
+use super::ivf::IvfIndex;
+use super::set::ItemSet;
+use crate::error::Result;
+use crate::scan::ScanQueries;
+use std::path::Path;
+use twinspire_core::CoreError;
+use twinspire_core::query::Scored;
+use twinspire_core::vfs::Vfs;
+
+/// An index with its description.
+#[derive(Debug)]
+pub struct StoredIndex {
+    report: IndexReport,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Exact(ExactIndex),
+    Ivf(IvfIndex),
+}
+
+impl StoredIndex {
+    /// The index of a sealed image.
+    pub(super) fn new(image: Image, report: IndexReport) -> Self {
+        let kind = match &report.cells {
+            None => Kind::Exact(ExactIndex::of_image(image)),
+            Some(cells) => Kind::Ivf(IvfIndex::new(image, cells.reach)),
+        };
+        Self { report, kind }
+    }
+
+    /// Maps a file: nothing is copied, every byte is checked.
+    ///
+    /// # Errors
+    /// `Io`, or `Damaged` that says what does not fit.
+    pub fn open(path: &Path) -> Result<Self> {
+        let image = Image::open(path)?;
+        let damaged = |reason: &str| CoreError::damaged(path, reason);
+        let report: IndexReport = serde_json::from_slice(image.about()).map_err(|error| damaged(&error.to_string()))?;
+        let (sizes, cells) = (image.sizes(), report.cells.as_ref().map_or(0, |cells| cells.cells));
+        let is_cellular = report.kind == BuiltKind::Ivf;
+        let reach_is_sound = report.cells.as_ref().is_none_or(|cells| cells.reach.is_finite());
+        let described = (report.items, report.dimension, cells, is_cellular);
+        if described != (sizes.items, sizes.dimension, sizes.cells, sizes.cells > 0) || !reach_is_sound {
+            return Err(damaged("its description does not fit its vectors").into());
+        }
+        Ok(Self::new(image, report))
+    }
+
+    /// Writes the one file that [`StoredIndex::open`] maps.
+    ///
+    /// # Errors
+    /// I/O, with the path.
+    pub fn write(&self, vfs: &dyn Vfs, path: &Path) -> Result<()> {
+        Ok(self.image().write(vfs, path)?)
+    }
+
+    /// What it says of itself.
+    pub fn report(&self) -> &IndexReport {
+        &self.report
+    }
+
+    /// Bytes of its file.
+    pub fn file_bytes(&self) -> usize {
+        self.image().len()
+    }
+
+    /// The ids it was built with, by item.
+    pub fn ids(&self) -> Vec<&str> {
+        self.image().ids().filter(|ids| !ids.is_empty()).map(|ids| ids.split('\n').collect()).unwrap_or_default()
+    }
+
+    fn image(&self) -> &Image {
+        match &self.kind {
+            Kind::Exact(index) => index.image(),
+            Kind::Ivf(index) => index.image(),
+        }
+    }
+
+    fn index(&self) -> &dyn VectorIndex {
+        match &self.kind {
+            Kind::Exact(index) => index,
+            Kind::Ivf(index) => index,
+        }
+    }
+}
+
+impl VectorIndex for StoredIndex {
+    fn search(&self, queries: ScanQueries<'_>, k: usize, allowed: Option<&ItemSet>) -> Vec<Vec<Scored>> {
+        self.index().search(queries, k, allowed)
+    }
+
+    fn len(&self) -> usize {
+        self.index().len()
+    }
+
+    fn is_exact(&self) -> bool {
+        self.index().is_exact()
+    }
+}
