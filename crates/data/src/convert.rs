@@ -1,10 +1,13 @@
-//! Tables to Parquet, for everything that reads Parquet, compressed with zstd. An embedding table becomes one column
+//! Tables to and from Parquet, for everything that reads Parquet, compressed with zstd. An embedding table becomes one column
 //! `id` (Utf8) and one column `embedding` (FixedSizeList of Float32). Text, `.npy` and raw forms are in the core crate.
 
 use crate::error::Result;
-use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, StringArray};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float32Type;
+use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use std::path::Path;
@@ -79,12 +82,44 @@ fn write(
     Ok(())
 }
 
+/// Reads a table of ids and vectors: a text column `id` and a list column `embedding` of Float32, of one length.
+///
+/// # Errors
+/// `Damaged` that says which column is not there or not so; as [`EmbeddingTable::new`]; I/O.
+pub fn embeddings_from_parquet(path: &Path) -> Result<EmbeddingTable> {
+    let file = std::fs::File::open(path).map_err(|source| CoreError::io(path, source))?;
+    let damaged = |reason: String| CoreError::damaged(path, reason);
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(ParquetRecordBatchReaderBuilder::build);
+    let (mut ids, mut values, mut dimension) = (Vec::new(), Vec::new(), None);
+    for rows in reader.map_err(|error| damaged(error.to_string()))? {
+        let rows = rows.map_err(|error| damaged(error.to_string()))?;
+        let column = |name: &str| {
+            let found = rows.column_by_name(name).filter(|column| column.null_count() == 0);
+            found.ok_or_else(|| damaged(format!("there is no column `{name}` without nulls")))
+        };
+        let (names, vectors) = (column("id")?, column("embedding")?);
+        let names = names.as_string_opt::<i32>().ok_or_else(|| damaged("`id` is not text".into()))?;
+        ids.extend(names.iter().flatten().map(str::to_owned));
+        for row in 0..rows.num_rows() {
+            let vector = match (vectors.as_fixed_size_list_opt(), vectors.as_list_opt::<i32>()) {
+                (Some(lists), _) => lists.value(row),
+                (None, Some(lists)) => lists.value(row),
+                (None, None) => return Err(damaged("`embedding` is not a list".into()).into()),
+            };
+            let vector = vector.as_primitive_opt::<Float32Type>();
+            let vector = vector.ok_or_else(|| damaged("`embedding` does not hold Float32".into()))?;
+            if *dimension.get_or_insert(vector.len()) != vector.len() {
+                return Err(damaged(format!("`{}` has a vector of another length", names.value(row))).into());
+            }
+            values.extend_from_slice(vector.values());
+        }
+    }
+    Ok(EmbeddingTable::new(ids, dimension.unwrap_or_default(), values)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow_array::cast::AsArray;
-    use arrow_array::types::Float32Type;
-    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
     use twinspire_core::vfs::RealVfs;
 
     fn table(rows: usize) -> EmbeddingTable {
@@ -103,21 +138,9 @@ mod tests {
     fn a_table_of_several_row_groups_reads_back_equal() {
         let rows = ROW_GROUP + 5;
         let (_folder, path) = write(rows);
-        let reader = ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(path).unwrap()).unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(&path).unwrap()).unwrap();
         assert_eq!(reader.metadata().num_row_groups(), 2);
-        let expected = table(rows);
-        let mut row = 0;
-        for batch in reader.build().unwrap() {
-            let batch = batch.unwrap();
-            let (ids, embeddings) = (batch.column(0).as_string::<i32>(), batch.column(1).as_fixed_size_list());
-            for at in 0..batch.num_rows() {
-                assert_eq!(ids.value(at), expected.ids[row]);
-                let vector = embeddings.value(at);
-                assert_eq!(vector.as_primitive::<Float32Type>().values().as_ref(), expected.row(row));
-                row += 1;
-            }
-        }
-        assert_eq!(row, rows);
+        assert!(embeddings_from_parquet(&path).unwrap() == table(rows));
     }
 
     #[test]

@@ -28,7 +28,10 @@ impl RetrievalContext<'_> {
 }
 
 /// Runs `work` in a pool of `threads` threads (0: all cores).
-pub(crate) fn in_pool<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> Result<T> {
+///
+/// # Errors
+/// Threads that cannot be started.
+pub fn in_pool<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> Result<T> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|error| RetrievalError::invalid("threads", error.to_string()))?;
     Ok(pool.install(work))

@@ -69,3 +69,51 @@ pub(crate) fn open_item_index(bundle: &Bundle) -> Result<StoredIndex> {
     }
     Ok(index)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RetrievalError;
+    use crate::channel::open_channels;
+    use crate::config::IndexSettings;
+    use crate::merge::MergePlan;
+    use crate::testing::{World, load, settings};
+    use std::sync::Arc;
+    use twinspire_core::progress::Heard;
+    use twinspire_core::vfs::RealVfs;
+
+    #[test]
+    fn building_says_which_index_is_taken_and_why() {
+        let world = World::new();
+        let lines = |channels: &str| {
+            let (heard, settings) = (Heard::default(), settings(channels));
+            let context = RetrievalContext { progress: &heard, ..world.context() };
+            let draft = world.draft(&settings);
+            let report = build_item_index(&context, &settings, &draft, &load, 1).unwrap();
+            assert_eq!(report.is_some(), draft.join(file::INDEX).exists());
+            heard.lines()
+        };
+        let expected = "index: exact over 60 items (auto: lists of 500 hold every one of 60 items)";
+        assert_eq!(lines("{}"), [expected]);
+        assert!(lines(r#"{"list": [{"kind": "popular"}]}"#).is_empty(), "no index, nothing to say");
+    }
+
+    #[test]
+    fn an_index_that_is_damaged_or_of_other_vectors_does_not_open() {
+        let (world, settings) = (World::new(), settings("{}"));
+        let draft = world.draft(&settings);
+        let path = draft.join(file::INDEX);
+        let error = || {
+            let bundle = Arc::new(Bundle::open_draft(&draft, &load).unwrap());
+            let opened = open_channels(&bundle, &MergePlan::read(&draft).unwrap());
+            opened.err().map(|error: RetrievalError| error.to_string()).unwrap_or_default()
+        };
+        assert_eq!(error(), "");
+        let other = IndexInput { vectors: &[1.0, 0.0, 0.0, 1.0], dimension: 2, ids: &[], queries: &[] };
+        let any: &IndexSettings = settings.index();
+        build(&other, any, 1).unwrap().write(&RealVfs, &path).unwrap();
+        assert!(error().starts_with("items and dimension of the index: expected (60, "), "{}", error());
+        std::fs::write(&path, "no index").unwrap();
+        assert!(error().contains("items.index is damaged: not an index of this version"), "{}", error());
+    }
+}

@@ -29,7 +29,7 @@ mod testing;
 pub use answer::{Answer, Candidate, ChannelHit, ChannelStatus, Outcome};
 pub use channel::{RecallChannel, build_channels};
 pub use config::{ChannelsSection, EvaluateSection, IndexSection, IndexSettings, RetrievalSettings};
-pub use context::RetrievalContext;
+pub use context::{RetrievalContext, in_pool};
 pub use error::{Result, RetrievalError};
 pub use evaluate::{Report, evaluate};
 pub use item_index::build_item_index;

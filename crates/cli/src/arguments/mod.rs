@@ -3,10 +3,12 @@
 //! In: words. Out: typed arguments, or clap's message and exit code 2. What a value means to a stage is checked by the
 //! config and by the crates.
 
+mod index;
 mod pipeline;
 mod query;
 mod tools;
 
+pub use index::{BenchIndexArguments, IndexBuildArguments, IndexCommand, IndexSearchArguments};
 pub use pipeline::{
     CheckArguments, DemoArguments, EvaluateArguments, ExportArguments, InitArguments, PublishArguments,
     ReportArguments, RunArguments, SamplesArguments, SamplesCommand, SamplesFinishArguments, SamplesPlanArguments,
@@ -104,6 +106,9 @@ pub enum Command {
     Recall(RecallArguments),
     /// Answer queries over HTTP on a loopback address
     Serve(ServeArguments),
+    /// Build and search an index over vectors of any origin
+    #[command(subcommand)]
+    Index(IndexCommand),
     /// Measure speed and memory on this machine
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -134,6 +139,9 @@ impl Command {
             Self::Publish(_) => "publish",
             Self::Recall(_) => "recall",
             Self::Serve(_) => "serve",
+            Self::Index(IndexCommand::Build(_)) => "index build",
+            Self::Index(IndexCommand::Search(_)) => "index search",
+            Self::Bench(BenchCommand::Index(_)) => "bench index",
             Self::Bench(BenchCommand::Train(_)) => "bench train",
             Self::Bench(BenchCommand::Evaluate(_)) => "bench evaluate",
             Self::Config(ConfigCommand::Show(_)) => "config show",

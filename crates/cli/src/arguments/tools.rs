@@ -1,6 +1,6 @@
 //! Arguments of the commands beside the chain: config, benchmarks, completions.
 
-use super::WindowArguments;
+use super::{BenchIndexArguments, WindowArguments};
 use clap::{Args, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -45,6 +45,8 @@ pub struct CompletionsArguments {
 pub enum BenchCommand {
     /// Measure a full training step on made-up samples in memory: samples per second and peak memory
     Train(BenchTrainArguments),
+    /// Measure single queries on an exact index and on cells: time, recall, size
+    Index(BenchIndexArguments),
     /// Measure the full-corpus evaluation of a run's two towers, from vectors to figures
     Evaluate(BenchEvaluateArguments),
 }

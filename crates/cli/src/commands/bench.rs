@@ -1,19 +1,26 @@
-//! `twinspire bench`: how fast a full training step and a full-corpus evaluation are here.
+//! `twinspire bench`: how fast a full training step, single queries and a full-corpus evaluation are here.
 
 use super::CommandContext;
-use crate::arguments::{BenchCommand, BenchEvaluateArguments, BenchLoss, BenchTrainArguments};
+use super::index::read_vectors;
+use crate::arguments::{BenchCommand, BenchEvaluateArguments, BenchIndexArguments, BenchLoss, BenchTrainArguments};
 use crate::error::CliError;
 use crate::output::Reply;
 use crate::pipeline::Run;
+use twinspire_core::machine::{OthersBusy, peak_rss_mib};
 use twinspire_model::ModelSection;
 use twinspire_model::bench::{BenchSettings, run as measure};
 use twinspire_model::config::LossSection;
+use twinspire_retrieval::in_pool;
+use twinspire_retrieval::index::bench::{self as index_bench, BenchVectors};
 
 /// Seconds before the measured part.
 const WARMUP_SECONDS: f64 = 1.0;
 
 /// Rows that are made.
 const ROWS: u32 = 500_000;
+
+/// Queries that are made for the fit of an index, beside the measured ones.
+const FITTED: usize = 1024;
 
 /// Runs a benchmark.
 ///
@@ -22,6 +29,7 @@ const ROWS: u32 = 500_000;
 pub fn run(context: &CommandContext<'_>, command: &BenchCommand) -> Result<Reply, CliError> {
     match command {
         BenchCommand::Train(arguments) => train(context, arguments),
+        BenchCommand::Index(arguments) => index(context, arguments),
         BenchCommand::Evaluate(arguments) => evaluate(context, arguments),
     }
 }
@@ -52,6 +60,41 @@ fn train(context: &CommandContext<'_>, arguments: &BenchTrainArguments) -> Resul
         report.others_busy_cores,
     );
     Reply::new(text, &report)
+}
+
+fn index(context: &CommandContext<'_>, arguments: &BenchIndexArguments) -> Result<Reply, CliError> {
+    let (threads, seed) = (context.globals.threads.unwrap_or(0), context.globals.seed.unwrap_or(1));
+    let measured = arguments.query_count as usize;
+    let given = match (&arguments.vectors, &arguments.queries) {
+        (Some(vectors), Some(queries)) => {
+            let (vectors, queries) = (read_vectors(vectors, None)?, read_vectors(queries, None)?);
+            BenchVectors { vectors: vectors.values, queries: queries.values, dimension: vectors.dimension }
+        }
+        (_, _) => index_bench::made_up(arguments.n as usize, measured + FITTED, arguments.dim as usize, seed),
+    };
+    let settings = index_bench::BenchSettings {
+        lengths: arguments.k.clone(),
+        recall_targets: arguments.recall_target.clone(),
+        measured,
+        seed,
+    };
+    let others = OthersBusy::start();
+    let rows = in_pool(threads, || index_bench::measure(&given, &settings))??;
+    let mut lines = vec!["index   n         k     recall  p50 ms  p99 ms  build s  MiB     table ms  auto".to_owned()];
+    lines.extend(rows.iter().map(|row| {
+        let (auto, name) = (if row.is_chosen { "*" } else { "" }, format!("{:?}", row.index).to_lowercase());
+        format!(
+            "{name:<7} {:<9} {:<5} {:<7.4} {:<7.4} {:<7.4} {:<8.2} {:<7.1} {:<9.4} {auto}",
+            row.n, row.k, row.recall, row.p50_ms, row.p99_ms, row.build_s, row.index_mib, row.predicted_ms
+        )
+    }));
+    let (cores, mib) = (others.cores(), peak_rss_mib());
+    lines.push(format!("{mib} MiB at the peak; others kept {cores:.2} cores busy"));
+    let report = serde_json::json!({
+        "script": "twinspire bench index", "threads": 1, "rows": rows, "others_busy_cores": cores, "peak_rss_mib": mib,
+        "instruction_set": twinspire_core::stage::instruction_set(), "p50_ms": rows.last().map(|row| row.p50_ms),
+    });
+    Reply::new(lines.join("\n"), &report)
 }
 
 fn evaluate(context: &CommandContext<'_>, arguments: &BenchEvaluateArguments) -> Result<Reply, CliError> {

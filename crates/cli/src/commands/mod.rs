@@ -6,6 +6,7 @@ pub mod completions;
 pub mod config;
 pub mod demo;
 pub mod evaluate;
+pub mod index;
 pub mod init;
 pub mod recall;
 pub mod report;
@@ -88,6 +89,7 @@ pub fn dispatch(context: &CommandContext<'_>, command: &Command) -> Result<Reply
         Command::Publish(arguments) => stages::run_one(context, &arguments.window, Stage::Publish),
         Command::Recall(arguments) => recall::run(context, arguments),
         Command::Serve(arguments) => serve::run(context, arguments),
+        Command::Index(command) => index::run(context, command),
         Command::Bench(command) => bench::run(context, command),
         Command::Config(command) => config::run(context, command),
         Command::Completions(arguments) => completions::run(context, arguments),

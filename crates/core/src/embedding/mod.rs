@@ -78,6 +78,16 @@ impl EmbeddingTable {
         npy::write(self, vfs, path)
     }
 
+    /// Reads a `.npy` matrix (`<f4`, C order) and gives the rows their ids; without any, row numbers are the ids.
+    ///
+    /// # Errors
+    /// `Damaged` when it is not such a file; as [`EmbeddingTable::new`]; I/O.
+    pub fn read_npy(path: &Path, ids: Option<Vec<String>>) -> Result<Self> {
+        let (rows, dimension, values) = npy::read(path)?;
+        let ids = ids.unwrap_or_else(|| (0..rows).map(|row| row.to_string()).collect());
+        Self::new(ids, dimension, values)
+    }
+
     /// Raw row-major f32 with a small header (magic, format version, rows, dimension, flags); ids are not in it.
     ///
     /// # Errors
@@ -127,6 +137,12 @@ mod tests {
         assert_eq!(bytes.len(), 128 + 6 * 4);
         assert!(bytes.starts_with(b"\x93NUMPY\x01\x00") && bytes[127] == b'\n');
         assert_eq!(bytes[128..132], 0.1f32.to_le_bytes());
+        assert_eq!(EmbeddingTable::read_npy(&path, Some(table().ids)).unwrap(), table());
+        assert_eq!(EmbeddingTable::read_npy(&path, None).unwrap().ids, ["0", "1", "2"]);
+        for length in 0..bytes.len() {
+            std::fs::write(&path, &bytes[..length]).unwrap();
+            assert!(EmbeddingTable::read_npy(&path, None).is_err(), "cut at {length}");
+        }
     }
 
     #[test]

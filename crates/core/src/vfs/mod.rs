@@ -1,5 +1,5 @@
 //! Every durable write of the program goes through a [`Vfs`], and everything that others may read while it is being
-//! written goes through [`atomic_publish`], [`replace_folder`], [`share_folder`] or [`replace_pointer`].
+//! written goes through [`atomic_publish`], [`replace_folder`], [`share_folder`], [`replace_file`] or [`replace_pointer`].
 //!
 //! [`RealVfs`] is for production; [`MemoryVfs`] is for tests: it drops un-synced writes and renames when it "crashes",
 //! and fails the n-th operation when told to. Reading large tables is not its business: those are memory-mapped.
@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 
 pub use memory::MemoryVfs;
 pub use publish::{
-    atomic_publish, copy_file, files_below, replace_folder, replace_pointer, share_folder, sweep_attempts, write_file,
+    atomic_publish, copy_file, files_below, replace_file, replace_folder, replace_pointer, share_folder,
+    sweep_attempts, write_file,
 };
 pub use real::RealVfs;
 

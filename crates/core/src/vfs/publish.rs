@@ -218,6 +218,23 @@ pub fn sweep_attempts(vfs: &dyn Vfs, parent: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Writes a file aside and gives it its name by one rename: a reader sees the old file, the new one, or none. `write` makes
+/// and syncs the file at the path that it is given.
+///
+/// # Errors
+/// Whatever `write` returns; I/O, with the path.
+pub fn replace_file<E: From<CoreError>>(
+    vfs: &dyn Vfs,
+    path: &Path,
+    write: impl FnOnce(&Path) -> Result<(), E>,
+) -> Result<(), E> {
+    at(parent(path), vfs.create_dir_all(parent(path)))?;
+    let staging = beside(path, "staging");
+    write(&staging)?;
+    at(path, vfs.rename(&staging, path))?;
+    Ok(at(parent(path), vfs.sync_dir(parent(path)))?)
+}
+
 /// Replaces a one-line file (`current`) so that a reader sees the old line or the new one, also after a power loss.
 ///
 /// # Errors

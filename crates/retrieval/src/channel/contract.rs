@@ -3,11 +3,9 @@
 use super::popular::rank;
 use super::*;
 use crate::channel::lists::RankedLists;
-use crate::context::RetrievalContext;
 use crate::testing::{ALL_KINDS, CITIES, Click, ITEMS, USERS, World, item_id, of_user, positives_of, settings};
 use twinspire_core::encode::{RawFeatures, RawValue};
 use twinspire_core::ids::MISSING;
-use twinspire_core::progress::Heard;
 use twinspire_core::query::{EncodedQuery, Query};
 use twinspire_core::vfs::RealVfs;
 
@@ -141,17 +139,4 @@ fn lists_that_are_out_of_order_or_foreign_are_refused() {
     assert!(!opens(&[(0, vec![scored(3, 1.0)])]), "an item outside the corpus");
     assert!(!opens(&[(0, vec![scored(0, 1.0), scored(1, 2.0)])]), "worst first");
     assert!(!opens(&[(0, vec![scored(0, f32::NAN)])]), "not a number");
-}
-
-#[test]
-fn building_says_which_index_is_taken_and_why() {
-    let (world, draft) = (World::new(), tempfile::tempdir().unwrap());
-    let lines = |channels: &str| {
-        let heard = Heard::default();
-        let context = RetrievalContext { progress: &heard, ..world.context() };
-        build_channels(&context, &settings(channels), &world.layout, draft.path()).unwrap();
-        heard.lines()
-    };
-    assert_eq!(lines(ALL_KINDS), ["index: exact scan of 60 items (auto: every corpus is scanned in this version)"]);
-    assert!(lines(r#"{"list": [{"kind": "popular"}]}"#).is_empty(), "no index, nothing to say");
 }

@@ -48,7 +48,8 @@ pub trait RecallChannel: Send + Sync {
     fn name(&self) -> &str;
 
     /// One list a query: at most `k` items, in [`Scored::order`], each once, none excluded, every score finite. A list
-    /// does not depend on the other queries of the batch, and a longer list begins with the shorter one.
+    /// does not depend on the other queries of the batch. A longer list begins with the shorter one, unless the channel
+    /// approximates: then it may hold what the shorter one missed.
     ///
     /// # Errors
     /// When the channel cannot answer at all; a query it knows nothing about gets an empty list.

@@ -60,21 +60,47 @@ pub fn build(input: &IndexInput<'_>, settings: &IndexSettings, seed: u64) -> Res
         cells: None,
     };
     match choice.kind {
-        BuiltKind::Exact => exact(input, report),
-        BuiltKind::Ivf => ivf(input, settings, (report, seed)),
+        BuiltKind::Exact => checked_exact(input, report),
+        BuiltKind::Ivf => fitted_ivf(input, settings, (report, seed)),
     }
 }
 
-fn exact(input: &IndexInput<'_>, mut report: IndexReport) -> Result<StoredIndex> {
-    let codes = Codes::new(input.vectors, input.dimension);
-    let mut image = image_of(input, 0, &codes);
+impl IndexInput<'_> {
+    /// The queries, or items with noise, half as long as they are: near the items, but none of them.
+    pub(super) fn queries_or_made_up(&self, seed: u64) -> Vec<f32> {
+        if !self.queries.is_empty() {
+            return self.queries.to_vec();
+        }
+        let items = (self.vectors.len() / self.dimension) as u32;
+        let mut rng = Rng::stream(seed, "index queries", 0);
+        let mut queries = Vec::with_capacity(MADE_UP * self.dimension);
+        for _ in 0..MADE_UP {
+            let row = self.vector(rng.below(items));
+            let length = row.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
+            let noise = 0.5 * length / (self.dimension as f64).sqrt();
+            queries.extend(row.iter().map(|&value| value + (noise * rng.normal()) as f32));
+        }
+        queries
+    }
+
+    fn vector(&self, item: u32) -> &[f32] {
+        &self.vectors[item as usize * self.dimension..][..self.dimension]
+    }
+}
+
+/// An exact index that is not sealed yet.
+pub(super) fn exact(input: &IndexInput<'_>) -> ExactIndex {
+    let mut image = image_of(input, 0, &Codes::new(input.vectors, input.dimension));
     image.fill(Section::Rows, input.vectors);
-    let index = ExactIndex::of_image(image);
-    let asked: Vec<usize> = (0..report.items).step_by(report.items.div_ceil(ASKED).max(1)).collect();
-    let found_itself = |&item: &usize| {
-        let vector = &input.vectors[item * input.dimension..][..input.dimension];
-        let found = index.search(ScanQueries { vectors: vector, excluded: &[&[]] }, report.k, None).swap_remove(0);
-        is_found(&found, item as u32, vector)
+    ExactIndex::of_image(image)
+}
+
+fn checked_exact(input: &IndexInput<'_>, mut report: IndexReport) -> Result<StoredIndex> {
+    let index = exact(input);
+    let asked: Vec<u32> = (0..report.items as u32).step_by(report.items.div_ceil(ASKED).max(1)).collect();
+    let found_itself = |&item: &u32| {
+        let one = ScanQueries { vectors: input.vector(item), excluded: &[&[]] };
+        is_found(&index.search(one, report.k, None)[0], item, one.vectors)
     };
     let found = asked.par_iter().filter(|item| found_itself(item)).count();
     report.self_recall = if asked.is_empty() { 1.0 } else { found as f64 / asked.len() as f64 };
@@ -109,16 +135,21 @@ fn sealed(mut image: Image, report: IndexReport) -> StoredIndex {
     StoredIndex::new(image, report)
 }
 
-fn ivf(
+/// An index with cells that is not sealed yet; its reach is still to be fitted.
+pub(super) fn cellular(input: &IndexInput<'_>, seed: u64) -> (Cells, IvfIndex) {
+    let cells = split(input.vectors, input.dimension, cells_of(input.vectors.len() / input.dimension), seed);
+    let index = IvfIndex::new(cellular_image(input, &cells), 0.0);
+    (cells, index)
+}
+
+fn fitted_ivf(
     input: &IndexInput<'_>,
     settings: &IndexSettings,
     (mut report, seed): (IndexReport, u64),
 ) -> Result<StoredIndex> {
-    let mut cells = split(input.vectors, input.dimension, cells_of(report.items), seed);
-    let mut index = IvfIndex::new(cellular_image(input, &cells), 0.0);
-    let made_up = if input.queries.is_empty() { made_up_queries(input, seed) } else { Vec::new() };
-    let queries = if made_up.is_empty() { input.queries } else { &made_up };
-    let [fitted, judged] = Judged::halves(input.vectors, queries, input.dimension, report.k);
+    let (mut cells, mut index) = cellular(input, seed);
+    let queries = input.queries_or_made_up(seed);
+    let [fitted, judged] = Judged::of(input.vectors, &queries, input.dimension, report.k).halves();
     let reach = fitted.fit(&index, settings.recall_target());
     let missed = missed_items(&index, input, (&cells, reach, report.k));
     if !missed.is_empty() {
@@ -126,9 +157,10 @@ fn ivf(
         let mut image = index.into_image();
         image.fill(Section::Spreads, &cells.spreads);
         index = IvfIndex::new(image, reach);
+        let left = missed_items(&index, input, (&cells, reach, report.k)).len();
+        report.self_recall = 1.0 - left as f64 / report.items as f64;
     }
-    let left = missed_items(&index, input, (&cells, reach, report.k)).len();
-    report.self_recall = 1.0 - left as f64 / report.items as f64;
+    let curve = judged.curve(&index, reach);
     report.recall = judged.judge(&index, reach).recall;
     if report.recall < settings.recall_target() - SHORTFALL {
         return Err(RetrievalError::Recall { target: settings.recall_target(), found: report.recall });
@@ -141,31 +173,16 @@ fn ivf(
         judged_queries: judged.len(),
         made_up_queries: input.queries.is_empty(),
         repaired_items: missed,
-        curve: judged.curve(&index, reach),
+        curve,
     });
     Ok(sealed(index.into_image(), report))
-}
-
-/// Items with noise, half as long as they are: near the items, but none of them.
-fn made_up_queries(input: &IndexInput<'_>, seed: u64) -> Vec<f32> {
-    let (items, dimension) = ((input.vectors.len() / input.dimension) as u32, input.dimension);
-    let mut rng = Rng::stream(seed, "index queries", 0);
-    let mut queries = Vec::with_capacity(MADE_UP * dimension);
-    for _ in 0..MADE_UP {
-        let row = &input.vectors[rng.below(items) as usize * dimension..][..dimension];
-        let length = row.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
-        let noise = 0.5 * length / (dimension as f64).sqrt();
-        queries.extend(row.iter().map(|&value| value + (noise * rng.normal()) as f32));
-    }
-    queries
 }
 
 /// Sections of an index with cells; rows lie in the order of the cells, whose codes begin with a new block.
 fn cellular_image(input: &IndexInput<'_>, cells: &Cells) -> Image {
     let dimension = input.dimension;
-    let gather = |members: &Vec<u32>| -> Vec<f32> {
-        members.iter().flat_map(|&item| &input.vectors[item as usize * dimension..][..dimension]).copied().collect()
-    };
+    let gather =
+        |members: &Vec<u32>| -> Vec<f32> { members.iter().flat_map(|&item| input.vector(item)).copied().collect() };
     let rows: Vec<Vec<f32>> = cells.members.par_iter().map(gather).collect();
     let coded: Vec<Codes> = rows.par_iter().map(|rows| Codes::new(rows, dimension)).collect();
     let starts = |lengths: &mut dyn Iterator<Item = usize>| {
@@ -199,7 +216,7 @@ fn joined<T: Copy>(parts: &[Codes], of: impl Fn(&Codes) -> &[T]) -> Vec<T> {
 /// Items that are not found when their own vector is the query, ascending.
 fn missed_items(index: &IvfIndex, input: &IndexInput<'_>, (cells, reach, k): (&Cells, f32, usize)) -> Vec<u32> {
     let is_missed = |&(cell, item): &(u32, u32)| {
-        let vector = &input.vectors[item as usize * input.dimension..][..input.dimension];
+        let vector = input.vector(item);
         !index.sees_at_first(cell, vector, (k, reach))
             && !is_found(&index.probe(vector, (k, None), reach).found, item, vector)
     };
@@ -223,8 +240,7 @@ fn raise_spreads(cells: &mut Cells, missed: &[u32], input: &IndexInput<'_>, reac
     let centroids = cells.centroids.chunks_exact(dimension);
     for ((members, centroid), spread) in cells.members.iter().zip(centroids).zip(&mut cells.spreads) {
         for item in missed.iter().filter(|item| members.binary_search(item).is_ok()) {
-            let row = &input.vectors[*item as usize * dimension..][..dimension];
-            let square: f64 = row.iter().zip(centroid).map(|(a, b)| f64::from(a - b).powi(2)).sum();
+            let square: f64 = input.vector(*item).iter().zip(centroid).map(|(a, b)| f64::from(a - b).powi(2)).sum();
             *spread = spread.max((square.sqrt() / f64::from(reach)) as f32).next_up();
         }
     }

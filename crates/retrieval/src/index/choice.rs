@@ -53,11 +53,19 @@ fn looked_at(items: usize, k: usize) -> f64 {
     cells_of(items) as f64 + ((items as f64 * k as f64).sqrt() + 2.0 * k as f64).min(items as f64)
 }
 
+/// Microseconds of a query by the table.
+pub(super) fn predicted(kind: BuiltKind, items: usize, dimension: usize, k: usize) -> f64 {
+    let vectors = match kind {
+        BuiltKind::Exact => items as f64,
+        BuiltKind::Ivf => looked_at(items, k),
+    };
+    Costs::of(levels()[0]).microseconds(vectors, dimension, k.min(items))
+}
+
 /// Chooses for a corpus of `items` vectors of `dimension` and lists of `k`.
 pub(super) fn choose(kind: IndexKind, items: usize, dimension: usize, k: usize) -> Choice {
-    let costs = Costs::of(levels()[0]);
-    let exact = costs.microseconds(items as f64, dimension, k.min(items));
-    let with_cells = costs.microseconds(looked_at(items, k), dimension, k.min(items));
+    let of = |kind| predicted(kind, items, dimension, k);
+    let (exact, with_cells) = (of(BuiltKind::Exact), of(BuiltKind::Ivf));
     let take = |kind, reason| Choice { kind, reason };
     match kind {
         IndexKind::Exact => take(BuiltKind::Exact, "as `index.kind` says".to_owned()),

@@ -163,7 +163,7 @@ fn check_by_brute_force(
 }
 
 /// An index of a kind over vectors, for lists of 100.
-fn built(kind: IndexKind, vectors: &[f32], dimension: usize) -> Result<StoredIndex> {
+pub(super) fn built(kind: IndexKind, vectors: &[f32], dimension: usize) -> Result<StoredIndex> {
     let section = IndexSection { kind, k: 100, ..IndexSection::default() };
     let settings = IndexSettings::check(&section, &mut Faults::default()).unwrap();
     build(&IndexInput { vectors, dimension, ids: &[], queries: &[] }, &settings, 1)
@@ -181,7 +181,7 @@ fn the_exact_index_finds_exactly_the_best_at_every_dimension() {
     let build = |vectors: &[f32], dimension| -> Box<dyn VectorIndex> {
         Box::new(built(IndexKind::Exact, vectors, dimension).unwrap())
     };
-    finds_exactly_the_best(&build, &[3, 7, 8, 33, 64, 100, 129, 511, 512]);
+    finds_exactly_the_best(&build, &[1, 2, 7, 8, 33, 64, 129, 511, 512]);
 }
 
 #[test]

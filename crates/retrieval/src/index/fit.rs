@@ -27,20 +27,30 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    /// Finds the exact best `k` of `queries`, `[queries, dimension]`, among `vectors`, and deals the queries out in turn:
-    /// one half to fit with, one half to judge with.
-    pub fn halves(vectors: &[f32], queries: &[f32], dimension: usize, k: usize) -> [Self; 2] {
-        let excluded = vec![&[][..]; queries.len() / dimension];
-        let lists = ItemBlocks::new(vectors, dimension).top_k(ScanQueries { vectors: queries, excluded: &excluded }, k);
-        let mut halves = [0, 1].map(|_| Self { dimension, k, vectors: Vec::new(), truth: Vec::new() });
-        for (number, (query, list)) in queries.chunks_exact(dimension).zip(lists).enumerate() {
-            let half = &mut halves[number % 2];
-            half.vectors.extend_from_slice(query);
-            let mut items: Vec<u32> = list.iter().map(|scored| scored.item).collect();
-            items.sort_unstable();
-            half.truth.push(items);
+    /// Deals the queries out in turn: one half to fit with, one half to judge with.
+    pub fn halves(self) -> [Self; 2] {
+        let mut halves =
+            [0, 1].map(|_| Self { dimension: self.dimension, k: self.k, vectors: Vec::new(), truth: Vec::new() });
+        for (number, (query, truth)) in self.vectors.chunks_exact(self.dimension).zip(self.truth).enumerate() {
+            halves[number % 2].vectors.extend_from_slice(query);
+            halves[number % 2].truth.push(truth);
         }
         halves
+    }
+
+    /// Finds the exact best `k` of `queries`, `[queries, dimension]`, among `vectors`.
+    pub fn of(vectors: &[f32], queries: &[f32], dimension: usize, k: usize) -> Self {
+        let excluded = vec![&[][..]; queries.len() / dimension];
+        let lists = ItemBlocks::new(vectors, dimension).top_k(ScanQueries { vectors: queries, excluded: &excluded }, k);
+        Self { dimension, k, vectors: queries.to_vec(), truth: lists.iter().map(|list| sorted_items(list)).collect() }
+    }
+
+    /// Share of the exact lists that `lists` hold, one a query.
+    pub fn recall_of(&self, lists: &[Vec<Scored>]) -> f64 {
+        let is_true = |truth: &[u32], scored: &Scored| truth.binary_search(&scored.item).is_ok();
+        let hits = |(list, truth): (&Vec<Scored>, &Vec<u32>)| list.iter().filter(|one| is_true(truth, one)).count();
+        let all: usize = self.truth.iter().map(Vec::len).sum();
+        if all == 0 { 1.0 } else { lists.iter().zip(&self.truth).map(hits).sum::<usize>() as f64 / all as f64 }
     }
 
     /// Number of queries.
@@ -48,19 +58,15 @@ impl Judged {
         self.truth.len()
     }
 
-    /// Recall and cost of a reach; 1 without queries.
+    /// Recall and cost of a reach; recall is 1 without queries.
     pub fn judge(&self, index: &IvfIndex, reach: f32) -> CurvePoint {
-        let one = |(query, truth): (&[f32], &Vec<u32>)| {
-            let probed = index.probe(query, (self.k, None), reach);
-            let is_true = |scored: &&Scored| truth.binary_search(&scored.item).is_ok();
-            (probed.found.iter().filter(is_true).count(), truth.len(), probed.blocks)
-        };
-        let queries = self.vectors.par_chunks_exact(self.dimension).zip(&self.truth);
-        let add = |a: (usize, usize, usize), b: (usize, usize, usize)| (a.0 + b.0, a.1 + b.1, a.2 + b.2);
-        let (hits, all, blocks) = queries.map(one).reduce(|| (0, 0, 0), add);
+        let queries = self.vectors.par_chunks_exact(self.dimension);
+        let probed = queries.map(|query| index.probe(query, (self.k, None), reach));
+        let (lists, blocks): (Vec<Vec<Scored>>, Vec<usize>) =
+            probed.map(|probed| (probed.found, probed.blocks)).unzip();
         let most = (index.image().sizes().blocks * self.len()).max(1);
-        let recall = if all == 0 { 1.0 } else { hits as f64 / all as f64 };
-        CurvePoint { reach, recall, looked_at: blocks as f64 / most as f64 }
+        let looked_at = blocks.iter().sum::<usize>() as f64 / most as f64;
+        CurvePoint { reach, recall: self.recall_of(&lists), looked_at }
     }
 
     /// The smallest reach, to about three digits, whose recall is `target`; the largest one where none is.
@@ -81,4 +87,10 @@ impl Judged {
     pub fn curve(&self, index: &IvfIndex, reach: f32) -> Vec<CurvePoint> {
         CURVE.iter().map(|factor| self.judge(index, factor * reach)).collect()
     }
+}
+
+fn sorted_items(list: &[Scored]) -> Vec<u32> {
+    let mut items: Vec<u32> = list.iter().map(|scored| scored.item).collect();
+    items.sort_unstable();
+    items
 }

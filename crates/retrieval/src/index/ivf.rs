@@ -57,6 +57,11 @@ impl IvfIndex {
         &self.image
     }
 
+    /// Length of a vector.
+    pub(super) fn dimension(&self) -> usize {
+        self.image.sizes().dimension
+    }
+
     /// The best `wanted` of one query, with the given reach.
     pub(super) fn probe(&self, query: &[f32], (wanted, allowed): (usize, Option<&ItemSet>), reach: f32) -> Probed {
         let wanted = wanted.min(self.len());
@@ -133,9 +138,7 @@ impl VectorIndex for IvfIndex {
         };
         match queries.excluded {
             [excluded] => vec![one((queries.vectors, excluded))],
-            _ => {
-                queries.vectors.par_chunks_exact(self.image.sizes().dimension).zip(queries.excluded).map(one).collect()
-            }
+            _ => queries.vectors.par_chunks_exact(self.dimension()).zip(queries.excluded).map(one).collect(),
         }
     }
 

@@ -7,6 +7,7 @@
 //! `codes`, `kernel`, `survivors`, `rows`.
 
 mod about;
+pub mod bench;
 mod build;
 mod cells;
 mod choice;
@@ -16,6 +17,7 @@ mod contract;
 mod exact;
 mod fit;
 mod image;
+mod interests;
 mod ivf;
 mod kernel;
 mod rows;
@@ -28,6 +30,7 @@ mod tests;
 pub use about::{BuiltKind, CellsReport, CurvePoint, IndexReport};
 pub use build::{IndexInput, build};
 pub use exact::ExactIndex;
+pub use interests::best_of_interests;
 pub use ivf::IvfIndex;
 pub use set::ItemSet;
 pub use stored::StoredIndex;

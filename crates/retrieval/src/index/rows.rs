@@ -1,6 +1,5 @@
-//! f32 scores of chosen rows. In: rows and a query. Out: dot products, summed over the dimensions one after the other, as
-//! [`crate::scan`] does it. From 3 to 512 dimensions both give the same bits; beyond, its product is made in parts, and
-//! below, without fused steps.
+//! f32 scores of chosen rows. In: rows and a query. Out: dot products, summed over the dimensions one after the other with
+//! fused steps where the CPU has them, as [`crate::scan`] does it: both give the same bits.
 
 use super::kernel::prefetch;
 use twinspire_core::query::Scored;

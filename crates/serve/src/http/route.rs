@@ -136,6 +136,7 @@ fn refused(request_id: &str, error: &RetrievalError) -> Problem {
             Problem::value(pointer(field), reason.clone(), error.hint())
         }
         RetrievalError::NoQueries { .. }
+        | RetrievalError::Recall { .. }
         | RetrievalError::Unsuitable { .. }
         | RetrievalError::NoChannel { .. }
         | RetrievalError::Core(_) => failed(request_id, error),

@@ -1,0 +1,128 @@
+//! `twinspire index build` and `index search`: the index alone, over vectors of any origin.
+
+use super::CommandContext;
+use crate::arguments::{IndexBuildArguments, IndexCommand, IndexSearchArguments};
+use crate::error::CliError;
+use crate::output::Reply;
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::path::Path;
+use twinspire_core::check::Faults;
+use twinspire_core::embedding::EmbeddingTable;
+use twinspire_core::{CoreError, vfs};
+use twinspire_data::convert::embeddings_from_parquet;
+use twinspire_retrieval::config::IndexSettings;
+use twinspire_retrieval::index::{IndexInput, StoredIndex, VectorIndex, best_of_interests, build};
+use twinspire_retrieval::{IndexSection, in_pool};
+
+/// Runs one of the commands.
+///
+/// # Errors
+/// Vectors that cannot be read or indexed; a damaged index; I/O.
+pub fn run(context: &CommandContext<'_>, command: &IndexCommand) -> Result<Reply, CliError> {
+    match command {
+        IndexCommand::Build(arguments) => build_index(context, arguments),
+        IndexCommand::Search(arguments) => search(context, arguments),
+    }
+}
+
+/// Reads vectors by the ending of the file's name.
+///
+/// # Errors
+/// A file that is not what its name says; I/O.
+pub fn read_vectors(path: &Path, ids: Option<&Path>) -> Result<EmbeddingTable, CliError> {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    Ok(match ending {
+        "npy" => EmbeddingTable::read_npy(path, ids.map(read_lines).transpose()?)?,
+        "parquet" => embeddings_from_parquet(path)?,
+        _ => EmbeddingTable::read_text(path)?,
+    })
+}
+
+fn read_lines(path: &Path) -> Result<Vec<String>, CoreError> {
+    let text = std::fs::read_to_string(path).map_err(|error| CoreError::io(path, error))?;
+    Ok(text.lines().map(str::to_owned).collect())
+}
+
+fn settings(arguments: &IndexBuildArguments) -> Result<IndexSettings, CliError> {
+    let &IndexBuildArguments { kind, recall_target, k, .. } = arguments;
+    let mut faults = Faults::default();
+    IndexSettings::check(&IndexSection { kind, recall_target, k }, &mut faults).ok_or_else(|| {
+        let told = faults
+            .into_vec()
+            .into_iter()
+            .map(|fault| format!("{} is {}, not {}", fault.key, fault.value, fault.reason));
+        CliError::Usage { message: told.collect::<Vec<_>>().join("; "), hint: "twinspire index build --help".into() }
+    })
+}
+
+fn build_index(context: &CommandContext<'_>, arguments: &IndexBuildArguments) -> Result<Reply, CliError> {
+    let (settings, table) = (settings(arguments)?, read_vectors(&arguments.vectors, arguments.ids.as_deref())?);
+    let queries = match &arguments.queries {
+        Some(path) => same_dimension(read_vectors(path, None)?, table.dimension, path)?.values,
+        None => Vec::new(),
+    };
+    let input = IndexInput { vectors: &table.values, dimension: table.dimension, ids: &table.ids, queries: &queries };
+    context.progress.start("building the index", None, "vectors");
+    let (threads, seed) = (context.globals.threads.unwrap_or(0), context.globals.seed.unwrap_or(1));
+    let index = in_pool(threads, || build(&input, &settings, seed))??;
+    context.progress.finish();
+    vfs::replace_file(context.vfs, &arguments.out, |path| Ok::<_, CliError>(index.write(context.vfs, path)?))?;
+    let mut text = format!("{}\n{} bytes in {}\n", index.report(), index.file_bytes(), arguments.out.display());
+    for point in index.report().cells.iter().flat_map(|cells| &cells.curve) {
+        let looked_at = point.looked_at * 100.0;
+        let _ = writeln!(
+            text,
+            "  reach {:.3}: recall {:.4}, {looked_at:.2} % of the items looked at",
+            point.reach, point.recall
+        );
+    }
+    Reply::new(text, index.report())
+}
+
+fn same_dimension(table: EmbeddingTable, expected: usize, path: &Path) -> Result<EmbeddingTable, CliError> {
+    if table.dimension == expected {
+        return Ok(table);
+    }
+    let what = format!("dimension of the queries in {}", path.display());
+    let (expected, found) = (expected.to_string(), table.dimension.to_string());
+    Err(CoreError::Mismatch { what, expected, found }.into())
+}
+
+/// What was found for one query.
+#[derive(Debug, Serialize)]
+struct Found<'a> {
+    query: &'a str,
+    items: Vec<Hit<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Hit<'a> {
+    item: &'a str,
+    score: f32,
+}
+
+fn search(context: &CommandContext<'_>, arguments: &IndexSearchArguments) -> Result<Reply, CliError> {
+    let index = StoredIndex::open(&arguments.index)?;
+    let table = read_vectors(&arguments.queries, None)?;
+    let table = same_dimension(table, index.report().dimension, &arguments.queries)?;
+    let (ids, interests) = (index.ids(), arguments.interests as usize);
+    if !table.ids.len().is_multiple_of(interests) {
+        let message = format!("{} query vectors are not whole groups of {interests}", table.ids.len());
+        return Err(CliError::Usage { message, hint: "give `--interests` rows to each query".into() });
+    }
+    let lists = in_pool(context.globals.threads.unwrap_or(0), || {
+        best_of_interests(&index, (&table.values, table.dimension), interests, arguments.k as usize)
+    })?;
+    let mut found = Vec::with_capacity(lists.len());
+    for (query, list) in table.ids.iter().step_by(interests).zip(lists) {
+        let items = list.iter().map(|one| Hit { item: ids[one.item as usize], score: one.score }).collect();
+        found.push(Found { query, items });
+    }
+    let lines =
+        found.iter().flat_map(|one| one.items.iter().map(|hit| format!("{}\t{}\t{}", one.query, hit.item, hit.score)));
+    Reply::new(
+        lines.collect::<Vec<_>>().join("\n"),
+        &serde_json::json!({ "queries": found, "exact": index.is_exact() }),
+    )
+}
