@@ -19,6 +19,11 @@ impl Clock for SystemClock {
     }
 }
 
+/// Seconds since 1970-01-01 UTC, as people and requests write them, to microseconds; to the nearest one.
+pub fn micros_of_seconds(seconds: f64) -> i64 {
+    (seconds * 1e6).round() as i64
+}
+
 /// A clock that stands still; for tests.
 #[derive(Debug, Clone, Copy)]
 pub struct FixedClock(pub i64);

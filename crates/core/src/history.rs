@@ -146,6 +146,11 @@ impl Histories {
         self.times.view().row(row as usize)
     }
 
+    /// Time of the last event of all users, microseconds UTC; 0 without events.
+    pub fn last_time(&self) -> i64 {
+        self.times.values.iter().copied().max().unwrap_or_default()
+    }
+
     /// True when a raw column is the user key itself: it holds the key of every user. A user without a row then has her
     /// key as its value too, as she would have had in the log.
     pub fn is_key(&self, column: &str) -> bool {

@@ -4,9 +4,10 @@
 //! other, and the sealed [`bundle::Bundle`] that is served. This crate trains nothing, searches nothing and listens
 //! to nothing.
 //!
-//! Reading order: [`schema`] and [`encode`] (raw values to model inputs), [`interaction`], [`history`], [`items`],
+//! Reading order: [`schema`], [`encode`] and [`behaviour`] (raw values and histories to model inputs), [`interaction`], [`history`], [`items`],
 //! [`sample`] (the tables), [`stage`] (how a stage writes them), [`query`] and [`bundle`] (what is served).
 
+pub mod behaviour;
 pub mod bundle;
 pub mod check;
 pub mod clock;

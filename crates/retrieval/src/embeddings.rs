@@ -1,5 +1,6 @@
 //! User embeddings for export. In: encoder, corpus, histories, user tower. Out: one vector for every stored user, with
-//! her stored features and her whole history. Context features are missing, as in a request that sends none.
+//! her stored features and her whole history, as of the moment after the last event of all. Context features are missing,
+//! as in a request that sends none.
 
 use crate::context::in_pool;
 use crate::error::{Result, RetrievalError};
@@ -25,11 +26,12 @@ pub fn user_embeddings(
     threads: usize,
 ) -> Result<EmbeddingTable> {
     let (lookup, dimension) = (Lookup { encoder, items, histories }, query_encoder.dimension());
+    let after = histories.last_time().saturating_add(1);
     let mut values = vec![0.0; histories.len() * dimension];
     let write = |(chunk, vectors): (usize, &mut [f32])| {
         for (row, vector) in vectors.chunks_exact_mut(dimension).enumerate() {
             let user = histories.user((chunk * CHUNK + row) as u32).to_owned();
-            let encoded = lookup.encode(&Query { user: Some(user), ..Query::default() })?;
+            let encoded = lookup.encode(&Query { user: Some(user), ..Query::default() }, after)?;
             query_encoder.encode(&encoded.batch(), vector)?;
         }
         Ok::<_, RetrievalError>(())

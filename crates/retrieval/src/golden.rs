@@ -22,13 +22,15 @@ const CASES: usize = 256;
 const CASES_WITHOUT_USERS: usize = 16;
 /// Newest items of a history that a case holds.
 const HISTORY: usize = 50;
+/// From the newest item of a history to the query, in microseconds.
+const SECOND: i64 = 1_000_000;
 /// Items of the exact top-K that a case holds.
 const TOP: usize = 10;
 /// Between instruction sets.
 const TOLERANCE: f32 = 1e-5;
 
 /// Writes `golden.json` into a draft and returns the number of cases: stored users, spread evenly over the history
-/// table, each with her stored features and newest items made explicit. Features that nobody stores (of the context,
+/// table, each with her stored features and newest items made explicit, one second after the newest. Features that nobody stores (of the context,
 /// or of everybody where there are no users) get made-up values.
 ///
 /// # Errors
@@ -48,13 +50,12 @@ pub fn record(context: &RetrievalContext<'_>, draft: &Path, load: LoadQueryEncod
 pub(crate) fn check(bundle: &Bundle) -> Result<()> {
     let golden = bundle.golden();
     let same_set = golden.instruction_set == instruction_set();
-    let query = |case: &GoldenCase| Query {
-        user: case.user.clone(),
-        features: case.features.clone(),
-        history: Some(case.history.clone()),
-        ..Query::default()
+    let asked = |case: &GoldenCase| {
+        let (history, history_times) = (Some(case.history.clone()), Some(case.history_times.clone()));
+        let (user, features) = (case.user.clone(), case.features.clone());
+        Asked { query: Query { user, features, history, history_times, ..Query::default() }, time: case.time }
     };
-    let queries: Vec<Query> = golden.cases.iter().map(query).collect();
+    let queries: Vec<Asked> = golden.cases.iter().map(asked).collect();
     for (number, (expected, found)) in golden.cases.iter().zip(&compute(bundle, &queries)?).enumerate() {
         let comparison = Comparison { bundle, number, same_set };
         comparison.features(expected, found)?;
@@ -64,12 +65,18 @@ pub(crate) fn check(bundle: &Bundle) -> Result<()> {
     Ok(())
 }
 
+/// A query and when it is asked.
+struct Asked {
+    query: Query,
+    time: i64,
+}
+
 /// What the serving path makes of queries whose features and histories are explicit. They are encoded one by one, as
 /// requests are, and searched together, which changes no bit.
-fn compute(bundle: &Bundle, queries: &[Query]) -> Result<Vec<GoldenCase>> {
+fn compute(bundle: &Bundle, queries: &[Asked]) -> Result<Vec<GoldenCase>> {
     let (mut encoded, mut vectors) = (Vec::new(), Vec::new());
-    for query in queries {
-        encoded.push(bundle.lookup().encode(query)?);
+    for Asked { query, time } in queries {
+        encoded.push(bundle.lookup().encode(query, *time)?);
         vectors.extend(encode_each(bundle.query_encoder(), &encoded[encoded.len() - 1].batch())?);
     }
     let (table, excluded) = (bundle.item_embeddings(), vec![&[][..]; queries.len()]);
@@ -77,14 +84,16 @@ fn compute(bundle: &Bundle, queries: &[Query]) -> Result<Vec<GoldenCase>> {
     let found = blocks.top_k(ScanQueries { vectors: &vectors, excluded: &excluded }, TOP);
     let vectors = vectors.chunks_exact(table.dimension);
     let cases = queries.iter().zip(encoded).zip(vectors.zip(found));
-    Ok(cases.map(|((query, encoded), (vector, top))| case(bundle, query, encoded, (vector, &top))).collect())
+    Ok(cases.map(|((asked, encoded), (vector, top))| case(bundle, asked, encoded, (vector, &top))).collect())
 }
 
-fn case(bundle: &Bundle, query: &Query, encoded: EncodedQuery, (vector, top): (&[f32], &[Scored])) -> GoldenCase {
+fn case(bundle: &Bundle, asked: &Asked, encoded: EncodedQuery, (vector, top): (&[f32], &[Scored])) -> GoldenCase {
     let item = |row| bundle.items().id(row).to_owned();
     GoldenCase {
-        user: query.user.clone(),
-        features: query.features.clone(),
+        user: asked.query.user.clone(),
+        features: asked.query.features.clone(),
+        history_times: asked.query.history_times.clone().unwrap_or_default(),
+        time: asked.time,
         history: encoded.history.iter().map(|&row| item(row)).collect(),
         multi: multi_of(&encoded.rows),
         single: encoded.rows.single,
@@ -99,13 +108,13 @@ fn multi_of(rows: &EncodedRows) -> Vec<Vec<(u32, f32)>> {
     rows.view().multi.iter().map(|column| pairs(column.row(0))).collect()
 }
 
-fn queries(bundle: &Bundle) -> Vec<Query> {
+fn queries(bundle: &Bundle) -> Vec<Asked> {
     let users = bundle.histories().len();
     let cases = if users == 0 { CASES_WITHOUT_USERS } else { CASES.min(users) };
     (0..cases).map(|number| query_of(bundle, number, (users > 0).then(|| (number * users / cases) as u32))).collect()
 }
 
-fn query_of(bundle: &Bundle, number: usize, user: Option<u32>) -> Query {
+fn query_of(bundle: &Bundle, number: usize, user: Option<u32>) -> Asked {
     let (histories, schema) = (bundle.histories(), bundle.encoder().schema());
     let mut features = RawFeatures::new();
     for (name, column) in bundle.encoder().user_columns() {
@@ -113,15 +122,12 @@ fn query_of(bundle: &Bundle, number: usize, user: Option<u32>) -> Query {
         let made_up = || schema.find(name).map_or(RawValue::Missing, |feature| made_up(feature, number));
         features.insert(name.clone(), stored.unwrap_or_else(made_up));
     }
-    let item = |&row: &u32| bundle.items().id(row).to_owned();
-    let history = match user {
-        Some(row) => {
-            let items = histories.items(row);
-            items[items.len().saturating_sub(HISTORY)..].iter().map(item).collect()
-        }
-        None => Vec::new(),
-    };
-    Query { user: user.map(|row| histories.user(row).to_owned()), features, history: Some(history), ..Query::default() }
+    let (items, times) = user.map_or((&[][..], &[][..]), |row| (histories.items(row), histories.times(row)));
+    let newest = items.len().saturating_sub(HISTORY)..;
+    let history = items[newest.clone()].iter().map(|&row| bundle.items().id(row).to_owned()).collect();
+    let time = times.last().map_or(0, |last| last.saturating_add(SECOND));
+    let (user, history_times) = (user.map(|row| histories.user(row).to_owned()), Some(times[newest].to_vec()));
+    Asked { query: Query { user, features, history: Some(history), history_times, ..Query::default() }, time }
 }
 
 /// A value that the feature accepts, another one for each case.
@@ -130,9 +136,10 @@ fn made_up(feature: &FeatureSpec, number: usize) -> RawValue {
         FeatureKind::Vocabulary { values, .. } if !values.is_empty() => values[number % values.len()].clone(),
         FeatureKind::Bucketised { boundaries } => boundaries[number % boundaries.len()].to_string(),
         FeatureKind::Numeric { .. } => number.to_string(),
-        FeatureKind::Hash { .. } | FeatureKind::Vocabulary { .. } | FeatureKind::History { .. } => {
-            format!("golden {number}")
-        }
+        FeatureKind::Hash { .. }
+        | FeatureKind::Vocabulary { .. }
+        | FeatureKind::History { .. }
+        | FeatureKind::Window { .. } => format!("golden {number}"),
     };
     if feature.list.is_some() { RawValue::List(vec![(text, 1.0)]) } else { RawValue::Text(text) }
 }
@@ -199,7 +206,7 @@ impl Comparison<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::encoder;
+    use crate::testing::{NOTHING_RECENT, encoder};
     use twinspire_core::encode::Raw;
 
     #[test]
@@ -211,7 +218,7 @@ mod tests {
             let values: Vec<RawValue> = columns.map(|(name, _)| made_up(schema.find(name).unwrap(), number)).collect();
             let raw: Vec<Raw<'_>> = values.iter().map(RawValue::as_raw).collect();
             let mut rows = encoder.empty_user_rows();
-            encoder.encode_user(&raw, &mut rows).unwrap();
+            encoder.encode_user(&raw, &NOTHING_RECENT, &mut rows).unwrap();
             rows
         };
         for number in 0..CASES_WITHOUT_USERS {

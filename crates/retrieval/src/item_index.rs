@@ -43,13 +43,15 @@ pub fn build_item_index(
     Ok(Some(index.report().clone()))
 }
 
-/// Vectors of stored users, spread evenly, each with her stored features and history.
+/// Vectors of stored users, spread evenly, each with her stored features and history, as of the moment after the last
+/// event of all.
 fn user_vectors(bundle: &Bundle) -> Result<Vec<f32>> {
     let (histories, lookup) = (bundle.histories(), bundle.lookup());
+    let after = histories.last_time().saturating_add(1);
     let mut vectors = Vec::new();
     for row in (0..histories.len()).step_by(histories.len().div_ceil(QUERIES).max(1)) {
         let query = Query { user: Some(histories.user(row as u32).to_owned()), ..Query::default() };
-        vectors.extend(encode_each(bundle.query_encoder(), &lookup.encode(&query)?.batch())?);
+        vectors.extend(encode_each(bundle.query_encoder(), &lookup.encode(&query, after)?.batch())?);
     }
     Ok(vectors)
 }

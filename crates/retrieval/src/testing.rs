@@ -11,6 +11,7 @@ use crate::retriever::Retriever;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use twinspire_core::behaviour::WindowValue;
 use twinspire_core::bundle::{Draft, file, publish};
 use twinspire_core::check::Faults;
 use twinspire_core::clock::FixedClock;
@@ -31,6 +32,8 @@ use twinspire_core::{CoreError, Result};
 
 pub(crate) const ITEMS: u32 = 60;
 pub(crate) const USERS: u32 = 40;
+/// What the clock of the world says.
+pub(crate) const NOW: i64 = 5;
 pub(crate) const CITIES: [&str; 3] = ["Oslo", "Rome", "Turin"];
 const DIMENSION: usize = 8;
 /// Clicks of a user: the last two are the true items of her query.
@@ -60,6 +63,7 @@ pub(crate) fn schema() -> FeatureSchema {
         {"name": "hour", "side": "context", "kind": "numeric", "normalise": "none"},
         {"name": "tags", "side": "context", "kind": "hash", "buckets": 50, "list": {"weighted": true}},
         {"name": "past", "side": "user", "kind": "history", "of": ["id"]},
+        {"name": "recent", "side": "user", "kind": "window", "window": "1s", "what": "count", "boundaries": [1, 5]},
         {"name": "id", "side": "item", "kind": "hash", "buckets": 100000}]"#;
     FeatureSchema::check(serde_json::from_str(json).unwrap(), &mut Faults::default()).unwrap()
 }
@@ -84,13 +88,16 @@ pub(crate) const ALL_KINDS: &str = r#"{"list": [
     {"kind": "popular", "name": "hot", "share": 1, "priority": 4, "half_life_days": 0},
     {"kind": "popular_by", "feature": "city", "share": 1, "priority": 3}]}"#;
 
+/// What the windowed feature holds without a history.
+pub(crate) const NOTHING_RECENT: [WindowValue; 1] = [WindowValue::Number(Some(0.0))];
+
 fn sample_rows(encoder: &FeatureEncoder, clicks: &[Click]) -> SampleRows {
     let mut rows = SampleRows { user_features: encoder.empty_user_rows(), ..SampleRows::default() };
     for click in clicks {
         let city = CITIES.get(click.city as usize).copied();
         let user = (click.user != MISSING).then(|| user_id(click.user));
         let values = [user.as_deref().into(), city.into(), Raw::Missing, Raw::Missing];
-        encoder.encode_user(&values, &mut rows.user_features).unwrap();
+        encoder.encode_user(&values, &NOTHING_RECENT, &mut rows.user_features).unwrap();
         rows.user.push(click.user);
         rows.item.push(click.item);
         rows.label.push(click.label);
@@ -215,7 +222,7 @@ impl World {
     }
 
     pub fn context(&self) -> RetrievalContext<'static> {
-        RetrievalContext { vfs: &RealVfs, clock: &FixedClock(5), progress: &Silent, seed: 1, threads: 2 }
+        RetrievalContext { vfs: &RealVfs, clock: &FixedClock(NOW), progress: &Silent, seed: 1, threads: 2 }
     }
 
     /// All files of a draft.
@@ -243,7 +250,7 @@ impl World {
     }
 
     pub fn retriever(&self, settings: &RetrievalSettings) -> Retriever {
-        Retriever::open_draft(&self.draft(settings), &load, &FixedClock(5)).unwrap()
+        Retriever::open_draft(&self.draft(settings), &load, &FixedClock(NOW)).unwrap()
     }
 
     /// Seals the files of `draft` as they are.
@@ -258,7 +265,7 @@ impl World {
             checkpoint: "test".into(),
             seed: 1,
         };
-        let id = publish(&RealVfs, &FixedClock(5), self.base.path(), &sealed).unwrap();
+        let id = publish(&RealVfs, &FixedClock(NOW), self.base.path(), &sealed).unwrap();
         self.base.path().join("bundles").join(id)
     }
 

@@ -3,13 +3,14 @@
 use crate::http::problem::{Problem, pointer_part};
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
+use twinspire_core::clock::micros_of_seconds;
 use twinspire_core::encode::RawFeatures;
 use twinspire_core::query::Query;
 use twinspire_retrieval::Answer;
 
 /// Most item ids that a request may send as history or to exclude.
 const MOST_IDS: usize = 1_000;
-const FIELDS: &str = "the fields are user, features, history, k, exclude, channels";
+const FIELDS: &str = "the fields are user, features, history, history_times, k, exclude, channels";
 
 /// Body of `POST /v1/recall`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -24,6 +25,10 @@ pub struct RecallRequest {
     /// Item ids, oldest first; replaces the stored history.
     #[serde(default)]
     pub history: Option<Vec<String>>,
+    /// When those items were chosen: seconds since 1970 UTC, one an item, never falling; needed where a feature looks at a
+    /// window of time.
+    #[serde(default)]
+    pub history_times: Option<Vec<f64>>,
     /// How many candidates are wanted; 1 to 1000, 10 by default.
     #[serde(default = "ten")]
     pub k: usize,
@@ -68,9 +73,10 @@ impl RecallRequest {
 
     fn check_lengths(&self) -> Result<(), Problem> {
         let history = self.history.as_ref().map_or(0, Vec::len);
-        for (field, length) in [("history", history), ("exclude", self.exclude.len())] {
+        let times = self.history_times.as_ref().map_or(0, Vec::len);
+        for (field, length) in [("history", history), ("history_times", times), ("exclude", self.exclude.len())] {
             if length > MOST_IDS {
-                let message = format!("expected at most {MOST_IDS} ids, found {length}");
+                let message = format!("expected at most {MOST_IDS} entries, found {length}");
                 return Err(Problem::value(format!("/{field}"), message, format!("leave out all but {MOST_IDS}")));
             }
         }
@@ -79,8 +85,9 @@ impl RecallRequest {
 
     /// The same request as the retriever takes it.
     pub fn into_query(self) -> Query {
-        let Self { user, features, history, k, exclude, channels } = self;
-        Query { user, features, history, exclude, k, channels }
+        let Self { user, features, history, history_times, k, exclude, channels } = self;
+        let history_times = history_times.map(|times| times.into_iter().map(micros_of_seconds).collect());
+        Query { user, features, history, history_times, exclude, k, channels }
     }
 }
 
@@ -118,6 +125,13 @@ mod tests {
         let query = request.into_query();
         assert_eq!((query.user.as_deref(), query.k, query.exclude.len()), (Some("u"), 10, 1));
         assert!(query.history.is_none() && query.features.contains_key("hour"));
+    }
+
+    #[test]
+    fn times_of_a_history_are_seconds() {
+        let body = br#"{"history": ["a", "b"], "history_times": [1.5, 1794800000]}"#;
+        let query = RecallRequest::parse(body).unwrap().into_query();
+        assert_eq!(query.history_times, Some(vec![1_500_000, 1_794_800_000_000_000]));
     }
 
     #[test]

@@ -15,6 +15,9 @@ pub struct RecallArguments {
     /// Item ids, oldest first, with commas between them; replaces the stored history, an empty list too
     #[arg(long, value_name = "ITEMS", value_delimiter = ',', num_args = 0..=1)]
     pub history: Option<Vec<String>>,
+    /// When those items were chosen: seconds since 1970 UTC, one an item, with commas between them
+    #[arg(long, value_name = "SECONDS", value_delimiter = ',', requires = "history")]
+    pub history_times: Option<Vec<f64>>,
     /// Number of candidates, 1 to 1000
     #[arg(short, value_name = "K", default_value_t = 10)]
     pub k: usize,

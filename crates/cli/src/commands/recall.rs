@@ -6,6 +6,7 @@ use crate::config::CheckedConfig;
 use crate::error::CliError;
 use crate::output::Reply;
 use twinspire_core::bundle::{bundles_folder, current};
+use twinspire_core::clock::micros_of_seconds;
 use twinspire_core::query::Query;
 use twinspire_model::load_query_encoder;
 use twinspire_retrieval::{Answer, Candidate, Retriever};
@@ -33,7 +34,7 @@ pub fn open_current(context: &CommandContext<'_>, config: &CheckedConfig) -> Res
 }
 
 fn query(arguments: &RecallArguments) -> Result<Query, CliError> {
-    let RecallArguments { user, features, history, k, channels, exclude } = arguments;
+    let RecallArguments { user, features, history, history_times, k, channels, exclude } = arguments;
     if user.is_none() && features.is_none() && history.is_none() {
         let message = "nothing is known of the query".to_owned();
         let hint = "say who asks with `--user ID`, `--features JSON` or `--history ITEMS`".to_owned();
@@ -45,6 +46,7 @@ fn query(arguments: &RecallArguments) -> Result<Query, CliError> {
         user: user.clone(),
         features: features.clone().unwrap_or_default(),
         history,
+        history_times: history_times.as_ref().map(|times| times.iter().copied().map(micros_of_seconds).collect()),
         exclude: exclude.clone(),
         k: *k,
         channels: channels.clone(),

@@ -12,6 +12,10 @@ pub struct GoldenCase {
     pub features: RawFeatures,
     /// Item ids of the history, oldest first.
     pub history: Vec<String>,
+    /// Their times, microseconds UTC.
+    pub history_times: Vec<i64>,
+    /// When the query is asked, microseconds UTC.
+    pub time: i64,
     /// Encoded single ids.
     pub single: Vec<u32>,
     /// Encoded numbers.

@@ -27,7 +27,7 @@ fn weight_is_sound(element: &str) -> bool {
     element_of(element, true).is_ok_and(|(_, weight)| weight.is_finite() && weight >= 0.0)
 }
 
-/// The fault of a cell under a feature. Empty cells have none, and neither have histories, which read no cell.
+/// The fault of a cell under a feature. Empty cells have none, and neither have histories and their windows, which read no cell.
 pub fn cell_fault(feature: &FeatureSpec, cell: &str) -> Option<CellFault> {
     match (&feature.kind, &feature.list) {
         (FeatureKind::Numeric { .. } | FeatureKind::Bucketised { .. }, _) => {
@@ -38,6 +38,12 @@ pub fn cell_fault(feature: &FeatureSpec, cell: &str) -> Option<CellFault> {
             let sound = cell.split(format.separator).all(weight_is_sound);
             (!sound).then_some(CellFault::Weight)
         }
-        (FeatureKind::Hash { .. } | FeatureKind::Vocabulary { .. } | FeatureKind::History { .. }, _) => None,
+        (
+            FeatureKind::Hash { .. }
+            | FeatureKind::Vocabulary { .. }
+            | FeatureKind::History { .. }
+            | FeatureKind::Window { .. },
+            _,
+        ) => None,
     }
 }

@@ -1,11 +1,14 @@
 //! Raw values to model inputs.
 
 use super::value::{Input, ValueEncoder};
+use super::window::WindowEncoder;
 use super::{DenseField, EncodedRows, Fitted, HistoryField, MultiColumn, MultiField, Raw, SingleField, TowerLayout};
+use crate::behaviour::{WindowValue, Windows};
 use crate::schema::{FeatureKind, FeatureSchema, FeatureSpec, Side};
 use crate::stage::fingerprint;
 use crate::{CoreError, Result};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The only way from raw values to model inputs, offline and online.
@@ -15,6 +18,7 @@ pub struct FeatureEncoder {
     fingerprint: String,
     user: Tower,
     item: Tower,
+    windows: Windows,
 }
 
 /// What `features.json` holds.
@@ -30,8 +34,16 @@ struct Tower {
     layout: TowerLayout,
     /// (feature name, column name), in the order of the values.
     columns: Vec<(String, String)>,
-    /// One for each column.
-    values: Vec<ValueEncoder>,
+    /// Number of windowed features.
+    windows: usize,
+    /// In the order of the config.
+    fields: Vec<Field>,
+}
+
+#[derive(Debug, Clone)]
+enum Field {
+    Value(ValueEncoder),
+    Window(WindowEncoder),
 }
 
 impl FeatureEncoder {
@@ -40,14 +52,22 @@ impl FeatureEncoder {
     /// # Errors
     /// `Mismatch` when a fitted feature has no learnt state.
     pub fn new(schema: FeatureSchema, fitted: Fitted) -> Result<Self> {
-        let (mut user, mut item) = (Tower::default(), Tower::default());
-        for feature in schema.features() {
-            let tower = if feature.side == Side::Item { &mut item } else { &mut user };
-            tower.add(feature, &fitted)?;
-        }
+        let item = Tower::new(&schema, true, &fitted, &TowerLayout::default())?;
+        let user = Tower::new(&schema, false, &fitted, &item.layout)?;
+        let windows = Windows::new(&schema, &item.layout)?;
         let state = State { schema, fitted };
         let value = serde_json::to_value(&state).map_err(|error| CoreError::damaged("features", error.to_string()))?;
-        Ok(Self { state, fingerprint: fingerprint(&value), user, item })
+        Ok(Self { state, fingerprint: fingerprint(&value), user, item, windows })
+    }
+
+    /// The same encoder with other means and deviations for the features that `moments` names.
+    ///
+    /// # Errors
+    /// As [`FeatureEncoder::new`].
+    pub fn with_moments(&self, moments: BTreeMap<String, (f64, f64)>) -> Result<Self> {
+        let State { schema, mut fitted } = self.state.clone();
+        fitted.moments.extend(moments);
+        Self::new(schema, fitted)
     }
 
     /// The features.
@@ -71,7 +91,7 @@ impl FeatureEncoder {
     }
 
     /// (feature name, column name) of the values that [`FeatureEncoder::encode_user`] asks for, in its order.
-    /// Histories ask for none.
+    /// Histories and their windows ask for none.
     pub fn user_columns(&self) -> &[(String, String)] {
         &self.user.columns
     }
@@ -81,13 +101,19 @@ impl FeatureEncoder {
         &self.item.columns
     }
 
-    /// Appends one row of the user tower; `values` are in the order of [`FeatureEncoder::user_columns`].
+    /// The windowed features, whose values [`FeatureEncoder::encode_user`] asks for beside those of the columns.
+    pub fn windows(&self) -> &Windows {
+        &self.windows
+    }
+
+    /// Appends one row of the user tower; `values` are in the order of [`FeatureEncoder::user_columns`], and `windows` are
+    /// what [`FeatureEncoder::windows`] hold as of the event.
     ///
     /// # Errors
     /// [`CoreError::Invalid`] that names the feature: text that is not a finite number of 32 bits in a numeric feature, a
     /// weight that is not finite or below 0. Nothing is appended then.
-    pub fn encode_user(&self, values: &[Raw<'_>], rows: &mut EncodedRows) -> Result<()> {
-        self.user.encode(values, rows)
+    pub fn encode_user(&self, values: &[Raw<'_>], windows: &[WindowValue], rows: &mut EncodedRows) -> Result<()> {
+        self.user.encode(values, windows, rows)
     }
 
     /// Appends one row of the item tower; `values` are in the order of [`FeatureEncoder::item_columns`].
@@ -95,7 +121,7 @@ impl FeatureEncoder {
     /// # Errors
     /// As [`FeatureEncoder::encode_user`].
     pub fn encode_item(&self, values: &[Raw<'_>], rows: &mut EncodedRows) -> Result<()> {
-        self.item.encode(values, rows)
+        self.item.encode(values, &[], rows)
     }
 
     /// No rows, with one multi column for each multi field.
@@ -124,24 +150,43 @@ impl FeatureEncoder {
 }
 
 impl Tower {
-    fn add(&mut self, feature: &FeatureSpec, fitted: &Fitted) -> Result<()> {
-        let name = feature.name.clone();
-        let layout = &mut self.layout;
-        if let FeatureKind::History { of, max_length, shared } = &feature.kind {
-            let (of, pooling) = (of.clone(), feature.pooling);
-            layout.history.push(HistoryField { name, of, max_length: *max_length, shared: *shared, pooling });
-            return Ok(());
+    /// One side of a schema; `items` are the fields of the item tower, for windows.
+    fn new(schema: &FeatureSchema, of_item: bool, fitted: &Fitted, items: &TowerLayout) -> Result<Self> {
+        let mut tower = Self::default();
+        for feature in schema.features().iter().filter(|feature| (feature.side == Side::Item) == of_item) {
+            match &feature.kind {
+                FeatureKind::History { of, max_length, shared } => {
+                    let (name, of, pooling) = (feature.name.clone(), of.clone(), feature.pooling);
+                    let (max_length, shared) = (*max_length, *shared);
+                    tower.layout.history.push(HistoryField { name, of, max_length, shared, pooling });
+                }
+                FeatureKind::Window { rule, .. } => {
+                    let encoder = WindowEncoder::new(feature, rule, fitted, items)?;
+                    tower.add_input(feature, encoder.input(), encoder.cardinality());
+                    tower.windows += 1;
+                    tower.fields.push(Field::Window(encoder));
+                }
+                FeatureKind::Hash { .. }
+                | FeatureKind::Vocabulary { .. }
+                | FeatureKind::Numeric { .. }
+                | FeatureKind::Bucketised { .. } => {
+                    let encoder = ValueEncoder::new(feature, fitted)?;
+                    tower.add_input(feature, encoder.input(), encoder.cardinality());
+                    tower.columns.push((feature.name.clone(), feature.column.clone()));
+                    tower.fields.push(Field::Value(encoder));
+                }
+            }
         }
-        let encoder = ValueEncoder::new(feature, fitted)?;
-        let (cardinality, dimension) = (encoder.cardinality(), feature.dimension);
-        match encoder.input() {
-            Input::Single => layout.single.push(SingleField { name, cardinality, dimension }),
-            Input::Multi => layout.multi.push(MultiField { name, cardinality, dimension, pooling: feature.pooling }),
-            Input::Dense => layout.dense.push(DenseField { name }),
+        Ok(tower)
+    }
+
+    fn add_input(&mut self, feature: &FeatureSpec, input: Input, cardinality: u32) {
+        let (name, dimension, pooling) = (feature.name.clone(), feature.dimension, feature.pooling);
+        match input {
+            Input::Single => self.layout.single.push(SingleField { name, cardinality, dimension }),
+            Input::Multi => self.layout.multi.push(MultiField { name, cardinality, dimension, pooling }),
+            Input::Dense => self.layout.dense.push(DenseField { name }),
         }
-        self.columns.push((feature.name.clone(), feature.column.clone()));
-        self.values.push(encoder);
-        Ok(())
     }
 
     fn empty(&self) -> EncodedRows {
@@ -149,24 +194,28 @@ impl Tower {
         EncodedRows { multi: vec![column; self.layout.multi.len()], ..EncodedRows::default() }
     }
 
-    fn encode(&self, values: &[Raw<'_>], rows: &mut EncodedRows) -> Result<()> {
-        assert_eq!(values.len(), self.values.len(), "one value for each column");
+    fn encode(&self, values: &[Raw<'_>], windows: &[WindowValue], rows: &mut EncodedRows) -> Result<()> {
+        assert_eq!(values.len(), self.columns.len(), "one value for each column");
+        assert_eq!(windows.len(), self.windows, "one value for each windowed feature");
         let lengths = (rows.single.len(), rows.dense.len());
-        let mut multi = 0;
-        for (encoder, value) in self.values.iter().zip(values) {
-            let done = match encoder.input() {
-                Input::Single => encoder.single(*value).map(|id| rows.single.push(id)),
-                Input::Dense => encoder.number(*value).map(|number| rows.dense.push(number)),
-                Input::Multi => {
-                    multi += 1;
-                    encoder.list(*value, &mut rows.multi[multi - 1])
+        let (mut values, mut windows, mut multi) = (values.iter(), windows.iter(), 0);
+        for field in &self.fields {
+            let (input, done) = match field {
+                Field::Value(encoder) => {
+                    let value = *values.next().expect("counted above");
+                    (encoder.input(), encoder.encode(value, multi, rows).map_err(|reason| (encoder.name(), reason)))
+                }
+                Field::Window(encoder) => {
+                    encoder.encode(windows.next().expect("counted above"), multi, rows);
+                    (encoder.input(), Ok(()))
                 }
             };
-            if let Err(reason) = done {
+            multi += usize::from(input == Input::Multi);
+            if let Err((name, reason)) = done {
                 rows.single.truncate(lengths.0);
                 rows.dense.truncate(lengths.1);
                 rows.multi.iter_mut().for_each(|column| column.truncate(rows.rows));
-                return Err(CoreError::Invalid { field: encoder.name().to_owned(), reason });
+                return Err(CoreError::Invalid { field: name.to_owned(), reason });
             }
         }
         rows.rows += 1;

@@ -1,6 +1,7 @@
 //! What is learnt from the training part: vocabularies, mean and deviation, collisions.
 
 use super::Raw;
+use super::moments::Spread;
 use super::value::{before_moments, clean, default_of, element_of, finite};
 use crate::hash::fingerprint64;
 use crate::schema::{FeatureKind, FeatureSchema, FeatureSpec, Normalise, Side};
@@ -61,41 +62,12 @@ enum Learnt {
     },
 }
 
-/// Numbers that were seen: how many, their mean, and the sum of their squared distances from it. Two of them are joined
-/// without taking the difference of large squares, so that a constant has the deviation 0 (Chan, Golub, LeVeque:
-/// "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979).
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-struct Spread {
-    count: f64,
-    mean: f64,
-    squares: f64,
-}
-
-impl Spread {
-    fn join(&mut self, other: Self) {
-        if other.count == 0.0 {
-            return;
-        }
-        let count = self.count + other.count;
-        let (apart, share) = (other.mean - self.mean, other.count / count);
-        self.squares += other.squares + apart * apart * self.count * share;
-        self.mean += apart * share;
-        self.count = count;
-    }
-
-    /// A deviation that 32 bits take for 0 becomes 1.
-    fn mean_and_deviation(self) -> (f64, f64) {
-        let deviation = (self.squares / self.count.max(1.0)).sqrt();
-        (self.mean, if deviation > f64::from(f32::MIN_POSITIVE) { deviation } else { 1.0 })
-    }
-}
-
 impl Fitter {
     /// Nothing seen yet.
     pub fn new(schema: &FeatureSchema) -> Self {
         let of = |is_item: bool| {
             let mine = schema.features().iter().filter(move |feature| (feature.side == Side::Item) == is_item);
-            let read = mine.filter(|feature| !matches!(feature.kind, FeatureKind::History { .. }));
+            let read = mine.filter(|feature| feature.reads_column());
             read.map(FeatureFitter::new).collect()
         };
         Self { user: of(false), item: of(true) }
@@ -154,7 +126,8 @@ impl FeatureFitter {
             FeatureKind::Vocabulary { .. }
             | FeatureKind::Numeric { .. }
             | FeatureKind::Bucketised { .. }
-            | FeatureKind::History { .. } => Learnt::Nothing,
+            | FeatureKind::History { .. }
+            | FeatureKind::Window { .. } => Learnt::Nothing,
         };
         Self { feature: feature.clone(), default: default_of(feature).unwrap_or_default(), learnt }
     }
@@ -199,8 +172,7 @@ impl Learnt {
             }
             Self::Moments { normalise, spread } => {
                 if let Ok(number) = finite(text) {
-                    let mean = before_moments(*normalise, number);
-                    spread.join(Spread { count: times as f64, mean, squares: 0.0 });
+                    spread.join(Spread::of(before_moments(*normalise, number), times));
                 }
             }
         }

@@ -7,16 +7,19 @@ mod cell;
 mod encoder;
 mod fit;
 mod layout;
+mod moments;
 mod raw;
 mod rows;
 #[cfg(test)]
 mod tests;
 mod value;
+mod window;
 
 pub use cell::{CellFault, cell_fault};
 pub use encoder::FeatureEncoder;
 pub use fit::{Collisions, Fitted, Fitter};
 pub use layout::{DenseField, HistoryField, MultiField, SingleField, TowerLayout};
+pub use moments::WindowFitter;
 pub use raw::{Raw, RawFeatures, RawValue};
 pub use rows::{EncodedRows, EncodedView, MultiColumn, MultiView};
 pub(crate) use value::clean;

@@ -42,8 +42,8 @@ fn every_kind_gives_its_known_answer() {
     assert_eq!((collisions[0].distinct, collisions[0].colliding), (1, 0));
     let encoder = FeatureEncoder::new(schema(SCHEMA), fitted).unwrap();
     let mut rows = encoder.empty_user_rows();
-    encoder.encode_user(&[text(" ROME "), text("b"), text("18"), text("4"), text("p:1||q:2")], &mut rows).unwrap();
-    encoder.encode_user(&[text(""), text("new"), Raw::Missing, Raw::Missing, Raw::Missing], &mut rows).unwrap();
+    encoder.encode_user(&[text(" ROME "), text("b"), text("18"), text("4"), text("p:1||q:2")], &[], &mut rows).unwrap();
+    encoder.encode_user(&[text(""), text("new"), Raw::Missing, Raw::Missing, Raw::Missing], &[], &mut rows).unwrap();
     assert_eq!(rows.rows, 2);
     assert_eq!(rows.single, [bucket("rome", 1000), 1, 1, MISSING, MISSING, 1]);
     assert_eq!(rows.dense, [2.0, 0.0]);
@@ -59,14 +59,14 @@ fn a_bad_value_is_refused_by_name_and_leaves_no_trace() {
     let encoder = FeatureEncoder::new(schema(SCHEMA), fitted().0).unwrap();
     let good = [text("a"), text("b"), text("1"), text("1"), text("p:1")];
     let mut rows = encoder.empty_user_rows();
-    encoder.encode_user(&good, &mut rows).unwrap();
+    encoder.encode_user(&good, &[], &mut rows).unwrap();
     let before = rows.clone();
     for (position, bad, name) in
         [(2, "old", "age"), (3, "NaN", "spend"), (3, "1e400", "spend"), (4, "p", "likes"), (4, "q:1|p:-1", "likes")]
     {
         let mut values = good;
         values[position] = text(bad);
-        let error = encoder.encode_user(&values, &mut rows).unwrap_err().to_string();
+        let error = encoder.encode_user(&values, &[], &mut rows).unwrap_err().to_string();
         assert!(error.starts_with(name), "{error}");
         assert_eq!(rows, before);
     }
@@ -77,11 +77,13 @@ fn a_cell_and_a_request_meet_the_same_ids() {
     let encoder = FeatureEncoder::new(schema(SCHEMA), fitted().0).unwrap();
     let likes = [("p".to_owned(), 1.0), ("q".to_owned(), 2.0)];
     let (mut offline, mut online) = (encoder.empty_user_rows(), encoder.empty_user_rows());
-    encoder.encode_user(&[text("Rome"), text("a"), text("40"), text("2.5"), text("p:1|q:2")], &mut offline).unwrap();
+    encoder
+        .encode_user(&[text("Rome"), text("a"), text("40"), text("2.5"), text("p:1|q:2")], &[], &mut offline)
+        .unwrap();
     let age: RawValue = serde_json::from_str("40").unwrap();
     let spend: RawValue = serde_json::from_str("2.50").unwrap();
     encoder
-        .encode_user(&[text("Rome"), text("a"), age.as_raw(), spend.as_raw(), Raw::List(&likes)], &mut online)
+        .encode_user(&[text("Rome"), text("a"), age.as_raw(), spend.as_raw(), Raw::List(&likes)], &[], &mut online)
         .unwrap();
     assert_eq!(offline, online);
 }
@@ -156,7 +158,7 @@ fn a_default_is_cleaned_like_the_values_it_stands_for() {
     assert_eq!(fitted.vocabularies["city"], ["rome", "oslo"]);
     let encoder = FeatureEncoder::new(schema(json), fitted).unwrap();
     let mut rows = encoder.empty_user_rows();
-    [text("rome"), Raw::Missing].iter().for_each(|&city| encoder.encode_user(&[city], &mut rows).unwrap());
+    [text("rome"), Raw::Missing].iter().for_each(|&city| encoder.encode_user(&[city], &[], &mut rows).unwrap());
     assert_eq!(rows.single, [0, 0]);
 }
 
@@ -170,7 +172,7 @@ fn a_cell_has_a_fault_when_the_encoder_refuses_it() {
         for cell in cells {
             let mut values = good;
             values[number] = text(cell);
-            let refused = encoder.encode_user(&values, &mut encoder.empty_user_rows()).is_err();
+            let refused = encoder.encode_user(&values, &[], &mut encoder.empty_user_rows()).is_err();
             let fault = cell_fault(encoder.schema().find(name).unwrap(), cell);
             assert_eq!(fault.is_some(), refused, "{name} {cell:?}: {fault:?}");
         }

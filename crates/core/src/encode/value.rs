@@ -1,6 +1,6 @@
 //! One feature: a raw value to an id, a number, or weighted ids.
 
-use super::{Fitted, MultiColumn, Raw};
+use super::{EncodedRows, Fitted, MultiColumn, Raw};
 use crate::hash::{bucket, fingerprint64};
 use crate::ids::MISSING;
 use crate::schema::{FeatureKind, FeatureSpec, ListFormat, Normalise};
@@ -22,11 +22,39 @@ enum Rule {
     /// Fingerprint of a value to its row. Two values of one vocabulary never share all 64 bits (checked when built).
     Vocabulary(FxHashMap<u64, u32>),
     Boundaries(Vec<f64>),
-    Number {
-        normalise: Normalise,
-        mean: f64,
-        deviation: f64,
-    },
+    Number(Scale),
+}
+
+/// How a number is normalised.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scale {
+    normalise: Normalise,
+    mean: f64,
+    deviation: f64,
+}
+
+impl Scale {
+    /// The scale of a feature.
+    ///
+    /// # Errors
+    /// `Mismatch` when its moments were not learnt.
+    pub(super) fn new(feature: &FeatureSpec, normalise: Normalise, fitted: &Fitted) -> Result<Self> {
+        let (mean, deviation) = match normalise {
+            Normalise::None => (0.0, 1.0),
+            Normalise::Standard | Normalise::Log => *learnt(&fitted.moments, feature)?,
+        };
+        Ok(Self { normalise, mean, deviation })
+    }
+
+    /// The normalised number.
+    pub(super) fn apply(&self, number: f64) -> f32 {
+        ((before_moments(self.normalise, number) - self.mean) / self.deviation) as f32
+    }
+}
+
+/// The interval that a number falls into; a boundary belongs to the one above it.
+pub(super) fn interval(boundaries: &[f64], number: f64) -> u32 {
+    boundaries.partition_point(|&boundary| boundary <= number) as u32
 }
 
 /// Encodes the values of one feature.
@@ -49,14 +77,10 @@ impl ValueEncoder {
             FeatureKind::Vocabulary { values, .. } if !values.is_empty() => vocabulary(feature, values)?,
             FeatureKind::Vocabulary { .. } => vocabulary(feature, learnt(&fitted.vocabularies, feature)?)?,
             FeatureKind::Bucketised { boundaries } => Rule::Boundaries(boundaries.clone()),
-            FeatureKind::Numeric { normalise: Normalise::None } => {
-                Rule::Number { normalise: Normalise::None, mean: 0.0, deviation: 1.0 }
+            FeatureKind::Numeric { normalise } => Rule::Number(Scale::new(feature, *normalise, fitted)?),
+            FeatureKind::History { .. } | FeatureKind::Window { .. } => {
+                unreachable!("histories read items, not values")
             }
-            FeatureKind::Numeric { normalise } => {
-                let &(mean, deviation) = learnt(&fitted.moments, feature)?;
-                Rule::Number { normalise: *normalise, mean, deviation }
-            }
-            FeatureKind::History { .. } => unreachable!("histories read items, not values"),
         };
         let (name, list, default) = (feature.name.clone(), feature.list.clone(), default_of(feature));
         Ok(Self { name, rule, list, trim: feature.trim, lowercase: feature.lowercase, default })
@@ -68,7 +92,7 @@ impl ValueEncoder {
 
     pub(super) fn input(&self) -> Input {
         match (&self.rule, &self.list) {
-            (Rule::Number { .. }, _) => Input::Dense,
+            (Rule::Number(_), _) => Input::Dense,
             (_, Some(_)) => Input::Multi,
             (_, None) => Input::Single,
         }
@@ -80,7 +104,7 @@ impl ValueEncoder {
             Rule::Hash(buckets) => *buckets,
             Rule::Vocabulary(rows) => (rows.len() as u32).max(1),
             Rule::Boundaries(boundaries) => boundaries.len() as u32 + 1,
-            Rule::Number { .. } => 0,
+            Rule::Number(_) => 0,
         }
     }
 
@@ -104,16 +128,22 @@ impl ValueEncoder {
         match &self.rule {
             Rule::Hash(buckets) => Ok(bucket(text, *buckets)),
             Rule::Vocabulary(rows) => Ok(rows.get(&fingerprint64(text.as_bytes())).copied().unwrap_or(MISSING)),
-            Rule::Boundaries(boundaries) => {
-                let number = finite(text)?;
-                Ok(boundaries.partition_point(|&boundary| boundary <= number) as u32)
-            }
-            Rule::Number { .. } => unreachable!("a number has no id"),
+            Rule::Boundaries(boundaries) => Ok(interval(boundaries, finite(text)?)),
+            Rule::Number(_) => unreachable!("a number has no id"),
+        }
+    }
+
+    /// Appends one value; `multi` is the number of the next multi field. A refused list leaves a part of itself.
+    pub(super) fn encode(&self, raw: Raw<'_>, multi: usize, rows: &mut EncodedRows) -> Encoded<()> {
+        match self.input() {
+            Input::Single => self.single(raw).map(|id| rows.single.push(id)),
+            Input::Dense => self.number(raw).map(|number| rows.dense.push(number)),
+            Input::Multi => self.list(raw, &mut rows.multi[multi]),
         }
     }
 
     /// The id of a value; MISSING where there is none.
-    pub(super) fn single(&self, raw: Raw<'_>) -> Encoded<u32> {
+    fn single(&self, raw: Raw<'_>) -> Encoded<u32> {
         match self.text(raw)? {
             Some(text) => self.id(&text),
             None => Ok(MISSING),
@@ -121,16 +151,16 @@ impl ValueEncoder {
     }
 
     /// The normalised number; 0 where there is none.
-    pub(super) fn number(&self, raw: Raw<'_>) -> Encoded<f32> {
-        let Rule::Number { normalise, mean, deviation } = &self.rule else { unreachable!("only numbers are dense") };
+    fn number(&self, raw: Raw<'_>) -> Encoded<f32> {
+        let Rule::Number(scale) = &self.rule else { unreachable!("only numbers are dense") };
         match self.text(raw)? {
-            Some(text) => Ok(((before_moments(*normalise, finite(&text)?) - mean) / deviation) as f32),
+            Some(text) => Ok(scale.apply(finite(&text)?)),
             None => Ok(0.0),
         }
     }
 
     /// Appends the ids and weights of a list as one row.
-    pub(super) fn list(&self, raw: Raw<'_>, column: &mut MultiColumn) -> Encoded<()> {
+    fn list(&self, raw: Raw<'_>, column: &mut MultiColumn) -> Encoded<()> {
         let format = self.list.as_ref().expect("only lists fill multi columns");
         let start = column.ids.len();
         match raw {

@@ -1,7 +1,9 @@
 //! The one way from a [`Query`] to what a user tower reads, taken by requests, by the golden set and by exported user
 //! embeddings. It searches nothing and knows no vector.
 
+use super::past::Past;
 use super::{Query, QueryBatch};
+use crate::behaviour::{TimedItems, WindowValue};
 use crate::encode::{EncodedRows, FeatureEncoder, Raw, RawFeatures};
 use crate::history::Histories;
 use crate::ids::check_id;
@@ -45,28 +47,28 @@ impl EncodedQuery {
 }
 
 impl<'a> Lookup<'a> {
-    /// Looks up and encodes a query. A feature of the request wins over the stored value of the user; a feature whose
-    /// column is the user key has the query's user as its value. The request's history replaces the stored one.
+    /// Looks up and encodes a query as of `time` (microseconds UTC), which decides what its windows hold. A feature of the
+    /// request wins over the stored value of the user; a feature whose column is the user key has the query's user as its
+    /// value. The request's history replaces the stored one.
     ///
     /// # Errors
-    /// [`CoreError::Invalid`] that names the field (`user`, `history.3`, `features.city`): an id that is none, a
-    /// feature that no one knows, a value that its feature refuses. `Damaged` when a stored value is refused.
-    pub fn encode(&self, query: &Query) -> Result<EncodedQuery> {
+    /// [`CoreError::Invalid`] that names the field (`user`, `history.3`, `history_times`, `features.city`): an id that is
+    /// none, a history without the times that a window needs, a feature that no one knows, a value that its feature
+    /// refuses. `Damaged` when a stored value is refused.
+    pub fn encode(&self, query: &Query, time: i64) -> Result<EncodedQuery> {
         if let Some(user) = &query.user {
             check_id("user", user)?;
         }
         self.check_names(&query.features)?;
         let user_row = query.user.as_deref().and_then(|user| self.histories.find(user));
-        let (history, unknown_history) = match &query.history {
-            Some(ids) => self.find_items(ids)?,
-            None => (user_row.map_or_else(Vec::new, |row| self.histories.items(row).to_vec()), 0),
-        };
+        let past = Past::of(query, user_row, self)?;
         let columns = self.encoder.user_columns();
         let values: Vec<Raw<'_>> =
             columns.iter().map(|(name, column)| self.value(query, user_row, name, column)).collect();
         let mut rows = self.encoder.empty_user_rows();
-        self.encoder.encode_user(&values, &mut rows).map_err(|error| at_feature(query, error))?;
-        Ok(EncodedQuery { rows, history, user_known: user_row.is_some(), unknown_history })
+        let encoded = self.encoder.encode_user(&values, &self.windows(&past, time), &mut rows);
+        encoded.map_err(|error| at_feature(query, error))?;
+        Ok(EncodedQuery { rows, history: past.items, user_known: user_row.is_some(), unknown_history: past.unknown })
     }
 
     fn check_names(&self, features: &RawFeatures) -> Result<()> {
@@ -82,14 +84,13 @@ impl<'a> Lookup<'a> {
         }
     }
 
-    /// Rows of the ids that the corpus has, and the number of those that it does not have.
-    fn find_items(&self, ids: &[String]) -> Result<(Vec<u32>, usize)> {
-        for (position, id) in ids.iter().enumerate() {
-            check_id(&format!("history.{position}"), id)?;
+    fn windows(&self, past: &Past, time: i64) -> Vec<WindowValue> {
+        let windows = self.encoder.windows();
+        if windows.is_empty() {
+            return Vec::new();
         }
-        let found: Vec<u32> = ids.iter().filter_map(|id| self.items.find(id)).collect();
-        let unknown = ids.len() - found.len();
-        Ok((found, unknown))
+        let (items, history) = (self.items.features(), TimedItems { items: &past.items, times: &past.times });
+        windows.of(history, &items).as_of(time).to_vec()
     }
 
     fn value<'q>(&self, query: &'q Query, user_row: Option<u32>, name: &str, column: &str) -> Raw<'q>
@@ -166,12 +167,12 @@ mod tests {
 
     impl World {
         fn encode(&self, query: &Query) -> Result<EncodedQuery> {
-            Lookup { encoder: &self.encoder, items: &self.items, histories: &self.histories }.encode(query)
+            Lookup { encoder: &self.encoder, items: &self.items, histories: &self.histories }.encode(query, 10)
         }
 
         fn row(&self, values: [Raw<'_>; 4]) -> EncodedRows {
             let mut rows = self.encoder.empty_user_rows();
-            self.encoder.encode_user(&values, &mut rows).unwrap();
+            self.encoder.encode_user(&values, &[], &mut rows).unwrap();
             rows
         }
     }
@@ -240,5 +241,46 @@ mod tests {
         assert_eq!(error.code(), "damaged");
         assert!(error.to_string().contains("`age`") && error.to_string().contains("`bob`"), "{error}");
         assert!(world().encode(&Query { features: feature("age", "31"), ..of_user("bob") }).is_ok());
+    }
+
+    /// The world above with one feature, which counts the last 5 seconds.
+    fn with_window() -> World {
+        let world = world();
+        let json = r#"[
+            {"name": "clicks", "side": "user", "kind": "window", "window": "5s", "what": "count", "normalise": "none"},
+            {"name": "id", "side": "item", "kind": "hash", "buckets": 9}]"#;
+        let schema = FeatureSchema::check(serde_json::from_str(json).unwrap(), &mut Faults::default()).unwrap();
+        World { encoder: FeatureEncoder::new(schema, Fitted::default()).unwrap(), ..world }
+    }
+
+    #[test]
+    fn windows_look_at_the_stored_history_or_at_the_one_of_the_request_as_of_now() {
+        let world = with_window();
+        let lookup = Lookup { encoder: &world.encoder, items: &world.items, histories: &world.histories };
+        let second = 1_000_000;
+        let clicks = |query: &Query, time| lookup.encode(query, time).unwrap().rows.dense[0];
+        let stored =
+            [1, 2, 3, 5 * second + 1, 5 * second + 2, 5 * second + 3].map(|time| clicks(&of_user("ann"), time));
+        assert_eq!(stored, [0.0, 1.0, 2.0, 2.0, 1.0, 0.0]);
+        let of = |ids: &[&str], times: Option<Vec<i64>>| Query {
+            history: Some(texts(ids)),
+            history_times: times,
+            ..of_user("ann")
+        };
+        let times = vec![0, 2 * second, 4 * second];
+        assert_eq!(
+            clicks(&of(&["a", "zz", "b"], Some(times.clone())), 5 * second),
+            2.0,
+            "an unknown item is in no window"
+        );
+        assert_eq!(clicks(&of(&[], None), 5 * second), 0.0);
+        let refused = |query: &Query| match lookup.encode(query, 0) {
+            Err(CoreError::Invalid { field, .. }) => field,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(refused(&of(&["a"], None)), "history_times", "a window needs times");
+        assert_eq!(refused(&of(&["a"], Some(times))), "history_times");
+        assert_eq!(refused(&of(&["a", "b"], Some(vec![2, 1]))), "history_times.1");
+        assert_eq!(refused(&Query { history_times: Some(vec![]), ..of_user("ann") }), "history_times");
     }
 }

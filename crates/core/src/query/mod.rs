@@ -2,6 +2,7 @@
 //! tower reads.
 
 mod lookup;
+mod past;
 
 pub use lookup::{EncodedQuery, Lookup};
 
@@ -17,6 +18,8 @@ pub struct Query {
     pub features: RawFeatures,
     /// Item ids, oldest first; replaces the stored history.
     pub history: Option<Vec<String>>,
+    /// Times of that history, microseconds UTC, one an item, never falling; needed where a feature looks at a window.
+    pub history_times: Option<Vec<i64>>,
     /// Item ids that must not come back.
     pub exclude: Vec<String>,
     /// How many candidates are wanted, 1..=1000.

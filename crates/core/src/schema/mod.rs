@@ -4,8 +4,9 @@
 mod section;
 #[cfg(test)]
 mod tests;
+mod window;
 
-pub use section::{FeatureSection, KindName};
+pub use section::{FeatureSection, KindName, WhatName};
 
 use crate::check::Faults;
 use schemars::JsonSchema;
@@ -86,6 +87,56 @@ pub enum FeatureKind {
         /// Use the item tower's embedding tables instead of tables of its own.
         shared: bool,
     },
+    /// The user's history over a length of time before the event, reduced to a number or to frequent values; see
+    /// [`crate::behaviour`].
+    Window {
+        /// Length in seconds.
+        seconds: u32,
+        /// What it is reduced to.
+        rule: WindowRule,
+    },
+}
+
+/// What a window of the history is reduced to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WindowRule {
+    /// A number.
+    Number {
+        /// Which one.
+        what: WindowNumber,
+        /// How it enters the tower.
+        form: NumberForm,
+    },
+    /// The most frequent values of an item feature, each with its count as weight.
+    Top {
+        /// Name of the item feature.
+        of: String,
+        /// Most values that are kept.
+        n: u32,
+    },
+}
+
+/// A number that a window gives.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WindowNumber {
+    /// Items in the window; an item that stands in it twice counts twice.
+    Count,
+    /// Different items, or different values of an item feature.
+    DistinctCount(Option<String>),
+    /// Seconds since the newest item; missing where there is none.
+    Age,
+}
+
+/// How a number enters the tower.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NumberForm {
+    /// As it is, after this.
+    Numeric(Normalise),
+    /// As the interval that it falls into; rising boundaries.
+    Bucketised(Vec<f64>),
 }
 
 /// How a cell that holds several values is read.
@@ -129,6 +180,29 @@ pub struct FeatureSpec {
     pub default: Option<String>,
 }
 
+impl FeatureSpec {
+    /// True when its value is a cell of the log or of a side table; a history and its windows are none.
+    pub fn reads_column(&self) -> bool {
+        !matches!(self.kind, FeatureKind::History { .. } | FeatureKind::Window { .. })
+    }
+
+    /// Item features that it reads from the items of the history.
+    fn read_of_items(&self) -> Vec<&str> {
+        match &self.kind {
+            FeatureKind::History { of, .. } => of.iter().map(String::as_str).collect(),
+            FeatureKind::Window { rule: WindowRule::Top { of, .. }, .. } => vec![of],
+            FeatureKind::Window { rule: WindowRule::Number { what: WindowNumber::DistinctCount(of), .. }, .. } => {
+                of.iter().map(String::as_str).collect()
+            }
+            FeatureKind::Window { .. }
+            | FeatureKind::Hash { .. }
+            | FeatureKind::Vocabulary { .. }
+            | FeatureKind::Numeric { .. }
+            | FeatureKind::Bucketised { .. } => Vec::new(),
+        }
+    }
+}
+
 /// Checked features, in the order of the config.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -137,8 +211,8 @@ pub struct FeatureSchema {
 }
 
 impl FeatureSchema {
-    /// Checks the entries: unique names, sizes above 0, rising boundaries, lists only where they are read, histories of
-    /// item features, and at least one feature for each tower.
+    /// Checks the entries: unique names, sizes above 0, rising boundaries, lists only where they are read, histories and
+    /// windows of item features, and at least one feature for each tower.
     pub fn check(sections: Vec<FeatureSection>, faults: &mut Faults) -> Option<Self> {
         let expected = sections.len();
         let numbered = sections.into_iter().enumerate();
@@ -168,12 +242,12 @@ impl FeatureSchema {
     }
 
     fn check_histories(&self, faults: &mut Faults) {
+        let embeds = |feature: &FeatureSpec| {
+            feature.side == Side::Item && feature.reads_column() && !matches!(feature.kind, FeatureKind::Numeric { .. })
+        };
         for (number, feature) in self.features.iter().enumerate() {
-            let FeatureKind::History { of, .. } = &feature.kind else { continue };
-            for name in of {
-                let embeds =
-                    |kind: &FeatureKind| !matches!(kind, FeatureKind::Numeric { .. } | FeatureKind::History { .. });
-                if !self.find(name).is_some_and(|found| found.side == Side::Item && embeds(&found.kind)) {
+            for name in feature.read_of_items() {
+                if !self.find(name).is_some_and(embeds) {
                     let reason = "not an item feature with an embedding (hash, vocabulary or bucketised)";
                     faults.push(format!("features[{number}].of"), name, reason, "name a feature with side = \"item\"");
                 }

@@ -1,6 +1,6 @@
 //! One `[[features]]` entry as it is written in the config: flat, so that unknown keys are refused.
 
-use super::{FeatureKind, FeatureSpec, ListFormat, Normalise, Pooling, Side};
+use super::{FeatureKind, FeatureSpec, ListFormat, Normalise, Pooling, Side, window};
 use crate::check::Faults;
 use crate::encode::{cell_fault, clean};
 use schemars::JsonSchema;
@@ -21,6 +21,22 @@ pub enum KindName {
     Bucketised,
     /// Item features of the user's history as of the event, pooled over the newest `max_length` items.
     History,
+    /// What the user did in a length of time before the event: a number, or the most frequent values of an item feature.
+    Window,
+}
+
+/// What a window of the history is reduced to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WhatName {
+    /// Number of items.
+    Count,
+    /// Number of different items; with `of`, of different values of that item feature.
+    DistinctCount,
+    /// Seconds since the newest item.
+    Age,
+    /// The `n` most frequent values of the item feature `of`, weighted by their counts.
+    Top,
 }
 
 /// One `[[features]]` entry of the config.
@@ -51,13 +67,13 @@ pub struct FeatureSection {
     /// Kind `vocabulary` without `values`: most values that are kept; 10,000,000 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_size: Option<u32>,
-    /// Kind `numeric`: what the number goes through; `standard` by default.
+    /// Kind `numeric`: what the number goes through; `standard` by default. Kind `window` with a number: `log` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub normalise: Option<Normalise>,
-    /// Kind `bucketised`: rising boundaries; a boundary belongs to the bucket above it.
+    /// Kind `bucketised`: rising boundaries; a boundary belongs to the bucket above it. Kind `window` with a number: boundaries instead of `normalise`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boundaries: Option<Vec<f64>>,
-    /// Kind `history`: names of item features whose embeddings are pooled, then joined.
+    /// Kind `history`: names of item features whose embeddings are pooled, then joined. Kind `window`: the one item feature whose values are counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<Vec<String>>,
     /// Kind `history`: most items that are used, counted from the newest; 50 by default.
@@ -66,10 +82,19 @@ pub struct FeatureSection {
     /// Kind `history`: use the item tower's embedding tables instead of tables of its own; true by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared: Option<bool>,
+    /// Kind `window`: its length before the event, such as `30d`, `1d`, `1h`, `90m` or `45s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<String>,
+    /// Kind `window`: what it is reduced to: `count`, `distinct_count`, `age` or `top`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub what: Option<WhatName>,
+    /// Kind `window` with `top`: most values that are kept, 1 to 100; 3 by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n: Option<u32>,
     /// Kinds `hash` and `vocabulary`: the cell holds several values, as in `a|b` or `a:2|b:1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub list: Option<ListFormat>,
-    /// Lists and histories: how several embeddings become one.
+    /// Lists, histories and windows with `top`: how several embeddings become one.
     #[serde(default)]
     pub pooling: Pooling,
     /// Cut white space at both ends before anything else.
@@ -83,21 +108,24 @@ pub struct FeatureSection {
     pub default: Option<String>,
 }
 
-const KIND_KEYS: [(&str, KindName); 9] = [
-    ("buckets", KindName::Hash),
-    ("values", KindName::Vocabulary),
-    ("min_count", KindName::Vocabulary),
-    ("max_size", KindName::Vocabulary),
-    ("normalise", KindName::Numeric),
-    ("boundaries", KindName::Bucketised),
-    ("of", KindName::History),
-    ("max_length", KindName::History),
-    ("shared", KindName::History),
+const KIND_KEYS: [(&str, &[KindName]); 12] = [
+    ("buckets", &[KindName::Hash]),
+    ("values", &[KindName::Vocabulary]),
+    ("min_count", &[KindName::Vocabulary]),
+    ("max_size", &[KindName::Vocabulary]),
+    ("normalise", &[KindName::Numeric, KindName::Window]),
+    ("boundaries", &[KindName::Bucketised, KindName::Window]),
+    ("of", &[KindName::History, KindName::Window]),
+    ("max_length", &[KindName::History]),
+    ("shared", &[KindName::History]),
+    ("window", &[KindName::Window]),
+    ("what", &[KindName::Window]),
+    ("n", &[KindName::Window]),
 ];
 
 impl FeatureSection {
-    /// Keys that are set and belong to another kind.
-    fn foreign_keys(&self) -> Vec<(&'static str, KindName)> {
+    /// Keys that are set and belong to other kinds.
+    fn foreign_keys(&self) -> Vec<(&'static str, &'static [KindName])> {
         let is_set = |key: &str| match key {
             "buckets" => self.buckets.is_some(),
             "values" => self.values.is_some(),
@@ -107,17 +135,39 @@ impl FeatureSection {
             "boundaries" => self.boundaries.is_some(),
             "of" => self.of.is_some(),
             "max_length" => self.max_length.is_some(),
-            _ => self.shared.is_some(),
+            "shared" => self.shared.is_some(),
+            "window" => self.window.is_some(),
+            "what" => self.what.is_some(),
+            _ => self.n.is_some(),
         };
-        KIND_KEYS.into_iter().filter(|&(key, home)| home != self.kind && is_set(key)).collect()
+        KIND_KEYS.into_iter().filter(|&(key, homes)| !homes.contains(&self.kind) && is_set(key)).collect()
+    }
+
+    /// Keys that are set and say how a cell is read.
+    fn cell_keys(&self) -> impl Iterator<Item = &'static str> {
+        let set = [
+            ("column", self.column.is_some()),
+            ("trim", self.trim),
+            ("lowercase", self.lowercase),
+            ("default", self.default.is_some()),
+        ];
+        set.into_iter().filter_map(|(key, is_set)| is_set.then_some(key))
     }
 
     /// The entry as a kind with its own settings; faults are recorded under `features[number]`.
     pub(super) fn check(self, number: usize, faults: &mut Faults) -> Option<FeatureSpec> {
         let at = |key: &str| format!("features[{number}].{key}");
-        for (key, home) in self.foreign_keys() {
-            let reason = format!("`{key}` belongs to kind {home:?}, and this feature has kind {:?}", self.kind);
+        for (key, homes) in self.foreign_keys() {
+            let homes: Vec<String> = homes.iter().map(|home| format!("{home:?}")).collect();
+            let reason =
+                format!("`{key}` belongs to kind {}, and this feature has kind {:?}", homes.join(" or "), self.kind);
             faults.push(at(key), "", reason.to_lowercase(), format!("remove `{key}`"));
+        }
+        if matches!(self.kind, KindName::History | KindName::Window) {
+            for key in self.cell_keys() {
+                let reason = "a history and its windows read no cell";
+                faults.push(at(key), "", reason, format!("remove `{key}`"));
+            }
         }
         if self.name.is_empty() {
             faults.push(at("name"), "", "a feature needs a name", "name it as its field in a request");
@@ -164,18 +214,13 @@ impl FeatureSection {
             KindName::Numeric => Some(FeatureKind::Numeric { normalise: self.normalise.unwrap_or_default() }),
             KindName::Bucketised => self.checked_boundaries(at, faults),
             KindName::History => self.checked_history(at, faults),
+            KindName::Window => window::checked(self, at, faults),
         }
     }
 
     fn checked_boundaries(&self, at: &impl Fn(&str) -> String, faults: &mut Faults) -> Option<FeatureKind> {
         let boundaries = self.boundaries.clone().unwrap_or_default();
-        let rising = boundaries.windows(2).all(|pair| pair[0] < pair[1]);
-        if boundaries.is_empty() || !rising || boundaries.iter().any(|boundary| !boundary.is_finite()) {
-            let reason = "a bucketised feature needs finite, rising boundaries";
-            faults.push(at("boundaries"), format!("{boundaries:?}"), reason, "boundaries = [18, 25, 35, 50]");
-            return None;
-        }
-        Some(FeatureKind::Bucketised { boundaries })
+        are_boundaries(&boundaries, at, faults).then_some(FeatureKind::Bucketised { boundaries })
     }
 
     fn checked_history(&self, at: &impl Fn(&str) -> String, faults: &mut Faults) -> Option<FeatureKind> {
@@ -196,6 +241,17 @@ impl FeatureSection {
             shared: self.shared.unwrap_or(true),
         })
     }
+}
+
+/// Records a fault unless there are boundaries and they rise.
+pub(super) fn are_boundaries(boundaries: &[f64], at: &impl Fn(&str) -> String, faults: &mut Faults) -> bool {
+    let rising = boundaries.windows(2).all(|pair| pair[0] < pair[1]);
+    let sound = !boundaries.is_empty() && rising && boundaries.iter().all(|boundary| boundary.is_finite());
+    if !sound {
+        let reason = "a bucketised feature needs finite, rising boundaries";
+        faults.push(at("boundaries"), format!("{boundaries:?}"), reason, "boundaries = [18, 25, 35, 50]");
+    }
+    sound
 }
 
 /// What a feature would only refuse, or misread, once data is encoded.

@@ -205,11 +205,13 @@ pub struct ItemsSection {
     pub path: String,
     /// Column that names the item.
     pub item: String,
+    /// Column that holds the moment from which a row is true, where an item has several rows; absent when it has one.
+    pub time: Option<TimeSection>,
 }
 
 impl Default for ItemsSection {
     fn default() -> Self {
-        Self { path: String::new(), item: "item".into() }
+        Self { path: String::new(), item: "item".into(), time: None }
     }
 }
 
@@ -221,4 +223,6 @@ pub struct UsersSection {
     pub path: String,
     /// Column, or columns, that name the user: as many as `input.user` has.
     pub user: UserColumns,
+    /// Column that holds the moment from which a row is true, where a user has several rows; absent when she has one.
+    pub time: Option<TimeSection>,
 }

@@ -2,7 +2,7 @@
 
 use super::{
     CleanSection, DownSample, InputSection, ItemsSection, Join, KeyOf, Mode, Outcome, SamplesSection, Split,
-    TimeFormat, TimeSettings, TrafficRule, UsersSection, cleaning::check_clean,
+    TimeFormat, TimeSection, TimeSettings, TrafficRule, UsersSection, cleaning::check_clean,
 };
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
@@ -17,6 +17,8 @@ pub struct DataSettings {
     input: InputSection,
     user: Vec<String>,
     time: Option<TimeSettings>,
+    items_time: Option<TimeSettings>,
+    users_time: Option<TimeSettings>,
     outcome: Outcome,
     clean: CleanSection,
     traffic: Vec<TrafficRule>,
@@ -48,7 +50,13 @@ impl DataSettings {
         if input.user.is_none() {
             check_nobody(clean, features, &mut own);
         }
-        let time = input.time.as_ref().map(|section| TimeSettings::check(section, &mut own));
+        check_moments(input, features, &mut own);
+        let mut times = |section: Option<&TimeSection>, key| {
+            section.and_then(|section| TimeSettings::check(section, key, &mut own))
+        };
+        let time = times(input.time.as_ref(), "input.time");
+        let items_time = times(input.items.as_ref().and_then(|items| items.time.as_ref()), "input.items.time");
+        let users_time = times(input.users.as_ref().and_then(|users| users.time.as_ref()), "input.users.time");
         let sound = own.is_empty();
         for fault in own.into_vec() {
             faults.push(fault.key, fault.value, fault.reason, fault.hint);
@@ -56,7 +64,9 @@ impl DataSettings {
         sound.then(|| Self {
             input: input.clone(),
             user: input.user.as_ref().map(|user| user.names()).unwrap_or_default(),
-            time: time.flatten(),
+            time,
+            items_time,
+            users_time,
             outcome: Outcome::of(input),
             clean: clean.clone(),
             traffic,
@@ -109,6 +119,16 @@ impl DataSettings {
     /// Side table of items, if there is one.
     pub fn items_table(&self) -> Option<&ItemsSection> {
         self.input.items.as_ref()
+    }
+
+    /// The time of rows of the items' side table, if they have one.
+    pub fn items_time(&self) -> Option<&TimeSettings> {
+        self.items_time.as_ref()
+    }
+
+    /// The time of rows of the users' side table, if they have one.
+    pub fn users_time(&self) -> Option<&TimeSettings> {
+        self.users_time.as_ref()
     }
 
     /// Side table of users, if there is one.
@@ -254,9 +274,34 @@ fn check_nobody(clean: &CleanSection, features: &FeatureSchema, faults: &mut Fau
     let reason = "without `input.user` nobody knows whose rows are equal";
     faults.require(!clean.drop_duplicates, "clean.drop_duplicates", true, reason);
     for (number, feature) in features.features().iter().enumerate() {
-        let is_history = matches!(feature.kind, FeatureKind::History { .. });
+        let kind = match feature.kind {
+            FeatureKind::History { .. } => "history",
+            FeatureKind::Window { .. } => "window",
+            FeatureKind::Hash { .. }
+            | FeatureKind::Vocabulary { .. }
+            | FeatureKind::Numeric { .. }
+            | FeatureKind::Bucketised { .. } => continue,
+        };
         let reason = "without `input.user` nobody has a history";
-        faults.require(!is_history, &format!("features[{number}].kind"), "history", reason);
+        faults.require(false, &format!("features[{number}].kind"), kind, reason);
+    }
+}
+
+/// What needs to know the moment of an event, not only an order of events.
+fn check_moments(input: &InputSection, features: &FeatureSchema, faults: &mut Faults) {
+    let has_times = input.time.as_ref().map_or(input.path.contains("{date}"), |time| time.format != TimeFormat::ORDER);
+    let of_items = input.items.as_ref().and_then(|items| items.time.as_ref());
+    let of_users = input.users.as_ref().and_then(|users| users.time.as_ref());
+    for (key, time) in [("input.items.time", of_items), ("input.users.time", of_users)] {
+        let reason = "it is compared with the time of events: a time that is not `order`, or `{date}` in `input.path`";
+        faults.require(has_times || time.is_none(), key, "set", reason);
+        let is_time = time.is_none_or(|time| time.format != TimeFormat::ORDER);
+        faults.require(is_time, &format!("{key}.format"), TimeFormat::ORDER, "a time, not only an order");
+    }
+    for (number, feature) in features.features().iter().enumerate() {
+        let is_window = matches!(feature.kind, FeatureKind::Window { .. });
+        let reason = "a window needs a time that is not `order`, or no time and `{date}` in `input.path`";
+        faults.require(has_times || !is_window, &format!("features[{number}].kind"), "window", reason);
     }
 }
 

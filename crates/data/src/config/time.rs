@@ -37,20 +37,20 @@ impl TimeFormat {
 }
 
 impl TimeSettings {
-    /// Checks the section; `None` after a fault.
-    pub(crate) fn check(section: &TimeSection, faults: &mut Faults) -> Option<Self> {
-        faults.require(!section.column.is_empty(), "input.time.column", "", "a column name is needed");
+    /// Checks the section, whose key is `key`; `None` after a fault.
+    pub(crate) fn check(section: &TimeSection, key: &str, faults: &mut Faults) -> Option<Self> {
+        faults.require(!section.column.is_empty(), &format!("{key}.column"), "", "a column name is needed");
         let format = parse_format(&section.format);
         if format.is_none() {
             let allowed =
                 "allowed: auto, seconds, milliseconds, microseconds, rfc3339, order, or a strptime pattern with %";
-            let hint = "twinspire config explain input.time.format";
-            faults.push("input.time.format", &section.format, allowed, hint);
+            let hint = format!("twinspire config explain {key}.format");
+            faults.push(format!("{key}.format"), &section.format, allowed, hint);
         }
         let zone = TimeZone::get(&section.zone);
         if zone.is_err() {
             let hint = "use `UTC` or a name such as `Europe/Berlin`";
-            faults.push("input.time.zone", &section.zone, "not an IANA time zone", hint);
+            faults.push(format!("{key}.zone"), &section.zone, "not an IANA time zone", hint);
         }
         Some(Self { column: section.column.clone(), format: format?, zone: zone.ok()? })
     }
@@ -168,7 +168,7 @@ mod tests {
 
     fn times(format: &str, zone: &str) -> TimeSettings {
         let section = TimeSection { column: "t".into(), format: format.into(), zone: zone.into() };
-        TimeSettings::check(&section, &mut Faults::default()).unwrap()
+        TimeSettings::check(&section, "input.time", &mut Faults::default()).unwrap()
     }
 
     #[test]

@@ -149,7 +149,7 @@ fn list(cells: &[&str], separator: char, distinct: usize) -> Option<Values> {
 fn time_format(cells: &[&str]) -> Option<&'static str> {
     let is_time = |format: &&str| {
         let section = TimeSection { format: (*format).into(), ..TimeSection::default() };
-        let Some(times) = TimeSettings::check(&section, &mut Faults::default()) else { return false };
+        let Some(times) = TimeSettings::check(&section, "input.time", &mut Faults::default()) else { return false };
         let in_range = |micros: i64| TIMES.contains(&micros.div_euclid(1_000_000));
         nearly_all(cells, |cell| times.parse(cell).is_some_and(in_range))
     };

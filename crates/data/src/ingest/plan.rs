@@ -4,7 +4,7 @@
 use super::open::expected_bytes;
 use super::table::{Header, Table};
 use super::wanted::{AllWanted, Headers, Wanted};
-use crate::config::{DataSettings, InputSection, Split, start_of_day};
+use crate::config::{DataSettings, InputSection, Split, TimeSettings, start_of_day};
 use crate::context::{DataContext, log_files, plain_files};
 use crate::error::{DataError, Result};
 use serde_json::json;
@@ -70,8 +70,29 @@ pub(crate) struct SideFiles {
     pub key: Vec<String>,
     /// Key of the config that names them.
     pub config_key: &'static str,
+    /// Where a key may have several rows: from when each is true.
+    pub time: Option<TimeSettings>,
     /// Columns of the first file that has any.
     header: Header,
+}
+
+impl SideFiles {
+    /// The same files, whose rows have a time.
+    ///
+    /// # Errors
+    /// The time column is missing, or occurs twice.
+    fn timed(mut self, time: Option<&TimeSettings>) -> Result<Self> {
+        if let Some(time) = time {
+            self.header.find(time.column(), &self.time_key())?;
+        }
+        self.time = time.cloned();
+        Ok(self)
+    }
+
+    /// Key of the config that names the time column.
+    pub fn time_key(&self) -> String {
+        format!("input.{}.time.column", self.name)
+    }
 }
 
 /// Everything that is known before rows are read.
@@ -107,7 +128,8 @@ impl<'a> Plan<'a> {
         let users = settings
             .users_table()
             .map(|table| side_files(context, settings, "users", &table.path, (table.user.names(), "input.users.user")));
-        let (items, users) = (items.transpose()?, users.transpose()?);
+        let items = items.transpose()?.map(|side| side.timed(settings.items_time())).transpose()?;
+        let users = users.transpose()?.map(|side| side.timed(settings.users_time())).transpose()?;
         let headers = Headers {
             log: &log,
             items: items.as_ref().map(|side| &side.header),
@@ -135,7 +157,9 @@ impl<'a> Plan<'a> {
     /// Everything that decides a side table, the content of its files aside.
     pub fn side_settings(&self, side: &SideFiles, wanted: &Wanted) -> serde_json::Value {
         let names: Vec<String> = side.files.iter().map(|path| shown(path, self.data_dir)).collect();
-        json!({ "input": self.reading(), "wanted": wanted, "key": side.key, "names": names })
+        let input = self.settings.input();
+        let times = (input.items.as_ref().map(|table| &table.time), input.users.as_ref().map(|table| &table.time));
+        json!({ "input": self.reading(), "wanted": wanted, "key": side.key, "times": times, "names": names })
     }
 
     /// How files are read: `[input]` without what says which files.
@@ -200,7 +224,7 @@ fn side_files(
     let files: Vec<PathBuf> = plain_files(context, path)?.into_iter().map(|file| file.path).collect();
     let header = first_header(files.iter(), settings.input().delimiter, None)?;
     key.iter().try_for_each(|column| header.find(column, config_key).map(drop))?;
-    Ok(SideFiles { name, files, key, config_key, header })
+    Ok(SideFiles { name, files, key, config_key, time: None, header })
 }
 
 fn bucket_count(units: &[Unit], settings: &DataSettings) -> Result<usize> {

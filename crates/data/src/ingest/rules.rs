@@ -59,8 +59,8 @@ struct PartCell<'a> {
 }
 
 /// The time column, with the last cell that was read: rows of a log are often of one moment.
-struct TimeCell<'a> {
-    cell: usize,
+pub(super) struct TimeCell<'a> {
+    pub cell: usize,
     settings: &'a TimeSettings,
     last: (String, Option<i64>),
 }
@@ -89,7 +89,7 @@ impl<'a> RowRules<'a> {
     pub fn new(plan: &'a Plan<'_>, unit: &Unit, header: &Header) -> Result<Self> {
         let settings = plan.settings;
         let user = settings.has_users().then(|| KeyCells::find(header, settings.user_columns(), "input.user"));
-        let time = settings.time().map(|time| TimeCell::find(header, time));
+        let time = settings.time().map(|time| TimeCell::find(header, time, "input.time.column"));
         let part = match settings.split() {
             Split::ByColumn { column, validation, test } => {
                 let cell = header.find(column, "samples.split.column")?;
@@ -148,12 +148,17 @@ impl<'a> RowRules<'a> {
 }
 
 impl<'a> TimeCell<'a> {
-    fn find(header: &Header, settings: &'a TimeSettings) -> Result<Self> {
-        let cell = header.find(settings.column(), "input.time.column")?;
+    /// Finds the column; `key` is the key of the config that names it.
+    ///
+    /// # Errors
+    /// It is missing, or occurs twice.
+    pub fn find(header: &Header, settings: &'a TimeSettings, key: &str) -> Result<Self> {
+        let cell = header.find(settings.column(), key)?;
         Ok(Self { cell, settings, last: (String::new(), None) })
     }
 
-    fn read(&mut self, record: &Record<'_>) -> Option<i64> {
+    /// The time of a record, microseconds UTC, or `None` when it is none.
+    pub fn read(&mut self, record: &Record<'_>) -> Option<i64> {
         let text = record.cell(self.cell);
         if self.last.0 != text {
             self.last.1 = self.settings.parse(text);

@@ -1,16 +1,19 @@
 //! Side tables: users or items with the raw columns that features need. In: all files of one table, in order. Out:
-//! `side/<name>.arrow` with the columns `key` and `f:<column>`; of several rows for one key the first stays.
+//! `side/<name>.arrow` with the columns `key`, `time` Int64 (from when the row is true, microseconds UTC; `NO_TIME` where
+//! the table has no time column) and `f:<column>`; of several rows for one key and time the first stays.
 
 use super::account::{Accountant, Kind};
 use super::plan::{Plan, SideFiles, shown};
+use super::rules::TimeCell;
 use super::table::{Table, Verdict};
 use super::unit::ReadFile;
 use super::wanted::{KeyCells, Wanted};
 use crate::error::{DataError, Result};
 use arrow_array::builder::StringBuilder;
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use rustc_hash::FxHashSet;
 use std::sync::Arc;
+use twinspire_core::interaction::NO_TIME;
 use twinspire_core::table::batch_of;
 
 /// A side table, and what became of the rows of its files.
@@ -18,8 +21,10 @@ pub(crate) struct SideTable<'a> {
     side: &'a SideFiles,
     wanted: &'a Wanted,
     keys: StringBuilder,
+    times: Vec<i64>,
     raw: Vec<StringBuilder>,
-    seen: FxHashSet<String>,
+    /// Keys with their times.
+    seen: FxHashSet<(String, i64)>,
     bytes: usize,
     /// One a file.
     pub files: Vec<ReadFile>,
@@ -35,6 +40,7 @@ impl<'a> SideTable<'a> {
             side,
             wanted,
             keys: StringBuilder::new(),
+            times: Vec::new(),
             raw: wanted.raw.iter().map(|_| StringBuilder::new()).collect(),
             seen: FxHashSet::default(),
             bytes: 0,
@@ -58,23 +64,32 @@ impl<'a> SideTable<'a> {
     fn read_file(&mut self, table: &mut Table, limit: u64, accountant: &mut Accountant) -> Result<()> {
         let mut key = KeyCells::find(table.header(), &self.side.key, self.side.config_key)?;
         let located = self.wanted.locate(table.header())?;
+        let time = self.side.time.as_ref().map(|time| TimeCell::find(table.header(), time, &self.side.time_key()));
+        let mut time = time.transpose()?;
         table.each(limit, accountant, |record, _| {
             let first = key.first();
             let Some(key) = key.read(record) else { return Ok(Verdict::Rejected(Kind::BadId, first)) };
             if let Some((kind, cell)) = located.fault(record) {
                 return Ok(Verdict::Rejected(kind, cell));
             }
-            if self.seen.contains(key) {
+            let from = match &mut time {
+                None => NO_TIME,
+                Some(column) => match column.read(record) {
+                    None => return Ok(Verdict::Rejected(Kind::BadTime, column.cell)),
+                    Some(from) => from,
+                },
+            };
+            if !self.seen.insert((key.to_owned(), from)) {
                 return Ok(Verdict::Rejected(Kind::DuplicateId, first));
             }
-            self.append(key, located.raw.iter().map(|&cell| record.cell(cell)))?;
+            self.append((key, from), located.raw.iter().map(|&cell| record.cell(cell)))?;
             Ok(Verdict::Accepted)
         })
     }
 
-    fn append<'r>(&mut self, key: &str, raw: impl Iterator<Item = &'r str>) -> Result<()> {
-        self.seen.insert(key.to_owned());
+    fn append<'r>(&mut self, (key, from): (&str, i64), raw: impl Iterator<Item = &'r str>) -> Result<()> {
         self.keys.append_value(key);
+        self.times.push(from);
         self.bytes += key.len();
         for (column, text) in self.raw.iter_mut().zip(raw) {
             column.append_option((!text.is_empty()).then_some(text));
@@ -92,7 +107,9 @@ impl<'a> SideTable<'a> {
     /// # Errors
     /// Columns of different lengths.
     pub fn batch(&mut self) -> Result<RecordBatch> {
-        let mut columns: Vec<(String, ArrayRef)> = vec![("key".into(), Arc::new(self.keys.finish()))];
+        let times = Arc::new(Int64Array::from(std::mem::take(&mut self.times)));
+        let mut columns: Vec<(String, ArrayRef)> =
+            vec![("key".into(), Arc::new(self.keys.finish())), ("time".into(), times)];
         for (name, values) in self.wanted.raw.iter().zip(&mut self.raw) {
             columns.push((format!("f:{}", name.column), Arc::new(values.finish())));
         }

@@ -37,9 +37,13 @@ impl Wanted {
     fn add_check(&mut self, column: &NamedColumn, feature: &FeatureSpec) {
         let can_fail = match (&feature.kind, &feature.list) {
             (FeatureKind::Numeric { .. } | FeatureKind::Bucketised { .. }, _) => true,
-            (FeatureKind::Hash { .. } | FeatureKind::Vocabulary { .. } | FeatureKind::History { .. }, list) => {
-                list.as_ref().is_some_and(|list| list.weighted)
-            }
+            (
+                FeatureKind::Hash { .. }
+                | FeatureKind::Vocabulary { .. }
+                | FeatureKind::History { .. }
+                | FeatureKind::Window { .. },
+                list,
+            ) => list.as_ref().is_some_and(|list| list.weighted),
         };
         if can_fail {
             self.checks.push((column.clone(), feature.clone()));
@@ -151,7 +155,7 @@ impl AllWanted {
     pub fn find(settings: &DataSettings, headers: &Headers<'_>) -> Result<Self> {
         let mut wanted = Self::default();
         for (number, feature) in settings.features().features().iter().enumerate() {
-            if matches!(feature.kind, FeatureKind::History { .. }) {
+            if !feature.reads_column() {
                 continue;
             }
             let mut column = NamedColumn { column: feature.column.clone(), key: format!("features[{number}].column") };

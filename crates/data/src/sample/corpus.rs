@@ -137,8 +137,7 @@ impl Corpus {
     /// [`CoreError::Invalid`] when there are more items than a `u32` can number.
     pub fn new(seen: SeenItems, listed: Option<&SideTable>) -> Result<Self> {
         let mut items: Vec<(String, u64, Option<RawValues>)> = Vec::with_capacity(seen.items.len());
-        for row in 0..listed.map_or(0, SideTable::len) {
-            let id = listed.map_or("", |table| table.key(row));
+        for id in listed.into_iter().flat_map(SideTable::keys) {
             if !seen.items.contains_key(id) {
                 items.push((id.to_owned(), 0, None));
             }

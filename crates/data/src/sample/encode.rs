@@ -5,12 +5,13 @@ use super::down_sample::DownSampling;
 use super::history::UserHistory;
 use super::numbers::ItemNumbers;
 use super::rows::{Plain, empty_histories, empty_queries, empty_samples, list_end, push_plain, push_user};
+use super::side::Entry;
 use super::source::Sources;
 use crate::bucket::{Bucket, Row};
 use crate::config::Mode;
 use crate::statistics::PartCounts;
-use std::ops::Range;
-use twinspire_core::encode::{FeatureEncoder, Raw};
+use twinspire_core::behaviour::Behaviour;
+use twinspire_core::encode::{EncodedView, FeatureEncoder, Raw};
 use twinspire_core::history::HistoryRows;
 use twinspire_core::ids::MISSING;
 use twinspire_core::interaction::{EventKind, Part};
@@ -32,6 +33,8 @@ pub(super) struct Encoding<'a> {
     pub weights: &'a [f32],
     pub down_sampling: DownSampling<'a>,
     pub numbers: &'a ItemNumbers,
+    /// Encoded features of the corpus, which windows count.
+    pub items: EncodedView<'a>,
 }
 
 /// Everything that one bucket becomes.
@@ -50,12 +53,14 @@ struct UserRows<'a> {
     bucket: &'a Bucket,
     rows: &'a [Row],
     /// Corpus row of each.
-    items: Vec<u32>,
-    history: UserHistory,
+    items: &'a [u32],
+    history: &'a UserHistory,
+    /// What windows of the history hold.
+    behaviour: Behaviour<'a>,
     /// Row of the history table, or MISSING.
     user: u32,
-    /// Row of the user table.
-    profile: Option<usize>,
+    /// Her rows of the user table.
+    profile: Option<Entry>,
 }
 
 /// Says in which row a value could not be encoded.
@@ -84,30 +89,33 @@ impl Encoding<'_> {
             counts: PARTS.map(|_| PartCounts::default()),
         };
         for group in bucket.groups() {
-            let user = self.user_rows(bucket, group, first_user)?;
-            self.push_samples(&user, &mut made)?;
+            let rows = &bucket.rows[group];
+            let items = self.numbers.of_rows(bucket, rows)?;
+            let history = UserHistory::of(rows, &items);
+            let mut user = UserRows {
+                bucket,
+                rows,
+                items: &items,
+                history: &history,
+                behaviour: self.encoder.windows().of(history.timed(), &self.items),
+                user: if rows[0].user == MISSING { MISSING } else { first_user + rows[0].user },
+                profile: self.sources.user_entry(bucket.user_key(&rows[0])),
+            };
+            self.push_samples(&mut user, &mut made)?;
             for (part, queries) in JUDGED.into_iter().zip(&mut made.queries) {
-                self.push_query(&user, part, queries, &mut made.counts[part as usize])?;
+                self.push_query(&mut user, part, queries, &mut made.counts[part as usize])?;
             }
             self.push_history(&user, &mut made.histories)?;
         }
         Ok(made)
     }
 
-    fn user_rows<'b>(&self, bucket: &'b Bucket, group: Range<usize>, first_user: u32) -> Result<UserRows<'b>> {
-        let rows = &bucket.rows[group];
-        let items: Vec<u32> = rows.iter().map(|row| self.numbers.find(bucket.item(row))).collect::<Result<_>>()?;
-        let history = UserHistory::of(rows, &items);
-        let user = if rows[0].user == MISSING { MISSING } else { first_user + rows[0].user };
-        let profile = self.sources.user_row(bucket.user_key(&rows[0]));
-        Ok(UserRows { bucket, rows, items, history, user, profile })
-    }
-
-    fn push_row(&self, user: &UserRows<'_>, number: usize, rows: &mut SampleRows) -> Result<()> {
+    fn push_row(&self, user: &mut UserRows<'_>, number: usize, rows: &mut SampleRows) -> Result<()> {
         let row = &user.rows[number];
         let mut values: Vec<Raw<'_>> = Vec::new();
         self.sources.user_values(user.bucket, row, user.profile, &mut values);
-        self.encoder.encode_user(&values, &mut rows.user_features).map_err(|error| at(|| row.place(), error))?;
+        let encoded = self.encoder.encode_user(&values, user.behaviour.as_of(row.time), &mut rows.user_features);
+        encoded.map_err(|error| at(|| row.place(), error))?;
         if let Some(features) = &mut rows.item_features {
             self.sources.own_item_values(user.bucket, row, &mut values);
             self.encoder.encode_item(&values, features).map_err(|error| at(|| row.place(), error))?;
@@ -120,7 +128,7 @@ impl Encoding<'_> {
         Ok(())
     }
 
-    fn push_samples(&self, user: &UserRows<'_>, made: &mut BucketRows) -> Result<()> {
+    fn push_samples(&self, user: &mut UserRows<'_>, made: &mut BucketRows) -> Result<()> {
         for (number, row) in user.rows.iter().enumerate() {
             let counts = &mut made.counts[row.part as usize];
             counts.interactions += 1;
@@ -145,7 +153,7 @@ impl Encoding<'_> {
     /// One query if the user has positives in the part: features and history as of her first sample in it.
     fn push_query(
         &self,
-        user: &UserRows<'_>,
+        user: &mut UserRows<'_>,
         part: Part,
         queries: &mut SampleRows,
         counts: &mut PartCounts,
@@ -155,7 +163,7 @@ impl Encoding<'_> {
         let first_positive = user.rows.iter().position(|row| of_part(row) && row.is_positive());
         let (Some(first), Some(first_positive)) = (first, first_positive) else { return Ok(()) };
         self.push_row(user, first, queries)?;
-        let positives = user.rows.iter().zip(&user.items).filter(|(row, _)| of_part(row) && row.is_positive());
+        let positives = user.rows.iter().zip(user.items).filter(|(row, _)| of_part(row) && row.is_positive());
         let mut truth: Vec<u32> = positives.map(|(_, &item)| item).collect();
         truth.sort_unstable();
         truth.dedup();
@@ -179,6 +187,6 @@ impl Encoding<'_> {
             let value = |row| self.sources.kept_value(column, user.bucket, row, user.profile);
             user.rows.iter().rev().find_map(value)
         });
-        push_user(histories, key, &user.history, last_known)
+        push_user(histories, key, user.history, last_known)
     }
 }

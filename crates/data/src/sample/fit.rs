@@ -6,13 +6,14 @@ use super::job::Job;
 use super::numbers::ItemNumbers;
 use super::rows::append_encoded;
 use super::scan::{ITEM_CHUNK, Scan, fit_items};
+use super::windows::fit_windows;
 use crate::error::{DataError, Result};
 use crate::statistics::hottest_share;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use twinspire_core::encode::{Collisions, EncodedRows, FeatureEncoder, Fitter};
+use twinspire_core::encode::{Collisions, EncodedRows, FeatureEncoder, Fitter, WindowFitter};
 use twinspire_core::items::ItemTable;
 use twinspire_core::stage::{read_json, write_json};
 use twinspire_core::table::write_table;
@@ -93,15 +94,20 @@ pub(super) fn write_fit(job: &Job<'_>, scans: &[PathBuf], staging: &Path) -> Res
         let reason = "the train part has no positive, so there is nothing to learn from".to_owned();
         return Err(DataError::Unsuitable { what: "samples.split".to_owned(), reason });
     }
-    let (fitted, collisions) = fit_items(fitter, &corpus, &job.sources, job.settings.features(), job.settings.mode());
+    let (mut fitted, collisions) =
+        fit_items(fitter, &corpus, &job.sources, job.settings.features(), job.settings.mode());
     found.collisions = collisions;
     found.items = corpus.len() as u64;
     found.cold_items = corpus.counts().iter().filter(|&&count| count == 0).count() as u64;
     found.hottest_share = hottest_share(corpus.counts());
+    // Nothing is known of windows yet; they do not read into the corpus.
+    fitted.moments.extend(WindowFitter::new(job.settings.features()).moments());
     let encoder = FeatureEncoder::new(job.settings.features().clone(), fitted)?;
-    write_file(vfs, &staging.join(FEATURES), encoder.to_json().as_bytes())?;
     let rows = encode_items(job, &corpus, &encoder)?;
     write_table(vfs, &staging.join(ITEMS), &ItemTable::batch(corpus.ids(), corpus.counts(), rows, &encoder)?)?;
+    let items = ItemNumbers::of(&ItemTable::open(&staging.join(ITEMS), &encoder)?);
+    let encoder = fit_windows(job, scans, &items, encoder)?;
+    write_file(vfs, &staging.join(FEATURES), encoder.to_json().as_bytes())?;
     write_json(vfs, &staging.join(FOUND), &found)?;
     Ok(BTreeMap::from([("items".to_owned(), found.items), ("users".to_owned(), found.users)]))
 }

@@ -6,6 +6,7 @@
 //! train and validation.
 
 use crate::bucket::Row;
+use twinspire_core::behaviour::TimedItems;
 use twinspire_core::ids::MISSING;
 use twinspire_core::interaction::{NO_TIME, Part};
 
@@ -54,6 +55,11 @@ impl UserHistory {
         let ends = [Part::Train, Part::Validation, Part::Test].map(|part| known.partition_point(|&(_, of)| of <= part));
         let items: Vec<u32> = known.into_iter().map(|(item, _)| item).collect();
         Self { times: vec![NO_TIME; items.len()], items, ends: Some(ends) }
+    }
+
+    /// Its items with their times.
+    pub fn timed(&self) -> TimedItems<'_> {
+        TimedItems { items: &self.items, times: &self.times }
     }
 
     /// What `row`, whose item is `item`, sees of this history.

@@ -269,6 +269,7 @@ impl Job<'_> {
                 encoder: &fit.encoder,
                 sources: &self.sources,
                 numbers: &fit.numbers,
+                items: fit.numbers.features(),
                 weights: &self.weights,
                 down_sampling: DownSampling::new(
                     self.settings.down_sample(),

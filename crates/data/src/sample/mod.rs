@@ -5,7 +5,7 @@
 //! It reads no log and draws no negatives.
 //!
 //! The road: `crate::bucket` (rows of one bucket in order) → `crate::clean` → `split` (their parts) → `scan` and `corpus` (first pass: items,
-//! what is fitted) → `fit` (all buckets joined) → `history` and `encode` (second pass: samples, queries, histories) →
+//! what is fitted) → `fit` and `windows` (all buckets joined) → `history` and `encode` (second pass: samples, queries, histories) →
 //! `finish` (files, in order). `job` runs each of them as a unit; `source` knows where each raw value comes from, `side`
 //! reads side tables. `watch` looks at all of it once more, for the ledger.
 
@@ -23,6 +23,7 @@ mod side;
 mod source;
 mod split;
 mod watch;
+mod windows;
 
 use crate::clean::DenyLists;
 use crate::config::{DataSettings, Split, day_of, start_of_day};

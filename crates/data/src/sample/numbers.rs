@@ -1,7 +1,9 @@
 //! Rows of the corpus by item id. In: the item table. Out: lookups, one for each row of a bucket. The ids stay in the map
 //! of the table: 16 bytes an item are held.
 
+use crate::bucket::{Bucket, Row};
 use rustc_hash::FxHashMap;
+use twinspire_core::encode::EncodedView;
 use twinspire_core::hash::fingerprint64;
 use twinspire_core::items::ItemTable;
 use twinspire_core::{CoreError, Result};
@@ -33,11 +35,24 @@ impl ItemNumbers {
         self.items.counts()
     }
 
+    /// Encoded features of the corpus.
+    pub fn features(&self) -> EncodedView<'_> {
+        self.items.features()
+    }
+
+    /// Row of the item of each row of a bucket.
+    ///
+    /// # Errors
+    /// As [`ItemNumbers::find`].
+    pub fn of_rows(&self, bucket: &Bucket, rows: &[Row]) -> Result<Vec<u32>> {
+        rows.iter().map(|row| self.find(bucket.item(row))).collect()
+    }
+
     /// Row of an id that some row of the log showed.
     ///
     /// # Errors
     /// [`CoreError::Mismatch`] when it did not: the log has changed since it was scanned.
-    pub fn find(&self, id: &str) -> Result<u32> {
+    fn find(&self, id: &str) -> Result<u32> {
         let likely = self.rows.get(&fingerprint64(id.as_bytes())).copied().filter(|&row| self.items.id(row) == id);
         likely.or_else(|| self.others.get(id).copied()).ok_or_else(|| CoreError::Mismatch {
             what: "items of the log".to_owned(),

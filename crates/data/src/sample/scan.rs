@@ -63,7 +63,7 @@ pub(super) fn scan(bucket: &Bucket, sources: &Sources, schema: &FeatureSchema, m
     let mut values = Vec::new();
     for group in bucket.groups() {
         let rows = &bucket.rows[group];
-        let profile = sources.user_row(bucket.user_key(&rows[0]));
+        let profile = sources.user_entry(bucket.user_key(&rows[0]));
         for row in rows.iter().filter(|row| row.part == Part::Train && (row.is_positive() || mode == Mode::Labels)) {
             sources.user_values(bucket, row, profile, &mut values);
             fitter.see_user(&values);

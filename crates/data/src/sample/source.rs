@@ -2,10 +2,10 @@
 //! columns that the tables have. Out: [`Sources`], which fetch values row by row; they are encoded elsewhere.
 
 use super::corpus::Corpus;
-use super::side::SideTable;
+use super::side::{Entry, SideTable};
 use crate::bucket::{Bucket, Row};
 use twinspire_core::encode::Raw;
-use twinspire_core::schema::{FeatureKind, FeatureSchema, FeatureSpec, Side};
+use twinspire_core::schema::{FeatureSchema, FeatureSpec, Side};
 use twinspire_core::{CoreError, Result};
 
 /// A place of a raw value. Numbers count the columns of the log ([`Sources::log_columns`]) or of a side table.
@@ -54,9 +54,7 @@ pub(super) struct Columns<'a> {
 
 /// Features of one tower that are encoded from a column, in the order of the config.
 fn encoded(schema: &FeatureSchema, of_item: bool) -> impl Iterator<Item = &FeatureSpec> {
-    let encoded = move |feature: &&FeatureSpec| {
-        (feature.side == Side::Item) == of_item && !matches!(feature.kind, FeatureKind::History { .. })
-    };
+    let encoded = move |feature: &&FeatureSpec| (feature.side == Side::Item) == of_item && feature.reads_column();
     schema.features().iter().filter(encoded)
 }
 
@@ -134,8 +132,8 @@ impl Sources {
         Ok(Source { key, side, log })
     }
 
-    /// Row of the user's side table, if she is in it.
-    pub fn user_row(&self, key: Option<&str>) -> Option<usize> {
+    /// The user's rows of the side table, if she is in it.
+    pub fn user_entry(&self, key: Option<&str>) -> Option<Entry> {
         self.users.as_ref()?.find(key?)
     }
 
@@ -156,28 +154,31 @@ impl Sources {
         }
     }
 
-    /// Raw values of the user tower for one row; `profile` is [`Sources::user_row`].
-    pub fn user_values<'a>(&'a self, bucket: &'a Bucket, row: &Row, profile: Option<usize>, values: &mut Vec<Raw<'a>>) {
+    /// Raw values of the user tower for one row, as of its time; `entry` is [`Sources::user_entry`].
+    pub fn user_values<'a>(&'a self, bucket: &'a Bucket, row: &Row, entry: Option<Entry>, values: &mut Vec<Raw<'a>>) {
         values.clear();
+        let profile = self.users.as_ref().zip(entry).and_then(|(table, entry)| table.before(entry, row.time));
         let fetched = self.user.iter().map(|&source| self.user_value(source, bucket, row, profile));
         values.extend(fetched.map(|value| value.map_or(Raw::Missing, Raw::Text)));
     }
 
-    /// Raw value of a kept column at one row.
+    /// Raw value of a kept column at one row, and with the newest row of the side table, whatever its time.
     pub fn kept_value<'a>(
         &'a self,
         column: &KeptColumn,
         bucket: &'a Bucket,
         row: &Row,
-        profile: Option<usize>,
+        entry: Option<Entry>,
     ) -> Option<&'a str> {
-        self.user_value(column.source, bucket, row, profile)
+        let newest = self.users.as_ref().zip(entry).map(|(table, entry)| table.newest(entry));
+        self.user_value(column.source, bucket, row, newest)
     }
 
-    /// Raw values of the item tower for an item of the corpus: the side table first, else the log row that stands for it.
+    /// Raw values of the item tower for an item of the corpus: the newest row of the side table first, else the log row that stands for it.
     pub fn corpus_values<'a>(&'a self, corpus: &'a Corpus, item: usize, values: &mut Vec<Raw<'a>>) {
         values.clear();
-        let listed = self.items.as_ref().and_then(|table| table.find(corpus.id(item)).map(|row| (table, row)));
+        let newest = |table: &SideTable| table.find(corpus.id(item)).map(|entry| table.newest(entry));
+        let listed = self.items.as_ref().and_then(|table| Some((table, newest(table)?)));
         let fetched = self.item.iter().map(|source| match (listed, source.side, source.log) {
             _ if source.key => Some(corpus.id(item)),
             (Some((table, row)), Some(column), _) => table.value(row, column),
@@ -187,13 +188,14 @@ impl Sources {
         values.extend(fetched.map(|value| value.map_or(Raw::Missing, Raw::Text)));
     }
 
-    /// Raw values of the item tower as a row of the log has them; what the log lacks comes from the side table.
+    /// Raw values of the item tower as a row of the log has them; what the log lacks comes from the side table, as of the
+    /// row's time.
     pub fn own_item_values<'a>(&'a self, bucket: &'a Bucket, row: &Row, values: &mut Vec<Raw<'a>>) {
         values.clear();
         let id = bucket.item(row);
         let needs_side = self.item.iter().any(|source| !source.key && source.log.is_none());
-        let listed =
-            self.items.as_ref().filter(|_| needs_side).and_then(|table| table.find(id).map(|row| (table, row)));
+        let before = |table: &SideTable| table.find(id).and_then(|entry| table.before(entry, row.time));
+        let listed = self.items.as_ref().filter(|_| needs_side).and_then(|table| Some((table, before(table)?)));
         let fetched = self.item.iter().map(|source| match (source.log, source.side, listed) {
             _ if source.key => Some(id),
             (Some(column), ..) => bucket.raw(row, column),

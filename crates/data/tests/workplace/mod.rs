@@ -222,12 +222,14 @@ impl Tables {
         told
     }
 
-    pub fn queries(&self, part: Part) -> Vec<Row> {
+    /// The queries of a part, if it has any.
+    pub fn query_table(&self, part: Part) -> Option<SampleTable> {
         let path = self.layout.queries(part);
-        if !path.exists() {
-            return Vec::new();
-        }
-        let mut told = self.told(&SampleTable::open(&path, &self.encoder).unwrap());
+        path.exists().then(|| SampleTable::open(&path, &self.encoder).unwrap())
+    }
+
+    pub fn queries(&self, part: Part) -> Vec<Row> {
+        let mut told = self.query_table(part).map_or(Vec::new(), |table| self.told(&table));
         told.sort_by(|left, right| left.partial_cmp(right).unwrap());
         told
     }

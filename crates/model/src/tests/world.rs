@@ -111,7 +111,7 @@ fn samples(encoder: &FeatureEncoder, labels_mode: bool, wanted: impl Fn(usize, u
             let likes = format!("g{}:2|x:{}", user % GENRES, user % 2);
             let age = format!("{}", user as f32 / 60.0);
             let values = [&user_text, &likes, &age, &hour].map(|text| Raw::Text(text));
-            encoder.encode_user(&values, &mut rows.user_features).unwrap();
+            encoder.encode_user(&values, &[], &mut rows.user_features).unwrap();
             own_items.push(item);
             rows.user.push(if user.is_multiple_of(13) { MISSING } else { user as u32 });
             rows.item.push(item as u32);

@@ -3,7 +3,7 @@
 use super::popular::rank;
 use super::*;
 use crate::channel::lists::RankedLists;
-use crate::testing::{ALL_KINDS, CITIES, Click, ITEMS, USERS, World, item_id, of_user, positives_of, settings};
+use crate::testing::{ALL_KINDS, CITIES, Click, ITEMS, NOW, USERS, World, item_id, of_user, positives_of, settings};
 use twinspire_core::encode::{RawFeatures, RawValue};
 use twinspire_core::ids::MISSING;
 use twinspire_core::query::{EncodedQuery, Query};
@@ -14,7 +14,11 @@ fn queries() -> Vec<Query> {
     let stranger = Query { user: Some("nobody".into()), ..Query::default() };
     let history = Some(vec![item_id(1), item_id(3), item_id(1)]);
     let mut queries: Vec<Query> = (0..USERS).map(|user| of_user(user, 1)).collect();
-    queries.extend([stranger.clone(), Query { history, ..stranger }, Query::default()]);
+    queries.extend([
+        stranger.clone(),
+        Query { history, history_times: Some(vec![1, 2, 2]), ..stranger },
+        Query::default(),
+    ]);
     queries
 }
 
@@ -51,7 +55,7 @@ fn every_channel_keeps_the_contract() {
     let world = World::new();
     let retriever = world.retriever(&settings(ALL_KINDS));
     let lookup = retriever.bundle().lookup();
-    let encoded: Vec<EncodedQuery> = queries().iter().map(|query| lookup.encode(query).unwrap()).collect();
+    let encoded: Vec<EncodedQuery> = queries().iter().map(|query| lookup.encode(query, NOW).unwrap()).collect();
     let names: Vec<&str> = retriever.channels().iter().map(|channel| channel.name()).collect();
     assert_eq!(names, ["two_tower", "item_cf", "popular_by", "hot"], "by priority");
     for channel in retriever.channels() {
@@ -72,7 +76,7 @@ fn a_batch_gets_the_lists_of_its_queries() {
     let batch = QueryBatch { features: table.user_features(), histories };
     let queries = RecallQueries { excluded: vec![&[3, 8]; USERS as usize], batch };
     let encoded: Vec<EncodedQuery> =
-        (0..USERS).map(|user| retriever.bundle().lookup().encode(&of_user(user, 1)).unwrap()).collect();
+        (0..USERS).map(|user| retriever.bundle().lookup().encode(&of_user(user, 1), NOW).unwrap()).collect();
     for channel in retriever.channels() {
         let together = channel.retrieve(&queries, 25).unwrap();
         assert_eq!(together, ask(channel.as_ref(), &encoded, &[3, 8], 25), "{}", channel.name());
@@ -86,7 +90,7 @@ fn a_city_selects_its_list_and_a_missing_or_strange_one_the_overall_list() {
     let of_city = |city: Option<&str>| {
         let value = city.map_or(RawValue::Missing, |city| RawValue::Text(city.into()));
         let query = Query { features: RawFeatures::from([("city".to_owned(), value)]), ..Query::default() };
-        let encoded = [retriever.bundle().lookup().encode(&query).unwrap()];
+        let encoded = [retriever.bundle().lookup().encode(&query, NOW).unwrap()];
         ask(retriever.channels()[2].as_ref(), &encoded, &[], 8).remove(0)
     };
     let overall = of_city(None);

@@ -4,7 +4,7 @@ use super::ChannelSection;
 use crate::evaluate::{MERGED, POPULARITY};
 use serde::{Deserialize, Serialize};
 use twinspire_core::check::Faults;
-use twinspire_core::schema::{FeatureKind, FeatureSchema, Side};
+use twinspire_core::schema::{FeatureKind, FeatureSchema, NumberForm, Side, WindowRule};
 
 /// A checked channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -132,7 +132,8 @@ fn check_half_life(key: &str, days: f64, faults: &mut Faults) {
 fn selecting(schema: &FeatureSchema) -> Vec<&str> {
     let selects = |kind: &FeatureKind| match kind {
         FeatureKind::Hash { .. } | FeatureKind::Vocabulary { .. } | FeatureKind::Bucketised { .. } => true,
-        FeatureKind::Numeric { .. } | FeatureKind::History { .. } => false,
+        FeatureKind::Window { rule: WindowRule::Number { form, .. }, .. } => matches!(form, NumberForm::Bucketised(_)),
+        FeatureKind::Numeric { .. } | FeatureKind::History { .. } | FeatureKind::Window { .. } => false,
     };
     let features = schema.features().iter();
     let found =

@@ -51,7 +51,7 @@ fn all_faults_are_told_at_once() {
         "channels.list[2].name",
     ];
     assert_eq!(keys(&faults), expected);
-    assert!(faults[9].reason.ends_with("user, city"), "{}", faults[9].reason);
+    assert!(faults[9].reason.ends_with("user, city, recent"), "{}", faults[9].reason);
 }
 
 #[test]

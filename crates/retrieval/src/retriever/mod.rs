@@ -92,7 +92,7 @@ impl Retriever {
         &self.channels
     }
 
-    /// Answers a query. A user who is not known is no error; a channel that fails is named in `degraded`, and the others
+    /// Answers a query as of now, which decides what windows of the history hold. A user who is not known is no error; a channel that fails is named in `degraded`, and the others
     /// answer.
     ///
     /// # Errors
@@ -101,7 +101,7 @@ impl Retriever {
     pub fn retrieve(&self, query: &Query) -> Result<Answer> {
         let started = self.clock.now_micros();
         let (asked, excluded) = (self.check(query)?, self.excluded_items(&query.exclude)?);
-        let encoded = self.bundle.lookup().encode(query)?;
+        let encoded = self.bundle.lookup().encode(query, started)?;
         let excluded = self.leave_out(excluded, &encoded.history);
         let queries = RecallQueries { batch: encoded.batch(), excluded: vec![&excluded] };
         let mut asked: Vec<Asked> = asked.into_iter().map(|channel| self.ask(channel, &queries, query.k)).collect();

@@ -6,7 +6,7 @@ use crate::testing::{ALL_KINDS, CITIES, ITEMS, USERS, World, item_id, load, of_u
 use std::collections::BTreeSet;
 use std::fs;
 use twinspire_core::CoreError;
-use twinspire_core::bundle::file;
+use twinspire_core::bundle::{Golden, GoldenCase, file};
 use twinspire_core::clock::FixedClock;
 use twinspire_core::encode::{RawFeatures, RawValue};
 
@@ -69,7 +69,8 @@ fn a_stranger_gets_an_answer_and_is_told_apart() {
     let item_cf = &answer.channels[1];
     assert_eq!((item_cf.name.as_str(), item_cf.status, item_cf.count), ("item_cf", Outcome::Empty, 0));
     let history = Some(vec![item_id(1), "unheard of".into(), item_id(3)]);
-    let answer = retriever.retrieve(&Query { history, ..stranger }).unwrap();
+    let history_times = Some(vec![1, 2, 3]);
+    let answer = retriever.retrieve(&Query { history, history_times, ..stranger }).unwrap();
     assert_eq!((answer.cold_start, answer.history_used, answer.history_unknown), (false, 2, 1));
     assert!(!items(&answer).contains(&"i01"));
     let nobody = retriever.retrieve(&Query { k: 3, ..Query::default() }).unwrap();
@@ -207,26 +208,29 @@ fn a_golden_case_that_comes_out_otherwise_is_named_with_its_feature() {
     let world = World::new();
     let draft = world.draft(&settings(ALL_KINDS));
     let path = draft.join(file::GOLDEN);
-    let golden: twinspire_core::bundle::Golden = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    let opened = |change: &dyn Fn(&mut twinspire_core::bundle::Golden)| {
+    let golden: Golden = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let opened = |change: &dyn Fn(&mut Golden)| {
         let mut changed = golden.clone();
         change(&mut changed);
         fs::write(&path, serde_json::to_vec(&changed).unwrap()).unwrap();
         Retriever::open(&world.seal(&draft), &load, &FixedClock(5)).map(|_| ()).map_err(|error| error.to_string())
     };
-    let refused = |change: &dyn Fn(&mut twinspire_core::bundle::Golden), what: &str| {
+    let refused = |change: &dyn Fn(&mut Golden), what: &str| {
         let error = opened(change).unwrap_err();
         assert!(error.contains(what), "{error}");
     };
     refused(&|golden| golden.cases[3].single[1] ^= 1, "golden case 3, feature `city`");
     refused(&|golden| golden.cases[0].dense[0] += 1.0, "golden case 0, feature `hour`");
     refused(&|golden| golden.cases[9].multi[0][0].1 = 2.0, "golden case 9, feature `tags`");
-    refused(&|golden| golden.cases[2].history.truncate(3), "golden case 2, user vector");
-    refused(&|golden| golden.cases[1].history.push("gone".into()), "golden case 1, feature `history`");
-    let nudge = |golden: &mut twinspire_core::bundle::Golden, by: f32| golden.cases[5].vector[0] += by;
+    refused(&|golden| golden.cases[2].history[0] = golden.cases[2].history[1].clone(), "golden case 2, user vector");
+    let longer = |case: &mut GoldenCase| (case.history.push("gone".into()), case.history_times.push(i64::MAX)).1;
+    refused(&|golden| longer(&mut golden.cases[1]), "golden case 1, feature `history`");
+    refused(&|golden| golden.cases[4].time = 0, "golden case 4, feature `recent`");
+    refused(&|golden| golden.cases[4].history_times[3..].fill(i64::MAX), "golden case 4, feature `recent`");
+    let nudge = |golden: &mut Golden, by: f32| golden.cases[5].vector[0] += by;
     refused(&|golden| nudge(golden, 1e-6), "golden case 5, user vector");
     refused(&|golden| golden.cases[5].top.swap(0, 1), "golden case 5, scores of the top items");
-    let elsewhere = |golden: &mut twinspire_core::bundle::Golden| golden.instruction_set = "another".into();
+    let elsewhere = |golden: &mut Golden| golden.instruction_set = "another".into();
     assert_eq!(opened(&|golden| (elsewhere(golden), nudge(golden, 1e-6)).1), Ok(()), "within the tolerance elsewhere");
     refused(&|golden| (elsewhere(golden), nudge(golden, 1e-3)).1, "golden case 5, user vector");
 }
