@@ -6,6 +6,7 @@ use crate::exit::Exit;
 use std::path::PathBuf;
 use twinspire_core::CoreError;
 use twinspire_data::DataError;
+use twinspire_data::ingest::Limit;
 use twinspire_model::ModelError;
 use twinspire_retrieval::RetrievalError;
 use twinspire_serve::ServeError;
@@ -66,18 +67,12 @@ pub enum CliError {
         source: RetrievalError,
     },
     /// The first rows of a file already hold too many rejects: correct the rows or the config.
-    #[error(
-        "{file}: {rejected} of the first {read} rows would be rejected, more than max_reject_ratio = {allowed} allows"
-    )]
+    #[error("{file}: among its first rows more would be rejected than {limit} allows")]
     CheckRejects {
         /// The file.
         file: String,
-        /// Rows that would be rejected.
-        rejected: u64,
-        /// Rows that were looked at.
-        read: u64,
-        /// The share that is allowed.
-        allowed: f64,
+        /// What is allowed.
+        limit: Limit,
     },
     /// Files, tables, bundles.
     #[error(transparent)]
@@ -135,8 +130,8 @@ impl CliError {
             Self::SealedBundle { folder, .. } => {
                 Some(format!("take {} away, then `twinspire publish` seals the bundle again", folder.display()))
             }
-            Self::CheckRejects { .. } => {
-                Some("correct the rows or the config as the lines above say, or raise input.max_reject_ratio".into())
+            Self::CheckRejects { limit, .. } => {
+                Some(format!("correct the rows or the config as the lines above say, or raise {}", limit.key()))
             }
             Self::Core(error) => Some(error.hint()),
             Self::Data(error) => error.hint(),

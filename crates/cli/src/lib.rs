@@ -52,9 +52,10 @@ fn execute(arguments: &Arguments) -> Exit {
         vfs: &RealVfs,
         clock: &SystemClock,
     };
-    let done = dispatch(&context, &arguments.command).and_then(|reply| output.print(arguments.command.name(), &reply));
+    let name = arguments.command.name();
+    let done = dispatch(&context, &arguments.command).and_then(|reply| output.print(name, &reply).map(|()| reply.exit));
     match done {
-        Ok(()) => Exit::Done,
+        Ok(exit) => exit,
         Err(error) => {
             output.print_error(&error);
             error.exit()

@@ -4,6 +4,7 @@
 //! that goes away early (`twinspire … | head`) is not an error.
 
 use crate::error::CliError;
+use crate::exit::Exit;
 use crate::report::{ErrorReport, error_text};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -20,6 +21,8 @@ pub struct Reply {
     pub text: String,
     /// For scripts: the fields beside `schema_version` and `command`.
     pub fields: Map<String, Value>,
+    /// What the process ends with.
+    pub exit: Exit,
 }
 
 impl Reply {
@@ -34,7 +37,12 @@ impl Reply {
                 Map::from_iter([("value".to_owned(), other)])
             }
         };
-        Ok(Self { text: text.into(), fields })
+        Ok(Self::of_fields(text, fields))
+    }
+
+    /// A reply of these fields, of a command that is done.
+    pub fn of_fields(text: impl Into<String>, fields: Map<String, Value>) -> Self {
+        Self { text: text.into(), fields, exit: Exit::Done }
     }
 }
 

@@ -50,11 +50,7 @@ fn key(error: &CliError) -> Option<String> {
 /// The first bad rows, where bad rows are what ended the command.
 fn places(error: &CliError) -> Vec<String> {
     let CliError::Data(DataError::TooManyRejects { account, .. }) = error else { return Vec::new() };
-    let shown = |reject: &Reject| {
-        let column = reject.column.as_ref().map(|column| format!(" in {column}")).unwrap_or_default();
-        format!("{}:{} {}{column}: {:?}", reject.file, reject.line, reject.kind.name(), reject.value)
-    };
-    account.examples.iter().map(shown).collect()
+    account.examples.iter().map(Reject::line).collect()
 }
 
 /// The error for people: each fault of a config with its place, or the one error.

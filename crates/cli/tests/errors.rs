@@ -5,7 +5,7 @@ use twinspire_cli::error::CliError;
 use twinspire_cli::report::{ErrorReport, error_text};
 use twinspire_core::CoreError;
 use twinspire_data::DataError;
-use twinspire_data::ingest::{FileAccount, Kind, Reject};
+use twinspire_data::ingest::{FileAccount, Kind, Limit, Reject};
 use twinspire_model::ModelError;
 use twinspire_serve::ServeError;
 
@@ -34,7 +34,11 @@ fn too_many_rejects() -> CliError {
     let account =
         FileAccount { path: "logs/a.csv".into(), read: 10, rejected, examples: vec![reject], ..FileAccount::default() };
     let rejects = "out/rejects.jsonl".into();
-    CliError::Data(DataError::TooManyRejects { account: Box::new(account), allowed: 0.01, rejects })
+    CliError::Data(DataError::TooManyRejects {
+        account: Box::new(account),
+        limit: Limit::MaxRejectRatio(0.01),
+        rejects,
+    })
 }
 
 #[test]

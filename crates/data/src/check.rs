@@ -7,7 +7,7 @@ use crate::config::DataSettings;
 use crate::context::DataContext;
 use crate::error::Result;
 use crate::ingest::report::{account_lines, reject_lines, total};
-use crate::ingest::{FileAccount, Plan, ReadFile, SideTable, Unit, read_unit};
+use crate::ingest::{FileAccount, Limit, Plan, ReadFile, SideTable, Unit, read_unit};
 use crate::statistics::grouped;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -43,8 +43,8 @@ pub struct CheckReport {
     pub log_files: usize,
     /// The files that were looked at.
     pub files: Vec<CheckedFile>,
-    /// Largest share of rejects that a file may have.
-    pub allowed: f64,
+    /// The first file that has more rejects among its first rows than ingest would allow, and the limit.
+    pub too_many: Option<(String, Limit)>,
     /// Times are times of day, not only an order.
     pub has_clock: bool,
 }
@@ -72,10 +72,12 @@ pub fn check_data(context: &DataContext<'_>, settings: &DataSettings) -> Result<
         let table = SideTable::read(&plan, side, wanted, LOOKED_AT)?;
         files.extend(table.files.into_iter().map(|read| CheckedFile::new(read, None)));
     }
+    let broken =
+        |file: &CheckedFile| Some((file.account.path.clone(), Limit::broken_by(&file.account, settings.input())?));
     Ok(CheckReport {
+        too_many: files.iter().find_map(broken),
         log_files: plan.units.iter().filter(|unit| unit.part == Part::Train).count(),
         files,
-        allowed: settings.input().max_reject_ratio,
         has_clock: settings.time().map_or(settings.is_dated(), |time| time.has_days()),
     })
 }
@@ -142,11 +144,6 @@ impl CheckedFile {
 }
 
 impl CheckReport {
-    /// The first file that has more rejects among its first rows than ingest would allow.
-    pub fn too_many_rejects(&self) -> Option<&FileAccount> {
-        self.files.iter().map(|file| &file.account).find(|account| account.exceeds(self.allowed))
-    }
-
     /// Plain text for people.
     pub fn lines(&self) -> Vec<String> {
         let accounts: Vec<FileAccount> = self.files.iter().map(|file| file.account.clone()).collect();

@@ -1,7 +1,7 @@
 //! Errors of this crate, grouped by what the caller does next. Bad rows are not errors: they are counted, see
 //! [`crate::ingest`]; only too many of them are.
 
-use crate::ingest::FileAccount;
+use crate::ingest::{FileAccount, Limit};
 use std::path::{Path, PathBuf};
 use twinspire_core::CoreError;
 use twinspire_core::partition::Date;
@@ -69,12 +69,12 @@ pub enum DataError {
         reason: String,
     },
     /// More rows of a file were rejected than the config allows; nothing is published.
-    #[error("{path}: {rejected} of {read} rows rejected, more than max_reject_ratio = {allowed} allows", path = account.path, rejected = account.rejects(), read = account.read)]
+    #[error("{path}: {complaint}", path = account.path, complaint = limit.complaint(account))]
     TooManyRejects {
         /// Counts and first examples of the file.
         account: Box<FileAccount>,
-        /// The share that is allowed.
-        allowed: f64,
+        /// What is allowed.
+        limit: Limit,
         /// All stored rejects of the file.
         rejects: PathBuf,
     },
@@ -93,6 +93,14 @@ pub enum DataError {
         path: PathBuf,
         /// What is wrong with it.
         what: String,
+    },
+    /// A row is corrected that was not rejected: the file has changed since, so write its rejects again.
+    #[error("{path}:{line}: a correction is there for this row, which is not rejected", path = path.display())]
+    StaleCorrection {
+        /// The file.
+        path: PathBuf,
+        /// Line of the row.
+        line: u64,
     },
     /// The window cannot be known from the data: name its last day.
     #[error("`days` counts back from a last day, and {pattern} has no {{date}}")]
@@ -131,6 +139,7 @@ impl DataError {
             Self::TooManyRejects { .. } => "too-many-rejects",
             Self::UnitMissing { .. } => "unit-missing",
             Self::PlanChanged { .. } => "plan-changed",
+            Self::StaleCorrection { .. } => "stale-correction",
             Self::UnknownWindow { .. } => "unknown-window",
             Self::Unsuitable { .. } => "unsuitable-data",
             Self::Core(error) => error.code(),
@@ -154,8 +163,11 @@ impl DataError {
             }
             Self::EmptyFile { .. } => Some("write the file again, or take it away".into()),
             Self::Unreadable { path, .. } => Some(unreadable_hint(path)),
-            Self::TooManyRejects { rejects, .. } => {
-                Some(format!("look at {}, then correct the rows or raise input.max_reject_ratio", rejects.display()))
+            Self::TooManyRejects { rejects, limit, .. } => {
+                Some(format!("look at {}, then correct the rows or raise {}", rejects.display(), limit.key()))
+            }
+            Self::StaleCorrection { .. } => {
+                Some("take its line out of the files of input.corrections; has the log changed since?".into())
             }
             Self::UnitMissing { unit, .. } => Some(format!(
                 "run it with `twinspire samples unit {unit}`, or all that is missing with `twinspire samples`"

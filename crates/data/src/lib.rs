@@ -1,12 +1,13 @@
 //! From click logs to interactions, and from interactions to samples.
 //!
-//! In: dated or plain CSV files, as `[input]` of the config maps them. Out: the folders `interactions` and `samples` of a
-//! run. This crate is the only one that reads logs; it trains nothing and serves nothing.
+//! In: dated or plain log files of any format (CSV, JSON lines, TFRecord, Parquet), as `[input]` of the config maps them.
+//! Out: the folders `interactions` and `samples` of a run. This crate is the only one that reads logs; it trains nothing
+//! and serves nothing.
 //!
 //! Reading order: [`config`], [`ingest`] (files to interactions), `bucket` (the interactions of some users in memory),
 //! `join` (impressions and clicks that are rows of their own), `clean` (rules that leave rows out), [`sample`]
-//! (interactions to samples), [`unit`] (the whole road in pieces), [`infer`] (a first config from a look at
-//! the files), [`world`] (a made-up click world), [`convert`].
+//! (interactions to samples), [`unit`] (the whole road in pieces), [`infer`] (a first config from a look at the files),
+//! [`world`] (a made-up click world), [`convert`], [`logs`] (log files by themselves).
 
 mod bucket;
 pub mod check;
@@ -19,6 +20,7 @@ pub mod infer;
 pub mod ingest;
 mod join;
 pub mod ledger;
+pub mod logs;
 pub mod sample;
 pub mod statistics;
 pub mod unit;

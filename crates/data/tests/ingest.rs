@@ -9,7 +9,7 @@ use twinspire_core::interaction::EventKind;
 use twinspire_core::rng::Rng;
 use twinspire_core::table::{read_mapped, text_column};
 use twinspire_data::DataError;
-use twinspire_data::ingest::{IngestReport, Kind};
+use twinspire_data::ingest::{IngestReport, Kind, Limit};
 use workplace::{FEATURES, Told, Workplace, checksums, gzip};
 
 /// A split that needs neither time nor user; `COLUMN` is any column of the log.
@@ -121,8 +121,11 @@ fn too_many_rejects_stop_the_run_and_stay_readable() {
     let strict = config(&LABELLED.replace("1.0", "0.3"));
     let error = place.ingest(&strict).unwrap_err();
     assert_eq!(error.code(), "too-many-rejects");
-    let DataError::TooManyRejects { account, allowed, rejects } = &error else { panic!("{error}") };
-    assert_eq!((account.path.as_str(), account.read, account.rejects(), *allowed), ("log.csv", 3, 1, 0.3));
+    let DataError::TooManyRejects { account, limit, rejects } = &error else { panic!("{error}") };
+    assert_eq!(
+        (account.path.as_str(), account.read, account.rejects(), *limit),
+        ("log.csv", 3, 1, Limit::MaxRejectRatio(0.3))
+    );
     assert!(std::fs::read_to_string(rejects).unwrap().contains("\"kind\":\"LABEL\""));
     assert!(error.hint().unwrap().contains(&rejects.display().to_string()));
     assert!(!place.run_dir().join("interactions").exists(), "nothing may be published");
@@ -268,7 +271,7 @@ fn check_reads_the_first_rows_and_writes_nothing() {
     assert_eq!(names[..4], days, "both ends of the first and of the last day");
     assert_eq!((names[4], report.log_files), ("items.csv", 6));
     assert_eq!(report.files[0].columns, ["user", "item", "t", "label"]);
-    assert_eq!(report.too_many_rejects().unwrap().path, names[0]);
+    assert_eq!(report.too_many.as_ref().unwrap().0, names[0]);
     assert!(report.lines().iter().any(|line| line.contains("positives: ")));
     assert!(!place.run_dir().exists());
     let error = place.check(&config(&input.replace("\"label\"", "\"lbl\""))).unwrap_err();

@@ -4,11 +4,13 @@
 //! config and by the crates.
 
 mod index;
+mod logs;
 mod pipeline;
 mod query;
 mod tools;
 
 pub use index::{BenchIndexArguments, IndexBuildArguments, IndexCommand, IndexSearchArguments};
+pub use logs::{LogsCheckArguments, LogsCommand, LogsConvertArguments};
 pub use pipeline::{
     CheckArguments, DemoArguments, EvaluateArguments, ExportArguments, InitArguments, PublishArguments,
     ReportArguments, RunArguments, SamplesArguments, SamplesCommand, SamplesFinishArguments, SamplesPlanArguments,
@@ -88,6 +90,9 @@ pub enum Command {
     Init(InitArguments),
     /// Check the config and the first rows of the data before anything long starts
     Check(CheckArguments),
+    /// Look at log files by themselves
+    #[command(subcommand)]
+    Logs(LogsCommand),
     /// Run the whole chain, from logs to the bundle that is served; what is unchanged is skipped
     Run(RunArguments),
     /// Make samples from logs
@@ -126,6 +131,8 @@ impl Command {
             Self::Demo(_) => "demo",
             Self::Init(_) => "init",
             Self::Check(_) => "check",
+            Self::Logs(LogsCommand::Check(_)) => "logs check",
+            Self::Logs(LogsCommand::Convert(_)) => "logs convert",
             Self::Run(_) => "run",
             Self::Samples(SamplesArguments { step: None, .. }) => "samples",
             Self::Samples(SamplesArguments { step: Some(SamplesCommand::Plan(_)), .. }) => "samples plan",

@@ -8,6 +8,7 @@ pub mod demo;
 pub mod evaluate;
 pub mod index;
 pub mod init;
+pub mod logs;
 pub mod recall;
 pub mod report;
 pub mod samples;
@@ -91,6 +92,7 @@ pub fn dispatch(context: &CommandContext<'_>, command: &Command) -> Result<Reply
         Command::Serve(arguments) => serve::run(context, arguments),
         Command::Index(command) => index::run(context, command),
         Command::Bench(command) => bench::run(context, command),
+        Command::Logs(command) => logs::run(context, command),
         Command::Config(command) => config::run(context, command),
         Command::Completions(arguments) => completions::run(context, arguments),
     }

@@ -42,7 +42,7 @@ fn plan(run: &Run<'_>) -> Result<Reply, CliError> {
     let mut fields = Map::new();
     fields.insert("run".into(), json!(run.date()));
     fields.insert("plan".into(), to_json(&plan)?);
-    Ok(Reply { text: plan_lines(&plan).join("\n"), fields })
+    Ok(Reply::of_fields(plan_lines(&plan).join("\n"), fields))
 }
 
 fn plan_lines(plan: &UnitPlan) -> Vec<String> {
@@ -69,7 +69,7 @@ fn report(context: &CommandContext<'_>, run: &Run<'_>, html: Option<&Path>) -> R
     let mut fields = Map::new();
     fields.insert("run".into(), json!(run.date()));
     fields.insert("ledger".into(), to_json(&ledger)?);
-    Ok(Reply { text: lines.join("\n"), fields })
+    Ok(Reply::of_fields(lines.join("\n"), fields))
 }
 
 fn unit(run: &Run<'_>, number: usize) -> Result<Reply, CliError> {
@@ -77,5 +77,5 @@ fn unit(run: &Run<'_>, number: usize) -> Result<Reply, CliError> {
     let mut fields = Map::new();
     fields.insert("run".into(), json!(run.date()));
     fields.insert("unit".into(), json!({ "number": number, "outcome": stages::outcome_json(&outcome) }));
-    Ok(Reply { text: stages::heading(&format!("unit {number}"), &outcome), fields })
+    Ok(Reply::of_fields(stages::heading(&format!("unit {number}"), &outcome), fields))
 }

@@ -66,7 +66,7 @@ pub fn finish_samples(run: &Run<'_>) -> Result<Reply, CliError> {
     let mut fields = Map::new();
     fields.insert("run".into(), json!(run.date()));
     fields.insert(said.name.into(), said.value);
-    Ok(Reply { text: said.lines.join("\n"), fields })
+    Ok(Reply::of_fields(said.lines.join("\n"), fields))
 }
 
 fn run_stages(
@@ -86,7 +86,7 @@ fn run_stages(
             fields.insert(said.name.into(), said.value);
         }
     }
-    Ok(Reply { text: lines.join("\n"), fields })
+    Ok(Reply::of_fields(lines.join("\n"), fields))
 }
 
 fn run_stage(run: &Run<'_>, stage: Stage) -> Result<Vec<Said>, CliError> {

@@ -1,5 +1,6 @@
 //! The `[input]` section as it is written.
 
+use super::Format;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -14,14 +15,20 @@ pub struct InputSection {
     pub date_format: String,
     /// Length of the window in days, counted back from its last day; 1 or more. Without it, up to 30 days of dated logs are read, and all rows of undated ones. `--days` overrides it.
     pub days: Option<u32>,
-    /// The first line of each log file names the columns; true or false.
+    /// How the rows of the log are written: `delimited` (CSV, TSV), `jsonl`, `tfrecord` (of `tf.train.Example`) or `parquet`. Without it the ending of each file says so, before `.gz` or `.zst`: `.jsonl`, `.ndjson`, `.json`, `.tfrecord`, `.tfrecords`, `.parquet`; any other is delimited. Side tables always go by their endings.
+    pub format: Option<Format>,
+    /// The first line of each log file names the columns; true or false. Only delimited files have such a line.
     pub header: bool,
-    /// Names of the columns of a log file without header, in their order.
+    /// Names of the columns of a delimited log file without header, in their order. For `jsonl` and `tfrecord`: columns that the first MiB of the first file may lack.
     pub columns: Vec<String>,
-    /// Character between two cells: one ASCII character, such as `,`, `;` or a tab.
-    pub delimiter: char,
+    /// Character between two cells of delimited files: one ASCII character, such as `,`, `;` or a tab. Without it, a tab in `.tsv` files and a comma in all others.
+    pub delimiter: Option<char>,
     /// Largest share of rejected rows a file may have before the run stops; 0.0 to 1.0.
     pub max_reject_ratio: f64,
+    /// Corrupt records that a file may have before the run stops, 0 or more: those of a TFRecord file whose checksum is wrong or whose end is cut.
+    pub max_corrupt_records: u64,
+    /// Files, or a pattern, of rejected rows that were corrected by hand, relative like `path`: lines of a `rejects.jsonl` whose `row` was corrected. Each takes the place of the rejected row; an empty `row` leaves it out.
+    pub corrections: Option<String>,
     /// Column that names the user, or a list of columns that are joined to one key; absent when nobody is identified.
     pub user: Option<UserColumns>,
     /// Column that names the item.
@@ -34,9 +41,9 @@ pub struct InputSection {
     pub label: Option<LabelSection>,
     /// Joins positives to the impressions that led to them, where both are rows of their own; needs `event`. Absent when each row says whether its impression was clicked.
     pub join: Option<JoinSection>,
-    /// Side table of items: extra items of the corpus, and item features. It has a header line and the same delimiter.
+    /// Side table of items: extra items of the corpus, and item features. If it is delimited, it has a header line and the delimiter of the log.
     pub items: Option<ItemsSection>,
-    /// Side table of users: user features. It has a header line and the same delimiter.
+    /// Side table of users: user features. If it is delimited, it has a header line and the delimiter of the log.
     pub users: Option<UsersSection>,
 }
 
@@ -46,10 +53,13 @@ impl Default for InputSection {
             path: String::new(),
             date_format: "%Y-%m-%d".into(),
             days: None,
+            format: None,
             header: true,
             columns: Vec::new(),
-            delimiter: ',',
+            delimiter: None,
             max_reject_ratio: 0.01,
+            max_corrupt_records: 0,
+            corrections: None,
             user: None,
             item: "item".into(),
             time: None,

@@ -3,6 +3,8 @@
 
 mod clean;
 mod cleaning;
+mod form;
+mod format;
 mod input;
 mod join;
 mod outcome;
@@ -15,6 +17,7 @@ pub use clean::{
     SkipAboveSection,
 };
 pub use cleaning::{KeyOf, Suspicion, TrafficRule};
+pub use format::Format;
 pub use input::{
     EventSection, InputSection, ItemsSection, JoinSection, LabelSection, PositiveEvents, TimeSection, Unmatched,
     UserColumns, UsersSection,

@@ -1,5 +1,6 @@
 //! The checked settings of the data stage, which nothing else can build.
 
+use super::form::{check_columns, check_lists};
 use super::{
     CleanSection, DownSample, InputSection, ItemsSection, Join, KeyOf, Mode, Outcome, SamplesSection, Split,
     TimeFormat, TimeSection, TimeSettings, TrafficRule, UsersSection, cleaning::check_clean,
@@ -45,6 +46,7 @@ impl DataSettings {
         let join = Join::check(input, &mut own);
         check_requests(input, clean, &mut own);
         check_down_sample(samples.down_sample, &mut own);
+        check_lists(features, &mut own);
         let memory_is_enough = samples.memory_mib >= 16;
         own.require(memory_is_enough, "samples.memory_mib", samples.memory_mib, "16 or more are needed");
         if input.user.is_none() {
@@ -212,26 +214,15 @@ fn check_input(input: &InputSection, faults: &mut Faults) {
     faults.require(!input.path.is_empty(), "input.path", "", "a path or a pattern is needed");
     faults.require(!input.item.is_empty(), "input.item", "", "a column name is needed");
     faults.require(input.days != Some(0), "input.days", 0, "1 or more, or leave it out");
-    let delimiter_is_plain = input.delimiter.is_ascii() && !matches!(input.delimiter, '"' | '\n' | '\r' | '\0');
-    faults.require(
-        delimiter_is_plain,
-        "input.delimiter",
-        input.delimiter,
-        "one ASCII character, no quote, no line end",
-    );
+    if let Some(delimiter) = input.delimiter {
+        let is_plain = delimiter.is_ascii() && !matches!(delimiter, '"' | '\n' | '\r' | '\0');
+        faults.require(is_plain, "input.delimiter", delimiter, "one ASCII character, no quote, no line end");
+    }
     let ratio = input.max_reject_ratio;
     faults.require((0.0..=1.0).contains(&ratio), "input.max_reject_ratio", ratio, "a share from 0.0 to 1.0");
-    let columns = format!("{:?}", input.columns);
-    if input.header {
-        faults.require(
-            input.columns.is_empty(),
-            "input.columns",
-            &columns,
-            "names are given only with `header = false`",
-        );
-    } else {
-        faults.require(!input.columns.is_empty(), "input.columns", &columns, "names are needed with `header = false`");
-        faults.require(all_unique(&input.columns), "input.columns", &columns, "every name may occur once");
+    check_columns(input, faults);
+    if let Some(path) = &input.corrections {
+        check_plain_path(path, "input.corrections", faults);
     }
     if let Some(user) = &input.user {
         let names = user.names();

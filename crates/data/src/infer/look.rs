@@ -1,9 +1,13 @@
-//! The beginning of a file. In: a path. Out: a [`Look`]: delimiter, header or not, and the first rows as text.
+//! The beginning of a file of any format. In: a path. Out: a [`Look`]: delimiter, header or not, and the first rows as text.
 //! Damaged rows are passed over here; ingest counts them.
 
+use crate::config::Format;
 use crate::error::{DataError, Result};
-use crate::ingest::csv::{Found, RecordReader};
+use crate::ingest::csv::RecordReader;
+use crate::ingest::named::{ListRule, ListRules};
 use crate::ingest::open::{open, unreadable};
+use crate::ingest::record::Found;
+use crate::ingest::source::{Form, Rows};
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -22,9 +26,9 @@ const BAR: u8 = b'|';
 pub(super) struct Look {
     /// The file.
     pub path: PathBuf,
-    /// Between two cells.
+    /// Between two cells; a comma where the format has no delimiter.
     pub delimiter: u8,
-    /// The first line names the columns.
+    /// The file names the columns.
     pub has_header: bool,
     /// Names of the columns; `column_1`, `column_2`, … without a header.
     pub names: Vec<String>,
@@ -38,20 +42,45 @@ impl Look {
     /// # Errors
     /// [`DataError::Unreadable`]; [`DataError::EmptyFile`] when there is no row.
     pub fn open(path: &Path) -> Result<Self> {
+        let look = match Format::of_ending(&path.to_string_lossy()) {
+            Format::Delimited => Self::delimited(path)?,
+            Format::Jsonl | Format::Tfrecord | Format::Parquet => Self::named(path)?,
+        };
+        look.filter(|look| !look.rows.is_empty())
+            .ok_or_else(|| DataError::EmptyFile { path: path.to_owned(), reason: "it has no rows".into() })
+    }
+
+    fn delimited(path: &Path) -> Result<Option<Self>> {
         let bytes = beginning(path)?;
         let delimiter = delimiter(&bytes);
         let mut rows = records(&bytes, delimiter, usize::MAX);
         let has_header = has_header(&rows);
         let first = if has_header { rows.remove(0) } else { rows.first().cloned().unwrap_or_default() };
         rows.retain(|row| row.len() == first.len());
-        if rows.is_empty() {
-            return Err(DataError::EmptyFile { path: path.to_owned(), reason: "it has no rows".into() });
-        }
         let names = match has_header {
             true => first,
             false => (1..=first.len()).map(|number| format!("column_{number}")).collect(),
         };
-        Ok(Self { path: path.to_owned(), delimiter, has_header, names, rows })
+        Ok(Some(Self { path: path.to_owned(), delimiter, has_header, names, rows }))
+    }
+
+    /// The rows of a file whose format names the columns.
+    fn named(path: &Path) -> Result<Option<Self>> {
+        let others = Some(ListRule { separator: char::from(BAR), weighted: None });
+        let form = Form { lists: ListRules { others, ..ListRules::default() }, ..Form::default() };
+        let Some((names, mut file)) = Rows::open(path, &form)? else { return Ok(None) };
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        while let Some(found) = file.next().map_err(|error| unreadable(path, &error))? {
+            if let Found::Record(record) = found {
+                let row: Vec<String> = (0..record.len()).map(|number| record.cell(number).to_owned()).collect();
+                bytes += row.iter().map(|cell| cell.len() + 1).sum::<usize>();
+                rows.push(row);
+            }
+            if bytes >= LOOK_BYTES {
+                break;
+            }
+        }
+        Ok(Some(Self { path: path.to_owned(), delimiter: b',', has_header: true, names, rows }))
     }
 
     /// Cells of a column, first row first.

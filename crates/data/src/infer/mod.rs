@@ -1,6 +1,6 @@
 //! A first config from a look at the files: `twinspire init --from FILES`.
 //!
-//! In: paths of CSV files (plain, `.gz`, `.zst`): logs, and side tables of items and users. Out: the commented text of
+//! In: paths of files of any format: logs, and side tables of items and users. Out: the commented text of
 //! a config and the [`Guess`]es in it, each with a reason and how sure it is. At most 1 MiB of each file is looked at,
 //! decompressed; nothing is written and nothing is decided that the text does not say.
 //!

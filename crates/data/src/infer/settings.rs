@@ -6,6 +6,7 @@ use super::role::{Outcome, Pick};
 use super::table::{Side, Tables};
 use super::text::{list, quoted};
 use super::{Confidence, Guess};
+use crate::config::Format;
 use crate::statistics::grouped;
 use std::path::Path;
 
@@ -47,7 +48,8 @@ fn shape(tables: &Tables, place: &Place) -> Vec<Guess> {
         guesses.push(guess_of("input.date_format", quoted(format), Confidence::High, reason));
     }
     let rows = format!("{} cells in each of {} rows", look.names.len(), grouped(look.rows.len() as u64));
-    if look.delimiter != b',' {
+    let by_ending = if Format::is_tab_separated(&place.pattern) { b'\t' } else { b',' };
+    if look.delimiter != by_ending {
         let delimiter = quoted(&char::from(look.delimiter).to_string());
         guesses.push(guess_of("input.delimiter", delimiter, Confidence::High, &*rows));
     }

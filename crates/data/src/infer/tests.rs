@@ -143,7 +143,7 @@ fn a_file_without_header_gets_names_by_its_values() {
     let inferred = inferred(&[("u.data", lines("", 2_000, rows))]).unwrap();
     let settings = checked(&inferred);
     assert_eq!(settings.input().columns, ["user", "item", "rating", "time"]);
-    assert_eq!((settings.input().header, settings.input().delimiter), (false, '\t'));
+    assert_eq!((settings.input().header, settings.input().delimiter), (false, Some('\t')));
     assert_eq!(confidence(&inferred, "input.user"), Confidence::Low);
     assert_eq!(
         settings.outcome(),
@@ -164,7 +164,7 @@ fn semicolons_quotes_dates_and_lists_are_seen() {
     };
     let inferred = inferred(&[("events-20260101.csv", lines("visitor;product;event;ts;topics", 1_000, rows))]).unwrap();
     let settings = checked(&inferred);
-    assert_eq!(settings.input().delimiter, ';');
+    assert_eq!(settings.input().delimiter, Some(';'));
     assert!(settings.input().path.ends_with("events-{date}.csv") && settings.input().date_format == "%Y%m%d");
     assert_eq!(
         settings.outcome(),

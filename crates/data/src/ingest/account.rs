@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Rejects of one file that are stored in full; all are counted.
+/// Rejects of one file that are stored in full; all are counted. Of a kind that comes later the first few are stored too.
 pub const STORED_REJECTS: usize = 1_000;
 
-/// Rejects of one file that its account shows.
+/// Rejects of one file that its account shows, and of each kind that are stored in any case.
 pub const EXAMPLES: usize = 5;
 
 /// Longest stored text of a reject, in bytes.
@@ -44,6 +44,18 @@ pub enum Kind {
     BadId,
     /// A second row for an id of a side table.
     DuplicateId,
+    /// A line that is not one JSON object.
+    BadJson,
+    /// Several values where one is needed, or an element of a list that holds the separator or is no text or number.
+    BadList,
+    /// A record whose bytes are not those that were written.
+    BadCrc,
+    /// A record whose length is damaged: nobody knows where the next one begins.
+    BadLength,
+    /// A record that ends behind the end of the file.
+    Truncated,
+    /// A record that is not a `tf.train.Example`.
+    BadExample,
 }
 
 impl Kind {
@@ -64,6 +76,12 @@ impl Kind {
             Self::Label => "LABEL",
             Self::BadId => "BAD_ID",
             Self::DuplicateId => "DUPLICATE_ID",
+            Self::BadJson => "BAD_JSON",
+            Self::BadList => "BAD_LIST",
+            Self::BadCrc => "BAD_CRC",
+            Self::BadLength => "BAD_LENGTH",
+            Self::Truncated => "TRUNCATED",
+            Self::BadExample => "BAD_EXAMPLE",
         }
     }
 
@@ -84,6 +102,12 @@ impl Kind {
             Self::Label => "write 0 or 1, or set input.label.at_least",
             Self::BadId => "an id has 1 to 256 bytes and no control characters",
             Self::DuplicateId => "keep one row for each id; the first one was used",
+            Self::BadJson => "write one JSON object a line, and every key once",
+            Self::BadList => "one value is needed, or a feature with a list.separator that no element holds",
+            Self::BadCrc => "the record was damaged after it was written: fetch the file again",
+            Self::BadLength => "the file was damaged and all records from here on are lost: fetch it again",
+            Self::Truncated => "the file was cut and ends within this record: fetch it again",
+            Self::BadExample => "write tf.train.Example records",
         }
     }
 }
@@ -93,9 +117,9 @@ impl Kind {
 pub struct Reject {
     /// The file, as its account names it.
     pub file: String,
-    /// Line where the row begins, from 1.
+    /// Line where the row begins, or number of the record in a file without lines; from 1.
     pub line: u64,
-    /// Byte of the decompressed file where the row begins, from 0.
+    /// Byte of the decompressed file where the row begins, from 0; in Parquet, where the data of its row group begins.
     pub byte_offset: u64,
     /// Column at fault; absent when the whole row is.
     pub column: Option<String>,
@@ -107,6 +131,20 @@ pub struct Reject {
     pub row: String,
     /// What to do.
     pub hint: String,
+}
+
+/// Characters of a value that a line for people shows.
+const SHOWN_VALUE: usize = 100;
+
+impl Reject {
+    /// `logs/a.csv:7 CAST in price: "dear"`, for people.
+    pub fn line(&self) -> String {
+        let Self { file, line, kind, value, .. } = self;
+        let column = self.column.as_ref().map(|column| format!(" in {column}")).unwrap_or_default();
+        let more = if value.chars().nth(SHOWN_VALUE).is_some() { "…" } else { "" };
+        let value: String = value.chars().take(SHOWN_VALUE).collect();
+        format!("{file}:{line} {}{column}: {value:?}{more}", kind.name())
+    }
 }
 
 /// What became of the rows of one file.
@@ -135,11 +173,6 @@ impl FileAccount {
     /// True when every row is accounted for.
     pub fn is_balanced(&self) -> bool {
         self.read == self.accepted + self.rejects() + self.filtered.values().sum::<u64>()
-    }
-
-    /// True when more rows were rejected than the share allows.
-    pub fn exceeds(&self, max_reject_ratio: f64) -> bool {
-        self.rejects() as f64 > max_reject_ratio * self.read as f64
     }
 }
 
@@ -172,8 +205,9 @@ impl Accountant {
 
     pub fn reject(&mut self, place: Place<'_>, kind: Kind, cell: Option<(&str, &str)>) {
         self.account.read += 1;
-        *self.rejected.entry(kind).or_insert(0) += 1;
-        if self.stored.len() >= STORED_REJECTS {
+        let of_kind = self.rejected.entry(kind).or_insert(0);
+        *of_kind += 1;
+        if self.stored.len() >= STORED_REJECTS && *of_kind > EXAMPLES as u64 {
             return;
         }
         let row = shortened(place.row);
@@ -210,7 +244,7 @@ impl Accountant {
 /// Where a row stands.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
-    /// Line where it begins, from 1.
+    /// Line where it begins, or number of the record; from 1.
     pub line: u64,
     /// Byte where it begins, from 0.
     pub byte_offset: u64,
@@ -245,7 +279,6 @@ mod tests {
         assert_eq!((account.read, account.rejects(), account.accepted), (1_007, 1_005, 1));
         assert_eq!((stored.len(), account.examples.len()), (STORED_REJECTS, EXAMPLES));
         assert!(stored[0].value.len() <= MAX_VALUE_BYTES && !stored[0].value.is_empty());
-        assert!(account.exceeds(0.99) && !account.exceeds(1.0));
         let json = serde_json::to_string(&stored[0]).unwrap();
         assert!(json.contains("\"INVALID_UTF8\""), "{json}");
     }

@@ -4,7 +4,7 @@
 
 use super::rejects::join_rejects;
 use super::unit::{SUMMARY, Summary};
-use super::{ACCOUNTS, FileAccount, Ingest, REJECTS, SIDE_TABLE, Unit, report};
+use super::{ACCOUNTS, FileAccount, Ingest, Limit, REJECTS, SIDE_TABLE, report};
 use crate::error::{DataError, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -66,9 +66,10 @@ impl Ingest<'_> {
     pub fn gather(&self) -> Result<StageOutcome> {
         let units = self.units_made()?;
         let made: Vec<_> = units.iter().map(|(name, manifest)| (name, &manifest.fingerprint)).collect();
+        let input = self.plan.settings.input();
         let settings = json!({
             "units": made, "buckets": self.plan.buckets,
-            "max_reject_ratio": self.plan.settings.input().max_reject_ratio,
+            "max_reject_ratio": input.max_reject_ratio, "max_corrupt_records": input.max_corrupt_records,
         });
         let key = StageKey { stage: "interactions", settings, inputs: Vec::new() };
         let outcome = run_unit(&self.stage(), &self.folders.interactions(), &key, |staging| {
@@ -99,7 +100,8 @@ impl Ingest<'_> {
             Ok(read_json::<Summary>(vfs, &self.folders.shared().join(name).join(SUMMARY))?)
         };
         let summaries: Vec<Summary> = units.iter().map(read).collect::<Result<_>>()?;
-        self.check_days(&summaries)?;
+        let rows = |summary: &Summary| summary.accounts.iter().map(|account| account.read).sum();
+        self.plan.check_days(&summaries.iter().map(rows).collect::<Vec<u64>>())?;
         self.check_rejects(units, &summaries)?;
         let files: Vec<PathBuf> =
             units.iter().map(|(name, _)| self.folders.shared().join(name).join(REJECTS)).collect();
@@ -137,27 +139,13 @@ impl Ingest<'_> {
         }
     }
 
-    /// Refuses a day, or a whole input without days, whose files have no row.
-    fn check_days(&self, summaries: &[Summary]) -> Result<()> {
-        let units = &self.plan.units;
-        for (number, unit) in units.iter().enumerate() {
-            let of_day = |other: &Unit| other.is_of_day_of(unit);
-            let is_first = !units[..number].last().is_some_and(of_day);
-            let of_this = units[number..].iter().zip(&summaries[number..]).take_while(|(other, _)| of_day(other));
-            let rows = of_this.flat_map(|(_, summary)| &summary.accounts).map(|account| account.read).sum::<u64>();
-            if is_first && rows == 0 {
-                return Err(unit.without_rows());
-            }
-        }
-        Ok(())
-    }
-
     fn check_rejects(&self, units: &[(PathBuf, StageManifest)], summaries: &[Summary]) -> Result<()> {
-        let allowed = self.plan.settings.input().max_reject_ratio;
+        let input = self.plan.settings.input();
         for ((name, _), summary) in units.iter().zip(summaries) {
-            if let Some(account) = summary.accounts.iter().find(|account| account.exceeds(allowed)) {
+            let broken = |account: &FileAccount| Some((account.clone(), Limit::broken_by(account, input)?));
+            if let Some((account, limit)) = summary.accounts.iter().find_map(broken) {
                 let rejects = self.folders.shared().join(name).join(REJECTS);
-                return Err(DataError::TooManyRejects { account: Box::new(account.clone()), allowed, rejects });
+                return Err(DataError::TooManyRejects { account: Box::new(account), limit, rejects });
             }
         }
         Ok(())

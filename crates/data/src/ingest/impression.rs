@@ -1,7 +1,7 @@
 //! The rules on single rows of `[clean]`, with the numbers of the cells that they look at. In: a record. Out: the reason
 //! for which it is left out, if there is one. What a rule means is said in [`crate::clean`].
 
-use super::csv::Record;
+use super::record::Record;
 use super::table::{Header, Verdict};
 use crate::clean::{DWELL, NEVER_SHOWN, POSITION, is_never_shown, is_outside};
 use crate::config::{CleanSection, NeverShownSection, RangeSection};

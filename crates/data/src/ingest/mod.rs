@@ -6,37 +6,53 @@
 //! each side table `interactions/<name>/table.arrow` and the like; and for the run `window.json`, `accounts.json` and the
 //! joined `rejects.jsonl`. It splits nothing by time or user and encodes nothing.
 //!
-//! The road: `plan` (files, columns, buckets) → per file, a `unit`: `open` → `csv` (bytes to records) → `table` (records to
-//! verdicts) → `rules` (verdicts on log rows) → `slots`; `side` reads side tables; `account` keeps rows read = accepted +
-//! rejected by kind + filtered by reason; `gather` joins what the units of a window say.
+//! The road: `plan` (files, columns, buckets) → per file, a `unit`: `open` → `source` (bytes to records, by `csv`, `jsonl`,
+//! `tfrecord` or `parquet`) → `table` (records to verdicts) → `rules` (verdicts on log rows) → `slots`; `side` reads side
+//! tables; `account` keeps rows read = accepted + rejected by kind + filtered by reason; `gather` joins what the units of a
+//! window say.
 //!
 //! A day whose files hold no row at all is an error that names it. A file without rows beside others of its day is
 //! allowed, since a writer that had nothing to say may still close its file; its account shows 0 rows.
 
 mod account;
+mod corrections;
 pub(crate) mod csv;
 mod gather;
 mod impression;
+mod jsonl;
+mod limit;
+pub(crate) mod named;
 pub(crate) mod open;
+mod parquet;
 mod plan;
+pub(crate) mod record;
 mod rejects;
 pub(crate) mod report;
 mod rules;
 mod side;
 mod slots;
+pub(crate) mod source;
 mod table;
+mod tfrecord;
 mod unit;
 mod wanted;
+mod window;
 
+#[cfg(test)]
+mod format_tests;
 #[cfg(test)]
 mod tests;
 
 pub use account::{FileAccount, Kind, Reject};
+pub use limit::Limit;
 pub use report::IngestReport;
 
+pub(crate) use account::Accountant;
 pub(crate) use gather::{Gathered, TableFile};
 pub(crate) use plan::{Plan, Unit};
 pub(crate) use side::SideTable;
+pub(crate) use table::{Table, Verdict};
+pub(crate) use tfrecord::{Feature, push_example};
 pub(crate) use unit::{ReadFile, read_unit};
 
 use crate::config::DataSettings;

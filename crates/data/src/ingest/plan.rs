@@ -1,7 +1,9 @@
 //! What ingest will do, before any row is read: the files, what is wanted of them, and the number of buckets.
 //! In: the settings, the names of the files and the first line of some of them. Out: [`Plan`].
 
+use super::corrections::Corrections;
 use super::open::expected_bytes;
+use super::source::Form;
 use super::table::{Header, Table};
 use super::wanted::{AllWanted, Headers, Wanted};
 use crate::config::{DataSettings, InputSection, Split, TimeSettings, start_of_day};
@@ -99,6 +101,10 @@ impl SideFiles {
 pub(crate) struct Plan<'a> {
     pub settings: &'a DataSettings,
     pub data_dir: &'a Path,
+    /// How log files are read.
+    pub(super) form: Form,
+    /// Rows that were corrected by hand.
+    pub(super) corrections: Corrections,
     pub units: Vec<Unit>,
     pub items: Option<SideFiles>,
     pub users: Option<SideFiles>,
@@ -119,9 +125,10 @@ impl<'a> Plan<'a> {
     pub fn new(context: &DataContext<'a>, settings: &'a DataSettings) -> Result<Self> {
         let logs = log_files(context, settings)?;
         let units = units(context, settings, logs)?;
-        let input = settings.input();
-        let columns = (!input.header).then_some(input.columns.as_slice());
-        let log = first_header(units.iter().map(|unit| &unit.path), input.delimiter, columns)?;
+        let mut form = settings.log_form();
+        let log = first_header(units.iter().map(|unit| &unit.path), &form)?;
+        form.columns = log.names().to_vec();
+        let corrections = Corrections::read(context, settings.input().corrections.as_deref())?;
         let items = settings.items_table().map(|table| {
             side_files(context, settings, "items", &table.path, (vec![table.item.clone()], "input.items.item"))
         });
@@ -137,7 +144,7 @@ impl<'a> Plan<'a> {
         };
         let wanted = AllWanted::find(settings, &headers)?;
         let buckets = bucket_count(&units, settings)?;
-        Ok(Self { settings, data_dir: context.data_dir, units, items, users, wanted, buckets })
+        Ok(Self { settings, data_dir: context.data_dir, form, corrections, units, items, users, wanted, buckets })
     }
 
     /// Everything that decides the interactions of a file, its content aside.
@@ -151,6 +158,7 @@ impl<'a> Plan<'a> {
             "input": self.reading(), "part_column": part_column, "wanted": self.wanted.log,
             "clean": [json!(clean.never_shown), json!(clean.dwell), json!(clean.position)],
             "skip_above": clean.skip_above, "name": unit.name, "time": unit.time, "part": unit.part,
+            "corrections": self.corrections.of(&unit.name), "lists": self.form.lists,
         })
     }
 
@@ -159,7 +167,11 @@ impl<'a> Plan<'a> {
         let names: Vec<String> = side.files.iter().map(|path| shown(path, self.data_dir)).collect();
         let input = self.settings.input();
         let times = (input.items.as_ref().map(|table| &table.time), input.users.as_ref().map(|table| &table.time));
-        json!({ "input": self.reading(), "wanted": wanted, "key": side.key, "times": times, "names": names })
+        let corrections: Vec<_> = names.iter().map(|name| self.corrections.of(name)).collect();
+        json!({
+            "input": self.reading(), "wanted": wanted, "key": side.key, "times": times, "names": names,
+            "corrections": corrections, "lists": self.form.lists,
+        })
     }
 
     /// How files are read: `[input]` without what says which files.
@@ -169,10 +181,29 @@ impl<'a> Plan<'a> {
             date_format: String::new(),
             days: None,
             max_reject_ratio: 0.0,
+            max_corrupt_records: 0,
+            corrections: None,
             items: None,
             users: None,
             ..self.settings.input().clone()
         }
+    }
+
+    /// Refuses a day, or a whole input without days, whose files have no row. `rows` are those of each unit.
+    ///
+    /// # Errors
+    /// [`DataError::EmptyFile`] that names the day.
+    pub fn check_days(&self, rows: &[u64]) -> Result<()> {
+        let units = &self.units;
+        for (number, unit) in units.iter().enumerate() {
+            let of_day = |other: &Unit| other.is_of_day_of(unit);
+            let is_first = !units[..number].last().is_some_and(of_day);
+            let rows = units[number..].iter().zip(&rows[number..]).take_while(|(other, _)| of_day(other));
+            if is_first && rows.map(|(_, rows)| rows).sum::<u64>() == 0 {
+                return Err(unit.without_rows());
+            }
+        }
+        Ok(())
     }
 
     /// The side tables, and what is wanted of each.
@@ -199,19 +230,15 @@ fn units(context: &DataContext<'_>, settings: &DataSettings, logs: Vec<Partition
 }
 
 /// Columns of the first file that has any.
-fn first_header<'p>(
-    paths: impl Iterator<Item = &'p PathBuf>,
-    delimiter: char,
-    columns: Option<&[String]>,
-) -> Result<Header> {
+fn first_header<'p>(paths: impl Iterator<Item = &'p PathBuf>, form: &Form) -> Result<Header> {
     let mut last = PathBuf::new();
     for path in paths {
-        if let Some(table) = Table::open(path, delimiter, columns)? {
+        if let Some(table) = Table::open(path, form)? {
             return Ok(table.header().clone());
         }
         last.clone_from(path);
     }
-    Err(DataError::EmptyFile { path: last, reason: "it has no header line".into() })
+    Err(DataError::EmptyFile { path: last, reason: "it has no row that names columns".into() })
 }
 
 fn side_files(
@@ -222,7 +249,7 @@ fn side_files(
     (key, config_key): (Vec<String>, &'static str),
 ) -> Result<SideFiles> {
     let files: Vec<PathBuf> = plain_files(context, path)?.into_iter().map(|file| file.path).collect();
-    let header = first_header(files.iter(), settings.input().delimiter, None)?;
+    let header = first_header(files.iter(), &settings.side_form())?;
     key.iter().try_for_each(|column| header.find(column, config_key).map(drop))?;
     Ok(SideFiles { name, files, key, config_key, time: None, header })
 }

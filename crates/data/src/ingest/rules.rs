@@ -1,9 +1,9 @@
 //! The rules for one row of a log. In: a record. Out: an [`Event`], or why there is none. It stores nothing.
 
 use super::account::Kind;
-use super::csv::Record;
 use super::impression::ImpressionRules;
 use super::plan::{Plan, Unit};
+use super::record::Record;
 use super::table::{Header, Verdict};
 use super::wanted::{KeyCells, Located};
 use crate::config::{Outcome, Split, TimeSettings};
@@ -201,11 +201,11 @@ impl<'a> OutcomeCell<'a> {
     }
 }
 
-/// 0 or 1, or a number between or beyond the bounds.
+/// 0 or 1 (in JSON and Parquet also false or true), or a number between or beyond the bounds.
 fn label(text: &str, bounds: Bounds) -> std::result::Result<Says, Kind> {
     let value = match text {
-        "0" => 0.0,
-        "1" => 1.0,
+        "0" | "false" => 0.0,
+        "1" | "true" => 1.0,
         _ => text.parse::<f64>().map_err(|_| Kind::Cast)?,
     };
     match bounds.at_least {

@@ -47,9 +47,12 @@ impl<'a> SideTable<'a> {
             files: Vec::new(),
         };
         for path in &side.files {
-            let mut accountant = Accountant::new(shown(path, plan.data_dir));
+            let name = shown(path, plan.data_dir);
+            let corrections = plan.corrections.of(&name);
+            let mut accountant = Accountant::new(name);
             let mut header = None;
-            if let Some(mut table) = Table::open(path, plan.settings.input().delimiter, None)? {
+            if let Some(mut table) = Table::open(path, &plan.settings.side_form())? {
+                table.correct(corrections);
                 made.read_file(&mut table, limit, &mut accountant)?;
                 header = Some(table.header().clone());
             }

@@ -2,7 +2,7 @@
 //! [`twinspire_core::interaction`] describes them, their rows ordered by the slot of their key, so that a bucket of users
 //! is one range of each table.
 
-use super::csv::Record;
+use super::record::Record;
 use super::rules::Event;
 use super::wanted::NamedColumn;
 use crate::error::Result;

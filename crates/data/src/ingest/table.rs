@@ -1,18 +1,23 @@
 //! A file as a table: named columns, and records that are judged one by one. In: a path. Out: every record once to the
 //! judge, and every row once to the [`Accountant`]. What makes a record acceptable is not known here.
 
-use super::account::{Accountant, Kind};
-use super::csv::{Found, Record, RecordReader};
-use super::open::{BLOCK, open, unreadable};
+use super::account::{Accountant, Kind, Place};
+use super::corrections::Judged;
+use super::open::unreadable;
+use super::record::{Damaged, Found, Record};
+use super::source::{Form, Rows};
 use crate::error::{DataError, Result};
-use std::io::Read;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Names that are at least so similar (Jaro-Winkler, 0 to 1) are suggested.
 const SIMILAR: f64 = 0.85;
 
 /// What becomes of a record.
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// It goes on.
     Accepted,
     /// It is right but left out, for this reason.
@@ -21,14 +26,30 @@ pub(super) enum Verdict {
     Rejected(Kind, usize),
 }
 
-/// Column names of a file.
+/// Column names of a file. It notes which were asked for, so that no other column is decoded.
 #[derive(Debug, Clone)]
 pub(crate) struct Header {
     file: PathBuf,
     names: Vec<String>,
+    asked: Arc<[AtomicBool]>,
 }
 
 impl Header {
+    fn new(file: &Path, names: Vec<String>) -> Self {
+        let asked = names.iter().map(|_| AtomicBool::new(false)).collect();
+        Self { file: file.to_owned(), names, asked }
+    }
+
+    /// The file.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// For each column, whether it was asked for.
+    pub fn asked(&self) -> Vec<bool> {
+        self.asked.iter().map(|asked| asked.load(Ordering::Relaxed)).collect()
+    }
+
     /// Names, in the order of the file.
     pub fn names(&self) -> &[String] {
         &self.names
@@ -43,7 +64,11 @@ impl Header {
         if times > 1 {
             return Err(DataError::RepeatedColumn { column: column.to_owned(), times, file: self.file.clone() });
         }
-        Ok(self.names.iter().position(|name| name == column))
+        let number = self.names.iter().position(|name| name == column);
+        if let Some(number) = number {
+            self.asked[number].store(true, Ordering::Relaxed);
+        }
+        Ok(number)
     }
 
     /// Number of a column that must be there; `key` is the key of the config that names it.
@@ -69,34 +94,43 @@ impl Header {
     }
 }
 
+impl Header {
+    /// The cells of a record as a JSON object, for files whose rows are no text.
+    fn object(&self, record: &Record<'_>) -> String {
+        let cells = self.names.iter().enumerate().map(|(number, name)| (name.clone(), record.cell(number)));
+        let object: Map<String, Value> =
+            cells.filter(|(_, cell)| !cell.is_empty()).map(|(name, cell)| (name, cell.into())).collect();
+        Value::Object(object).to_string()
+    }
+}
+
 /// A file that is being read.
-pub(super) struct Table {
-    reader: RecordReader<Box<dyn Read + Send>>,
-    delimiter: u8,
+pub(crate) struct Table {
+    rows: Rows,
     header: Header,
+    form: Form,
+    corrections: BTreeMap<u64, String>,
 }
 
 impl Table {
-    /// Opens a file whose first line names its columns, unless `columns` does. `None` for a file without any record.
+    /// Opens a file. `None` for a file without any row.
     ///
     /// # Errors
-    /// The file cannot be opened, or its header cannot be read.
-    pub fn open(path: &Path, delimiter: char, columns: Option<&[String]>) -> Result<Option<Self>> {
-        let delimiter = u8::try_from(delimiter).expect("settings allow one ASCII character");
-        let mut reader = RecordReader::new(open(path)?, delimiter, BLOCK);
-        let names = match columns {
-            Some(names) => names.to_vec(),
-            None => match reader.next().map_err(|error| unreadable(path, &error))? {
-                None => return Ok(None),
-                Some(Found::Record(record)) => (0..record.len()).map(|cell| record.cell(cell).to_owned()).collect(),
-                Some(Found::Damaged { kind, .. }) => {
-                    let reason = format!("its header line is damaged ({}): {}", kind.name(), kind.hint());
-                    return Err(DataError::Unreadable { path: path.to_owned(), reason });
-                }
-            },
+    /// The file cannot be opened, or its columns cannot be read.
+    pub fn open(path: &Path, form: &Form) -> Result<Option<Self>> {
+        let opened = Rows::open(path, form)?;
+        let table = |(names, rows)| Self {
+            rows,
+            header: Header::new(path, names),
+            form: form.clone(),
+            corrections: BTreeMap::new(),
         };
-        reader.expect_columns(names.len());
-        Ok(Some(Self { reader, delimiter, header: Header { file: path.to_owned(), names } }))
+        Ok(opened.map(table))
+    }
+
+    /// Rows, by line, that take the place of those that are rejected.
+    pub fn correct(&mut self, corrections: BTreeMap<u64, String>) {
+        self.corrections = corrections;
     }
 
     /// The columns.
@@ -104,35 +138,45 @@ impl Table {
         &self.header
     }
 
-    /// Hands records to `judge` with their number, from 0, until `limit` rows are counted. A record that is wrong gives
-    /// back all lines but its first: if its quote was never meant, they are rows of their own.
+    /// Hands records to `judge` with their number, from 0, until `limit` rows are counted. They have the columns that the
+    /// header was asked for. A record that is wrong gives back all lines but its first: if its quote was never meant,
+    /// they are rows of their own. Where a rejected row was corrected, its correction is judged instead.
     ///
     /// # Errors
-    /// The file is cut or damaged; what `judge` returns.
+    /// The file is cut or damaged; a correction of a row that is not rejected; what `judge` returns.
     pub fn each(
         &mut self,
         limit: u64,
         accountant: &mut Accountant,
         mut judge: impl FnMut(&Record<'_>, u64) -> Result<Verdict>,
     ) -> Result<()> {
+        let Self { rows, header, form, corrections } = self;
+        let rows_are_text = rows.are_text();
+        rows.keep(header.asked());
+        let mut judged = Judged { waiting: corrections, header, form };
         while accountant.read() < limit {
-            let found = self.reader.next().map_err(|error| unreadable(&self.header.file, &error))?;
-            let Some(found) = found else { break };
-            match found {
-                Found::Damaged { place, kind, cell } => {
-                    let column = cell.and_then(|number| self.header.names.get(number).map(|name| (number, name)));
-                    let bytes =
-                        column.and_then(|(number, _)| place.row.split(|&byte| byte == self.delimiter).nth(number));
-                    let value = bytes.map(String::from_utf8_lossy);
-                    let at_fault = column.zip(value.as_deref()).map(|((_, name), value)| (name.as_str(), value));
-                    accountant.reject(place, kind, at_fault);
+            match rows.next().map_err(|error| unreadable(&header.file, &error))? {
+                None => return judged.check_all_used(),
+                Some(Found::Damaged(Damaged { place, kind, cell })) => {
+                    if judged.settle(place, accountant, &mut judge)? {
+                        continue;
+                    }
+                    let named = cell.as_ref().and_then(|(number, text)| Some((header.names.get(*number)?, text)));
+                    accountant.reject(place, kind, named.map(|(name, text)| (name.as_str(), &**text)));
                 }
-                Found::Record(record) => match judge(&record, accountant.read())? {
+                Some(Found::Record(record)) => match judge(&record, accountant.read())? {
                     Verdict::Accepted => accountant.accept(),
                     Verdict::Filtered(reason) => accountant.filter(reason),
                     Verdict::Rejected(kind, cell) => {
-                        accountant.reject(record.place, kind, Some((&self.header.names[cell], record.cell(cell))));
-                        self.reader.reread_from_second_line();
+                        if judged.settle(record.place, accountant, &mut judge)? {
+                            rows.reread_from_second_line();
+                            continue;
+                        }
+                        let object = (!rows_are_text).then(|| header.object(&record));
+                        let row = object.as_deref().map_or(record.place.row, str::as_bytes);
+                        let place = Place { row, ..record.place };
+                        accountant.reject(place, kind, Some((&header.names[cell], record.cell(cell))));
+                        rows.reread_from_second_line();
                     }
                 },
             }

@@ -1,9 +1,11 @@
 //! The reader on damaged rows: what is lost is the damaged row alone, whatever the size of the reads.
 
 use super::account::{Accountant, FileAccount, Kind};
-use super::csv::MAX_RECORD;
-use super::csv::{Found, RecordReader};
+use super::csv::RecordReader;
+use super::record::{Damaged, Found, Record};
+use super::source::Form;
 use super::table::{Table, Verdict};
+use super::window::MAX_RECORD;
 use std::path::Path;
 use twinspire_core::rng::Rng;
 
@@ -20,7 +22,7 @@ fn read(bytes: &[u8], columns: usize, block: usize) -> Vec<Seen> {
                 let cells = (0..record.len()).map(|cell| record.cell(cell).to_owned()).collect();
                 (record.place.line, record.place.byte_offset, Ok(cells))
             }
-            Found::Damaged { place, kind, .. } => (place.line, place.byte_offset, Err(kind)),
+            Found::Damaged(Damaged { place, kind, .. }) => (place.line, place.byte_offset, Err(kind)),
         });
     }
     seen
@@ -112,8 +114,9 @@ fn damaged_file(rng: &mut Rng) -> (Vec<u8>, Vec<Vec<String>>, u64) {
 fn account(path: &Path, columns: &[String]) -> (FileAccount, Vec<Vec<String>>) {
     let mut accountant = Accountant::new("x".into());
     let mut kept = Vec::new();
-    if let Some(mut table) = Table::open(path, ',', Some(columns)).unwrap() {
-        let keep = |record: &super::csv::Record<'_>, _| {
+    let form = Form { has_no_header: true, columns: columns.to_vec(), ..Form::default() };
+    if let Some(mut table) = Table::open(path, &form).unwrap() {
+        let keep = |record: &Record<'_>, _| {
             kept.push((0..record.len()).map(|cell| record.cell(cell).to_owned()).collect());
             Ok(Verdict::Accepted)
         };

@@ -2,8 +2,8 @@
 //! of others, and running it twice gives the same files.
 
 use super::account::{Accountant, FileAccount, Reject};
-use super::csv::Record;
 use super::plan::{Plan, SideFiles, Unit};
+use super::record::Record;
 use super::rejects::write_rejects;
 use super::rules::{Event, RowRules};
 use super::side::SideTable;
@@ -49,12 +49,11 @@ pub(crate) fn read_unit(
     limit: u64,
     mut accept: impl FnMut(&Event<'_>, &Record<'_>, &[usize], u64) -> Result<()>,
 ) -> Result<ReadFile> {
-    let input = plan.settings.input();
-    let columns = (!input.header).then_some(input.columns.as_slice());
     let mut accountant = Accountant::new(unit.name.clone());
-    let Some(mut table) = Table::open(&unit.path, input.delimiter, columns)? else {
+    let Some(mut table) = Table::open(&unit.path, &plan.form)? else {
         return Ok(ReadFile::new(accountant, None));
     };
+    table.correct(plan.corrections.of(&unit.name));
     let mut rules = RowRules::new(plan, unit, table.header())?;
     let raw = rules.raw_cells();
     table.each(limit, &mut accountant, |record, row| match rules.judge(record) {

@@ -2,7 +2,7 @@
 //! In: the features and the headers of the log and the side tables. Out: [`Wanted`] for each of them.
 
 use super::account::Kind;
-use super::csv::Record;
+use super::record::Record;
 use super::table::Header;
 use crate::config::DataSettings;
 use crate::error::Result;

@@ -21,6 +21,7 @@ use twinspire_core::vfs::RealVfs;
 use twinspire_data::check::{CheckReport, check_data};
 use twinspire_data::ingest::{IngestReport, ingest};
 use twinspire_data::ledger::Ledger;
+use twinspire_data::logs::{LogsReport, check_logs};
 use twinspire_data::sample::{SamplesReport, look_at_samples, make_samples};
 use twinspire_data::{
     CleanSection, DataContext, DataSettings, InputSection, Result, RunFolders, SamplesSection, Window,
@@ -130,6 +131,15 @@ impl Workplace {
         self.context(Told::default(), |context| check_data(context, &settings))
     }
 
+    pub fn check_logs_told(&self, config: &str, told: Told) -> Result<LogsReport> {
+        let settings = checked(config).unwrap();
+        self.context(told, |context| check_logs(context, &settings))
+    }
+
+    pub fn check_logs(&self, config: &str) -> Result<LogsReport> {
+        self.check_logs_told(config, Told::default())
+    }
+
     /// Both stages.
     pub fn samples_told(&self, config: &str, told: Told) -> Result<SamplesReport> {
         self.ingest_told(config, told)?;
@@ -178,8 +188,13 @@ pub fn checksums(manifest: &StageManifest) -> Vec<(String, String)> {
 
 /// One member of a `.gz` file.
 pub fn gzip(text: &str) -> Vec<u8> {
+    gzip_bytes(text.as_bytes())
+}
+
+/// One member of a `.gz` file.
+pub fn gzip_bytes(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 

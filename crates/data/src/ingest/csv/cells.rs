@@ -1,6 +1,7 @@
 //! Splits a row into cells: at delimiters, or, where a cell begins with a quote, by the rules of RFC 4180.
 
-use super::buffer::{MAX_RECORD, Window};
+use crate::ingest::record::Span;
+use crate::ingest::window::{MAX_RECORD, Window};
 use std::io::{self, Read};
 
 /// How a row with quotes ended.
@@ -24,8 +25,8 @@ enum End {
 /// The cells of the last row.
 pub(super) struct Cells {
     delimiter: u8,
-    /// End of each cell; the next one begins one byte later.
-    ends: Vec<u32>,
+    /// Where each cell stands.
+    spans: Vec<Span>,
     /// Cells without their quotes, with a delimiter between them.
     unescaped: Vec<u8>,
     was_quoted: bool,
@@ -33,47 +34,55 @@ pub(super) struct Cells {
 
 impl Cells {
     pub fn new(delimiter: u8) -> Self {
-        Self { delimiter, ends: Vec::new(), unescaped: Vec::new(), was_quoted: false }
+        Self { delimiter, spans: Vec::new(), unescaped: Vec::new(), was_quoted: false }
     }
 
-    pub fn ends(&self) -> &[u32] {
-        &self.ends
+    pub fn spans(&self) -> &[Span] {
+        &self.spans
     }
 
-    /// The text that the ends refer to, if it is not the row itself.
+    /// The text that the spans refer to, if it is not the row itself.
     pub fn unescaped(&self) -> Option<&[u8]> {
         self.was_quoted.then_some(self.unescaped.as_slice())
     }
 
-    /// Number of the cell that holds a byte of a row without quotes.
-    pub fn number_at(&self, row: &[u8], byte: Option<usize>) -> Option<usize> {
+    /// Number and bytes of the cell that holds a byte of a row without quotes.
+    pub fn cell_at<'r>(&self, row: &'r [u8], byte: Option<usize>) -> Option<(usize, &'r [u8])> {
         let before = &row[..byte?];
-        let has_quotes = memchr::memchr(b'"', row).is_some();
-        (!has_quotes).then(|| memchr::memchr_iter(self.delimiter, before).count())
+        if memchr::memchr(b'"', row).is_some() {
+            return None;
+        }
+        let number = memchr::memchr_iter(self.delimiter, before).count();
+        row.split(|&byte| byte == self.delimiter).nth(number).map(|cell| (number, cell))
     }
 
     /// Splits a line without quotes.
     pub fn split(&mut self, line: &[u8]) {
         self.was_quoted = false;
-        self.ends.clear();
-        self.ends.extend(memchr::memchr_iter(self.delimiter, line).map(|at| at as u32));
-        self.ends.push(line.len() as u32);
+        self.spans.clear();
+        let mut start = 0;
+        for at in memchr::memchr_iter(self.delimiter, line) {
+            self.spans.push(Span { start, end: at as u32 });
+            start = at as u32 + 1;
+        }
+        self.spans.push(Span { start, end: line.len() as u32 });
     }
 
     /// Splits the row at the front of the window, over as many lines as its quotes ask for.
     pub fn read_quoted<R: Read>(&mut self, window: &mut Window<R>) -> io::Result<Quoted> {
         self.was_quoted = true;
-        self.ends.clear();
+        self.spans.clear();
         self.unescaped.clear();
         let mut at = 0;
         loop {
+            let start = self.unescaped.len() as u32;
             let end = if window.byte(at)? == Some(b'"') {
                 at += 1;
                 self.quoted_cell(window, &mut at)?
             } else {
                 self.plain_cell(window, &mut at)?
             };
-            self.ends.push(self.unescaped.len() as u32);
+            self.spans.push(Span { start, end: self.unescaped.len() as u32 });
             match end {
                 End::Delimiter => self.unescaped.push(self.delimiter),
                 End::Row { length, with_end } => return Ok(Quoted::Whole { length, with_end }),

@@ -1,10 +1,7 @@
-//! CSV in constant memory: bytes to records, over `record` (what a row is), `cells` (quotes) and `buffer` (a window of
-//! bytes). It knows no column and no rule.
+//! CSV in constant memory: bytes to records, over `record` (what a row is) and `cells` (quotes). It knows no column and no
+//! rule.
 
-mod buffer;
 mod cells;
 mod record;
 
-#[cfg(test)]
-pub(crate) use buffer::MAX_RECORD;
-pub(crate) use record::{Found, Record, RecordReader};
+pub(crate) use record::RecordReader;

@@ -5,47 +5,11 @@
 //! fit the columns. A quote is special only at the beginning of a cell, and written twice inside a quoted cell. Lines
 //! end with `\n` or `\r\n`; blank lines are no records. What is found does not depend on the size of the reads.
 
-use super::buffer::{Line, MAX_RECORD, Window};
 use super::cells::{Cells, Quoted};
 use crate::ingest::account::{Kind, Place};
+use crate::ingest::record::{Damaged, Found, Record};
+use crate::ingest::window::{Line, MAX_RECORD, Window};
 use std::io::{self, Read};
-
-/// What the reader found next.
-pub(crate) enum Found<'a> {
-    /// A record with as many cells as columns (any number before the columns are known).
-    Record(Record<'a>),
-    /// A row that is no record.
-    Damaged {
-        /// Where it stands.
-        place: Place<'a>,
-        /// What is wrong with it.
-        kind: Kind,
-        /// Number of the cell at fault, where one is.
-        cell: Option<usize>,
-    },
-}
-
-/// The cells of one row.
-#[derive(Clone, Copy)]
-pub(crate) struct Record<'a> {
-    /// Where it stands.
-    pub place: Place<'a>,
-    text: &'a str,
-    ends: &'a [u32],
-}
-
-impl<'a> Record<'a> {
-    /// Number of cells.
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// A cell by its number.
-    pub fn cell(&self, number: usize) -> &'a str {
-        let start = if number == 0 { 0 } else { self.ends[number - 1] as usize + 1 };
-        &self.text[start..self.ends[number] as usize]
-    }
-}
 
 /// The part of the window that the last answer was made of.
 #[derive(Clone, Copy, Default)]
@@ -93,7 +57,7 @@ impl<R: Read> RecordReader<R> {
     /// The source cannot be read: it is cut or damaged.
     pub fn next(&mut self) -> io::Result<Option<Found<'_>>> {
         if self.offset == 0 && self.line == 1 && self.pending.bytes == 0 {
-            self.skip_byte_order_mark()?;
+            self.offset = self.window.skip_byte_order_mark()?;
         }
         loop {
             self.advance();
@@ -116,18 +80,6 @@ impl<R: Read> RecordReader<R> {
         self.pending = Pending { bytes: self.pending.first_line, lines: 1, first_line: self.pending.first_line };
     }
 
-    fn skip_byte_order_mark(&mut self) -> io::Result<()> {
-        let mark = [0xef, 0xbb, 0xbf];
-        for (at, byte) in mark.iter().enumerate() {
-            if self.window.byte(at)? != Some(*byte) {
-                return Ok(());
-            }
-        }
-        self.window.consume(mark.len());
-        self.offset = mark.len() as u64;
-        Ok(())
-    }
-
     fn advance(&mut self) {
         self.window.consume(self.pending.bytes);
         self.offset += self.pending.bytes as u64;
@@ -136,14 +88,11 @@ impl<R: Read> RecordReader<R> {
     }
 
     fn too_long(&mut self) -> io::Result<Found<'_>> {
-        let beginning = self.window.waiting();
-        self.long.clear();
-        self.long.extend_from_slice(&beginning[..beginning.len().min(crate::ingest::account::MAX_VALUE_BYTES)]);
         let (line, byte_offset) = (self.line, self.offset);
-        self.offset += self.window.skip_line()?;
+        self.offset += self.window.skip_line(&mut self.long)?;
         self.line += 1;
         let place = Place { line, byte_offset, row: &self.long };
-        Ok(Found::Damaged { place, kind: Kind::TooLong, cell: None })
+        Ok(Found::Damaged(Damaged { place, kind: Kind::TooLong, cell: None }))
     }
 
     /// The row whose first line has `length` bytes.
@@ -171,7 +120,7 @@ impl<R: Read> RecordReader<R> {
         let record = &self.window.waiting()[..length];
         let has_nul = memchr::memchr(0, record).is_some();
         let line_ends = memchr::memchr_iter(b'\n', record).count() as u64;
-        let fits = self.columns.is_none_or(|columns| columns == self.cells.ends().len());
+        let fits = self.columns.is_none_or(|columns| columns == self.cells.spans().len());
         if line_ends > 0 && (!fits || has_nul) {
             return Ok(self.damaged(first_line, Kind::UnterminatedQuote));
         }
@@ -185,7 +134,7 @@ impl<R: Read> RecordReader<R> {
 
     /// The record of `length` bytes whose cells are split, unless its text or its number of cells is wrong.
     fn checked(&mut self, length: usize) -> Found<'_> {
-        let found = self.cells.ends().len();
+        let found = self.cells.spans().len();
         match self.columns {
             Some(columns) if found < columns => return self.damaged(length, Kind::FewColumns),
             Some(columns) if found > columns => return self.damaged(length, Kind::ManyColumns),
@@ -198,7 +147,7 @@ impl<R: Read> RecordReader<R> {
         }
         let text = std::str::from_utf8(self.text(length)).expect("it was checked");
         let place = Place { line: self.line, byte_offset: self.offset, row: &self.window.waiting()[..length] };
-        Found::Record(Record { place, text, ends: self.cells.ends() })
+        Found::Record(Record::new(place, text, self.cells.spans()))
     }
 
     /// The text that the cells lie in: the line itself, or its unescaped form.
@@ -216,7 +165,9 @@ impl<R: Read> RecordReader<R> {
         } else {
             None
         };
-        let cell = self.cells.number_at(row, at_fault);
-        Found::Damaged { place: Place { line: self.line, byte_offset: self.offset, row }, kind, cell }
+        let cell = self.cells.cell_at(row, at_fault);
+        let cell = cell.map(|(number, bytes)| (number, String::from_utf8_lossy(bytes)));
+        let place = Place { line: self.line, byte_offset: self.offset, row };
+        Found::Damaged(Damaged { place, kind, cell })
     }
 }

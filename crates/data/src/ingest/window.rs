@@ -1,6 +1,7 @@
 //! Bytes of a source, with a window that grows only as far as one record needs.
 //! It knows lines, and nothing of cells or quotes.
 
+use super::account::MAX_VALUE_BYTES;
 use std::io::{self, ErrorKind, Read};
 
 /// Longest record, without its line end, in bytes.
@@ -8,7 +9,7 @@ pub(crate) const MAX_RECORD: usize = 1 << 20;
 
 /// A line from the start of the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Line {
+pub(crate) enum Line {
     /// So many bytes without the line feed, and with it.
     Whole { length: usize, with_end: usize },
     /// More than [`MAX_RECORD`] bytes; the window holds its beginning.
@@ -18,7 +19,7 @@ pub(super) enum Line {
 }
 
 /// A window of bytes that have been read and not yet been consumed.
-pub(super) struct Window<R> {
+pub(crate) struct Window<R> {
     source: R,
     bytes: Vec<u8>,
     start: usize,
@@ -111,8 +112,24 @@ impl<R: Read> Window<R> {
         }
     }
 
-    /// Consumes up to and including the next line feed, in constant memory; returns how many bytes that were.
-    pub fn skip_line(&mut self) -> io::Result<u64> {
+    /// Consumes the byte order mark of UTF-8, if it is there; returns how many bytes that were.
+    pub fn skip_byte_order_mark(&mut self) -> io::Result<u64> {
+        let mark = [0xef, 0xbb, 0xbf];
+        for (at, byte) in mark.iter().enumerate() {
+            if self.byte(at)? != Some(*byte) {
+                return Ok(0);
+            }
+        }
+        self.consume(mark.len());
+        Ok(mark.len() as u64)
+    }
+
+    /// Consumes up to and including the next line feed, in constant memory; returns how many bytes that were, and in
+    /// `beginning` the first of them, as many as a reject shows.
+    pub fn skip_line(&mut self, beginning: &mut Vec<u8>) -> io::Result<u64> {
+        let waiting = self.waiting();
+        beginning.clear();
+        beginning.extend_from_slice(&waiting[..waiting.len().min(MAX_VALUE_BYTES)]);
         let mut skipped = 0;
         loop {
             let waiting = self.waiting();
@@ -125,6 +142,20 @@ impl<R: Read> Window<R> {
             skipped += all as u64;
             if !self.fill()? {
                 return Ok(skipped);
+            }
+        }
+    }
+    /// Consumes so many bytes in constant memory; false when the source ends before.
+    pub fn skip(&mut self, mut bytes: u64) -> io::Result<bool> {
+        loop {
+            let now = bytes.min(self.waiting().len() as u64);
+            self.consume(now as usize);
+            bytes -= now;
+            if bytes == 0 {
+                return Ok(true);
+            }
+            if !self.fill()? {
+                return Ok(false);
             }
         }
     }
