@@ -30,6 +30,7 @@ pub mod sample;
 pub mod schema;
 pub mod stage;
 pub mod table;
+pub mod user_items;
 pub mod vfs;
 
 pub use error::{CoreError, Result};

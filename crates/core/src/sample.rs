@@ -233,19 +233,8 @@ impl SampleSet {
     /// # Errors
     /// As [`SampleTable::open`].
     pub fn open(folder: &Path, encoder: &FeatureEncoder) -> Result<Self> {
-        let mut paths = Vec::new();
-        match std::fs::read_dir(folder) {
-            Ok(entries) => {
-                for entry in entries {
-                    paths.push(entry.map_err(|error| CoreError::io(folder, error))?.path());
-                }
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(CoreError::io(folder, error)),
-        }
-        paths.retain(|path| path.extension().is_some_and(|extension| extension == "arrow"));
-        paths.sort();
-        let tables: Result<Vec<_>> = paths.iter().map(|path| SampleTable::open(path, encoder)).collect();
+        let tables: Result<Vec<_>> =
+            table::tables_in(folder)?.iter().map(|path| SampleTable::open(path, encoder)).collect();
         Ok(Self::new(tables?))
     }
 
@@ -314,6 +303,17 @@ impl SampleLayout {
     /// `histories.arrow`.
     pub fn histories(&self) -> PathBuf {
         self.folder.join("histories.arrow")
+    }
+
+    /// `impressions/`, tables of [`crate::user_items`]: what users were shown in the training part and never chose; not
+    /// there without users or impressions.
+    pub fn impressions(&self) -> PathBuf {
+        self.folder.join("impressions")
+    }
+
+    /// `rejections/`, likewise: what users refused in the training part.
+    pub fn rejections(&self) -> PathBuf {
+        self.folder.join("rejections")
     }
 
     /// `features.json`.

@@ -71,6 +71,23 @@ fn leave_last_one_out_keeps_short_users_in_train() {
 }
 
 #[test]
+fn what_was_shown_or_refused_in_train_and_never_chosen_is_listed() {
+    let text = "user,item,t,event\n\
+        ann,x,1,view\nann,a,2,click\nann,a,3,view\nann,y,4,view\nann,x,5,view\nann,z,6,refuse\nann,b,7,click\n\
+        ann,c,8,click\nann,w,9,view\nbob,a,1,view\nbob,z,1,refuse\neve,c,3,click\n";
+    let place = Workplace::with("log.csv", text);
+    let event = "event = { column = \"event\", positive = [\"click\"], rejected = [\"refuse\"] }";
+    for threads in [1, 3] {
+        let told = Told { threads, ..Told::default() };
+        place.samples_told(&config(&format!("{USER_AND_TIME}\n{event}"), LAST_OUT), told).unwrap();
+        let [shown, refused] = place.tables().unchosen();
+        // The click on b is validation, and so is what follows it up to the next one.
+        assert_eq!(shown, ["ann x@1 y@4 x@5", "bob a@1"]);
+        assert_eq!(refused, ["ann z@6", "bob z@1"]);
+    }
+}
+
+#[test]
 fn a_column_names_the_parts_and_without_time_the_own_item_is_left_out() {
     let text = "user,item,part\nann,a,train\nann,b,\nann,c,other\nann,d,dev\nann,a,dev\nann,e,test\nbob,b,train\n";
     let place = Workplace::with("log.csv", text);

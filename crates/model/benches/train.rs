@@ -9,7 +9,7 @@ fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let loss = match words.first().map(String::as_str) {
         Some("in_batch_softmax") => LossSection::default(),
-        _ => LossSection::Bce { negatives_per_positive: 4 },
+        _ => LossSection::Bce {},
     };
     let number = |at: usize, default: f64| words.get(at).and_then(|word| word.parse().ok()).unwrap_or(default);
     let settings = BenchSettings {

@@ -37,6 +37,17 @@ pub(crate) struct Outcome {
     pub(crate) weight: f32,
 }
 
+/// Whose event a sample is, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Event {
+    /// Row of the history table, or MISSING.
+    pub(crate) user: u32,
+    /// Microseconds UTC.
+    pub(crate) time: i64,
+    /// Length of the history as of the event.
+    pub(crate) history_end: u32,
+}
+
 impl<'a> Samples<'a> {
     /// The samples of a part. There must be fewer than 2^32 of them.
     pub(crate) fn new(set: &'a SampleSet, histories: Option<&'a Histories>, items: &'a ItemTable) -> Self {
@@ -97,6 +108,13 @@ impl<'a> Samples<'a> {
     pub(crate) fn outcome(&self, row: u32) -> Outcome {
         let (view, row) = self.locate(row);
         Outcome { item: view.table.items()[row], label: view.table.labels()[row], weight: view.table.weights()[row] }
+    }
+
+    /// User and time of a sample.
+    pub(crate) fn event(&self, row: u32) -> Event {
+        let (view, row) = self.locate(row);
+        let TableView { table, .. } = view;
+        Event { user: table.users()[row], time: table.times()[row], history_end: table.history_end()[row] }
     }
 
     /// User and context features of a sample, with the history as of the event.

@@ -29,6 +29,12 @@ pub enum ModelError {
         /// Why.
         reason: String,
     },
+    /// Mined negatives are asked for that are not there, or not for these samples: mine them.
+    #[error("train.negatives: {reason}")]
+    Unmined {
+        /// What is missing.
+        reason: String,
+    },
     /// Files, tables, features.
     #[error(transparent)]
     Core(#[from] CoreError),
@@ -49,6 +55,7 @@ impl ModelError {
         match self {
             Self::Diverged { .. } => "diverged",
             Self::Unsuitable { .. } => "unsuitable-samples",
+            Self::Unmined { .. } => "no-mined-negatives",
             Self::Core(error) => error.code(),
         }
     }
@@ -58,6 +65,7 @@ impl ModelError {
         match self {
             Self::Diverged { .. } => Some("try a lower train.learning_rate, or a higher train.loss.temperature".into()),
             Self::Unsuitable { .. } => None,
+            Self::Unmined { .. } => Some("`twinspire mine` makes them with the bundle that is served".into()),
             Self::Core(error) => Some(error.hint()),
         }
     }

@@ -16,8 +16,10 @@ pub(crate) struct Validation<'a> {
     pub(crate) samples: Option<&'a Samples<'a>>,
     pub(crate) queries: Option<&'a Samples<'a>>,
     pub(crate) validator: Option<Validator<'a>>,
-    /// How rows and items are paired for AUC and its kin, and for the loss of pairs.
-    pub(crate) pairing: Pairing,
+    /// How rows and items are paired for AUC and its kin, and for the loss of `bce`.
+    pub(crate) judged: Pairing<'a>,
+    /// Likewise for the loss of a softmax.
+    pub(crate) pairing: Pairing<'a>,
     pub(crate) batch_size: usize,
     /// Most batches.
     pub(crate) steps: u64,
@@ -65,14 +67,14 @@ impl Validation<'_> {
         let is_bce = *objective == Objective::Bce;
         let (mut loss, mut judged) = (LossSum::default(), Judged::default());
         for (number, rows) in self.batches(&samples.numbers(false)).enumerate() {
-            let batch = Batch { samples, rows, pairing: self.pairing, number: number as u64 };
+            let batch = Batch { samples, rows, pairing: self.judged, number: number as u64 };
             let take = |scores: &[f32], labels: &[f32], weights: &[f32]| judged.extend(scores, labels, weights);
             loss.add(engine.scores(&model.parameters, &batch, take));
         }
         if !is_bce {
             loss = LossSum::default();
             for (number, rows) in self.batches(&samples.numbers(true)).enumerate() {
-                let batch = Batch { samples, rows, pairing: Pairing::Own, number: number as u64 };
+                let batch = Batch { samples, rows, pairing: self.pairing, number: number as u64 };
                 loss.add(engine.loss(&model.parameters, &batch));
             }
         }

@@ -7,7 +7,7 @@
 //!
 //! Reading order: [`scan`] (exact top-K of many queries), [`index`] (top-K of one), [`item_index`] (the index of a bundle),
 //! [`channel`] (the ways of recall), [`merge`], [`retriever`] (look up, encode, ask every channel, merge), [`golden`],
-//! [`mod@evaluate`], [`mod@bench`].
+//! [`mod@evaluate`], [`mod@mine`], [`mod@bench`].
 
 pub mod answer;
 pub mod bench;
@@ -21,6 +21,7 @@ pub mod golden;
 pub mod index;
 pub mod item_index;
 pub mod merge;
+pub mod mine;
 pub mod retriever;
 pub mod scan;
 #[cfg(test)]
@@ -33,4 +34,5 @@ pub use context::{RetrievalContext, in_pool};
 pub use error::{Result, RetrievalError};
 pub use evaluate::{Report, evaluate};
 pub use item_index::build_item_index;
+pub use mine::mine;
 pub use retriever::Retriever;

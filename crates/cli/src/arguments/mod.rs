@@ -12,9 +12,9 @@ mod tools;
 pub use index::{BenchIndexArguments, IndexBuildArguments, IndexCommand, IndexSearchArguments};
 pub use logs::{LogsCheckArguments, LogsCommand, LogsConvertArguments};
 pub use pipeline::{
-    CheckArguments, DemoArguments, EvaluateArguments, ExportArguments, InitArguments, PublishArguments,
-    ReportArguments, RunArguments, SamplesArguments, SamplesCommand, SamplesFinishArguments, SamplesPlanArguments,
-    SamplesReportArguments, SamplesUnitArguments, TrainArguments, WindowArguments,
+    CheckArguments, CompareArguments, DemoArguments, EvaluateArguments, ExportArguments, InitArguments, MineArguments,
+    PublishArguments, ReportArguments, RunArguments, SamplesArguments, SamplesCommand, SamplesFinishArguments,
+    SamplesPlanArguments, SamplesReportArguments, SamplesUnitArguments, TrainArguments, WindowArguments,
 };
 pub use query::{RecallArguments, ServeArguments};
 pub use tools::{
@@ -97,8 +97,12 @@ pub enum Command {
     Run(RunArguments),
     /// Make samples from logs
     Samples(SamplesArguments),
+    /// Mine hard negatives for the samples: a rank band of a bundle's search for each user
+    Mine(MineArguments),
     /// Train the two towers on the samples of a run
     Train(TrainArguments),
+    /// Train several recipes on the same samples and judge each on the validation part over the full corpus
+    Compare(CompareArguments),
     /// Write item and user embeddings of a trained model as text, Parquet and .npy
     Export(ExportArguments),
     /// Build the channels of a run and judge them and the merged list over the full corpus
@@ -139,7 +143,9 @@ impl Command {
             Self::Samples(SamplesArguments { step: Some(SamplesCommand::Unit(_)), .. }) => "samples unit",
             Self::Samples(SamplesArguments { step: Some(SamplesCommand::Finish(_)), .. }) => "samples finish",
             Self::Samples(SamplesArguments { step: Some(SamplesCommand::Report(_)), .. }) => "samples report",
+            Self::Mine(_) => "mine",
             Self::Train(_) => "train",
+            Self::Compare(_) => "compare",
             Self::Export(_) => "export",
             Self::Evaluate(_) => "evaluate",
             Self::Report(_) => "report",

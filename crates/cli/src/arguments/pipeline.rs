@@ -113,6 +113,37 @@ pub struct TrainArguments {
     pub window: WindowArguments,
 }
 
+/// Of `twinspire mine`.
+#[derive(Debug, Args)]
+pub struct MineArguments {
+    /// The bundle that is searched; by default the one that is served
+    #[arg(long, value_name = "BUNDLE_ID")]
+    pub bundle: Option<String>,
+    /// First rank that is taken, counted from 1
+    #[arg(long, value_name = "RANK", default_value_t = 101)]
+    pub first: usize,
+    /// Last rank that is taken, at most 1000
+    #[arg(long, value_name = "RANK", default_value_t = 500)]
+    pub last: usize,
+    /// Which run.
+    #[command(flatten)]
+    pub window: WindowArguments,
+}
+
+/// Of `twinspire compare`.
+#[derive(Debug, Args)]
+pub struct CompareArguments {
+    /// Files with keys of [model] and [train], each of which replaces that key of the config
+    #[arg(value_name = "RECIPES", required = true, num_args = 1..)]
+    pub recipes: Vec<PathBuf>,
+    /// Seeds of each recipe, with commas between them; by default that of the config
+    #[arg(long, value_name = "SEEDS", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub seeds: Vec<u64>,
+    /// Which run.
+    #[command(flatten)]
+    pub window: WindowArguments,
+}
+
 /// Of `twinspire export`.
 #[derive(Debug, Args)]
 pub struct ExportArguments {

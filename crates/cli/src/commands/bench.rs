@@ -36,7 +36,7 @@ pub fn run(context: &CommandContext<'_>, command: &BenchCommand) -> Result<Reply
 
 fn train(context: &CommandContext<'_>, arguments: &BenchTrainArguments) -> Result<Reply, CliError> {
     let loss = match arguments.loss {
-        BenchLoss::Bce => LossSection::Bce { negatives_per_positive: 1 },
+        BenchLoss::Bce => LossSection::Bce {},
         BenchLoss::InBatchSoftmax => LossSection::default(),
     };
     let report = measure(&BenchSettings {

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod check;
+pub mod compare;
 pub mod completions;
 pub mod config;
 pub mod demo;
@@ -9,6 +10,7 @@ pub mod evaluate;
 pub mod index;
 pub mod init;
 pub mod logs;
+pub mod mine;
 pub mod recall;
 pub mod report;
 pub mod samples;
@@ -83,6 +85,8 @@ pub fn dispatch(context: &CommandContext<'_>, command: &Command) -> Result<Reply
         Command::Check(arguments) => check::run(context, arguments),
         Command::Run(arguments) => stages::run_all(context, &context.config()?, &arguments.window),
         Command::Samples(arguments) => samples::run(context, arguments),
+        Command::Mine(arguments) => mine::run(context, arguments),
+        Command::Compare(arguments) => compare::run(context, arguments),
         Command::Train(arguments) => stages::run_one(context, &arguments.window, Stage::Train),
         Command::Export(arguments) => stages::run_one(context, &arguments.window, Stage::Export),
         Command::Evaluate(arguments) => evaluate::run(context, arguments),

@@ -1,14 +1,18 @@
 //! What was written: the file, overlaid by environment and flags, with the faults of its form.
 
 use super::fault::ConfigFault;
+use super::key::Step;
 use super::overrides::Override;
 use super::parse::parse;
 use super::schema::{Shape, config_schema};
-use super::tree::Node;
+use super::tree::{Content, Node};
 use super::validate::validate;
 use crate::error::CliError;
 use std::path::{Path, PathBuf};
 use twinspire_core::CoreError;
+
+/// Sections that a recipe may have: what comes after the samples and before the judgement.
+const RECIPE_SECTIONS: [&str; 2] = ["model", "train"];
 
 /// Where a config comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,9 +40,29 @@ impl WrittenConfig {
     /// # Errors
     /// The file is not there, cannot be read, or is not TOML.
     pub fn read(source: &ConfigSource) -> Result<Self, CliError> {
-        let path = &source.path;
-        let text = std::fs::read_to_string(path).map_err(|error| unread(path, error))?;
-        Self::from_text(source, &text)
+        Self::from_text(source, &read_text(&source.path)?)
+    }
+
+    /// As [`Self::read`], with a recipe between the file and the overrides: a file with keys of `[model]` and `[train]`,
+    /// each of which replaces what the config has under it as a whole.
+    ///
+    /// # Errors
+    /// As [`Self::read`]; a recipe with another section.
+    pub fn read_recipe(source: &ConfigSource, recipe: &Path) -> Result<Self, CliError> {
+        let mut tree = parse_file(&source.path, &read_text(&source.path)?)?;
+        let laid = parse_file(recipe, &read_text(recipe)?)?;
+        let Content::Table(sections) = laid.content else { return Self::overridden(source, tree) };
+        for (section, node) in sections {
+            let Content::Table(keys) = node.content else { return Err(no_recipe(recipe, &section)) };
+            if !RECIPE_SECTIONS.contains(&section.as_str()) {
+                return Err(no_recipe(recipe, &section));
+            }
+            for (key, value) in keys {
+                let path = [Step::Key(section.clone()), Step::Key(key)];
+                tree.set(&path, value).map_err(|_| no_recipe(recipe, &section))?;
+            }
+        }
+        Self::overridden(source, tree)
     }
 
     /// As [`Self::read`], with the text of the file given.
@@ -46,17 +70,11 @@ impl WrittenConfig {
     /// # Errors
     /// The text is not TOML.
     pub fn from_text(source: &ConfigSource, text: &str) -> Result<Self, CliError> {
+        Self::overridden(source, parse_file(&source.path, text)?)
+    }
+
+    fn overridden(source: &ConfigSource, mut tree: Node) -> Result<Self, CliError> {
         let schema = config_schema();
-        let mut tree = parse(&source.path, text).map_err(|fault| CliError::Config {
-            path: source.path.clone(),
-            faults: vec![ConfigFault {
-                code: "not-toml",
-                key: String::new(),
-                message: format!("the file is not TOML: {}", fault.reason),
-                hint: "see https://toml.io, or start anew with `twinspire init --from FILES`".into(),
-                place: Some(fault.place),
-            }],
-        })?;
         let apply = |laid: &Override| laid.apply(&mut tree, Shape::root(&schema));
         let mut faults: Vec<_> = source.overrides.iter().filter_map(apply).collect();
         faults.extend(validate(&tree, Shape::root(&schema)));
@@ -68,6 +86,30 @@ impl WrittenConfig {
     /// What was written, key by key.
     pub fn tree(&self) -> &Node {
         &self.tree
+    }
+}
+
+fn read_text(path: &Path) -> Result<String, CliError> {
+    std::fs::read_to_string(path).map_err(|error| unread(path, error))
+}
+
+fn parse_file(path: &Path, text: &str) -> Result<Node, CliError> {
+    parse(path, text).map_err(|fault| CliError::Config {
+        path: path.to_owned(),
+        faults: vec![ConfigFault {
+            code: "not-toml",
+            key: String::new(),
+            message: format!("the file is not TOML: {}", fault.reason),
+            hint: "see https://toml.io, or start anew with `twinspire init --from FILES`".into(),
+            place: Some(fault.place),
+        }],
+    })
+}
+
+fn no_recipe(path: &Path, section: &str) -> CliError {
+    CliError::Usage {
+        message: format!("{}: `{section}` is no section of a recipe", path.display()),
+        hint: "a recipe has keys of [model] and [train]: all recipes share the samples".into(),
     }
 }
 

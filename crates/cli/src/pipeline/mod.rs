@@ -5,14 +5,18 @@
 //! where crates meet without knowing each other, the [`Validator`](twinspire_model::Validator) of training and the
 //! loading of a user tower.
 
+mod compare;
 mod draft;
 mod evaluate;
 mod export;
+mod mine;
 mod publish;
 mod samples;
 mod train;
 
+pub use compare::{Compared, Recipe};
 pub use evaluate::{EvaluateOutcome, QueriesJudged, report_lines};
+pub use mine::MineOutcome;
 pub use publish::Published;
 pub use samples::SamplesOutcome;
 

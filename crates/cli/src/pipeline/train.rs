@@ -7,7 +7,7 @@ use twinspire_core::history::Histories;
 use twinspire_core::interaction::Part;
 use twinspire_core::items::ItemTable;
 use twinspire_core::sample::SampleTable;
-use twinspire_model::{TrainContext, TrainReport, train};
+use twinspire_model::{TrainContext, TrainReport, Validator, train};
 use twinspire_retrieval::evaluate::{Truth, recall_at_k};
 
 impl Run<'_> {
@@ -23,18 +23,27 @@ impl Run<'_> {
             threads: self.config().threads(),
         };
         let samples = self.samples_layout();
+        self.with_validator(|validator| {
+            Ok(train(&context, self.config().model(), &samples, self.folders.run(), validator)?)
+        })
+    }
+
+    /// Calls `work` with the judge of the validation part, if there are queries to judge with.
+    pub(super) fn with_validator<T>(
+        &self,
+        work: impl FnOnce(Option<Validator<'_>>) -> Result<T, CliError>,
+    ) -> Result<T, CliError> {
         let queries = self.validation()?;
         let settings = self.config().retrieval();
         let truth = queries.as_ref().map(|(table, histories)| Truth::new(table, histories)).transpose()?;
         let judge = |queries: &[f32], items: &[f32], dimension: usize| -> BTreeMap<String, f64> {
             truth.as_ref().map(|truth| recall_at_k(settings, truth, (queries, items, dimension))).unwrap_or_default()
         };
-        let validator = truth.is_some().then_some(&judge as twinspire_model::Validator<'_>);
-        Ok(train(&context, self.config().model(), &samples, self.folders.run(), validator)?)
+        work(truth.is_some().then_some(&judge as Validator<'_>))
     }
 
     /// Queries of the validation part, if there are any.
-    fn validation(&self) -> Result<Option<(SampleTable, Histories)>, CliError> {
+    pub(super) fn validation(&self) -> Result<Option<(SampleTable, Histories)>, CliError> {
         let layout = self.samples_layout();
         let path = layout.queries(Part::Validation);
         if !path.exists() {

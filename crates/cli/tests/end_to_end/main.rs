@@ -12,5 +12,6 @@ mod determinism;
 mod faults;
 mod http;
 mod judged;
+mod negatives;
 mod recall;
 mod world;

@@ -10,7 +10,7 @@ mod write;
 pub use encoded::{EncodedTable, check_ids, check_layout, encoded_columns, layout_text};
 pub use read::{
     ListView, floats_f32, integers_i64, integers_u8, integers_u32, integers_u64, list_lengths, lists, read_mapped,
-    text_column,
+    tables_in, text_column,
 };
 pub(crate) use read::{SharedLists, shared, shared_lists};
 pub(crate) use write::texts;

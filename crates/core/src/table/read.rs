@@ -8,7 +8,7 @@ use arrow_buffer::{ArrowNativeType, Buffer, OffsetBuffer, ScalarBuffer};
 use arrow_ipc::convert::try_fb_to_schema;
 use arrow_ipc::reader::{FileDecoder, read_footer_length};
 use arrow_ipc::root_as_footer;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Maps a file of [`super::write_table`]; columns borrow from the map, nothing is copied.
@@ -96,6 +96,26 @@ fn list_parts<'a, T: ArrowPrimitiveType>(
     let values = list.and_then(|list| list.values().as_primitive_opt::<T>());
     let whole = list.zip(values.filter(|values| values.null_count() == 0));
     whole.ok_or_else(|| wrong_type(name, array, &format!("List<{}>", T::DATA_TYPE)))
+}
+
+/// Paths of the `*.arrow` files of a folder, by name; none of a folder that is not there.
+///
+/// # Errors
+/// I/O, with the path.
+pub fn tables_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    match std::fs::read_dir(folder) {
+        Ok(entries) => {
+            for entry in entries {
+                paths.push(entry.map_err(|error| CoreError::io(folder, error))?.path());
+            }
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(CoreError::io(folder, error)),
+    }
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "arrow"));
+    paths.sort();
+    Ok(paths)
 }
 
 /// As [`integers_u32`] and its kin, but shared: it keeps the table mapped.

@@ -7,6 +7,7 @@ use super::numbers::ItemNumbers;
 use super::rows::{Plain, empty_histories, empty_queries, empty_samples, list_end, push_plain, push_user};
 use super::side::Entry;
 use super::source::Sources;
+use super::unchosen::Unchosen;
 use crate::bucket::{Bucket, Row};
 use crate::config::Mode;
 use crate::statistics::PartCounts;
@@ -44,6 +45,7 @@ pub(super) struct BucketRows {
     /// In the order of [`JUDGED`].
     pub queries: [SampleRows; 2],
     pub histories: HistoryRows,
+    pub unchosen: Unchosen,
     /// In the order of [`PARTS`].
     pub counts: [PartCounts; 3],
 }
@@ -86,6 +88,7 @@ impl Encoding<'_> {
             samples: PARTS.map(|_| empty_samples(self.encoder, own_items)),
             queries: JUDGED.map(|_| empty_queries(self.encoder)),
             histories: empty_histories(self.sources),
+            unchosen: Unchosen::default(),
             counts: PARTS.map(|_| PartCounts::default()),
         };
         for group in bucket.groups() {
@@ -106,6 +109,9 @@ impl Encoding<'_> {
                 self.push_query(&mut user, part, queries, &mut made.counts[part as usize])?;
             }
             self.push_history(&user, &mut made.histories)?;
+            if user.user != MISSING {
+                made.unchosen.push(user.user, user.rows, &user.items)?;
+            }
         }
         Ok(made)
     }

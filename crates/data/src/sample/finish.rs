@@ -5,6 +5,7 @@
 use super::encode::{JUDGED, PARTS};
 use super::fit::{FEATURES, Found, ITEMS};
 use super::job::{COUNTS, HISTORIES, Job, Step, queries_of, samples_of};
+use super::unchosen::{IMPRESSIONS, REJECTIONS};
 use crate::error::{DataError, Result};
 use crate::statistics::{HistoryLengths, PartCounts, Statistics};
 use arrow_array::RecordBatch;
@@ -41,17 +42,27 @@ impl Job<'_> {
         }
         let statistics = self.statistics(&encoded, lengths)?;
         write_json(vfs, &layout.statistics(), &statistics)?;
+        self.take_over(&encoded, IMPRESSIONS, &layout.impressions())?;
+        self.take_over(&encoded, REJECTIONS, &layout.rejections())?;
         for part in PARTS {
             self.create_folder(Some(&layout.part(part)))?;
-            for (bucket, folder) in encoded.iter().enumerate() {
-                let from = folder.join(samples_of(part));
-                if vfs.exists(&from).map_err(|error| DataError::io(&from, error))? {
-                    let to = layout.part(part).join(format!("{bucket:05}.arrow"));
-                    vfs.rename(&from, &to).map_err(|error| DataError::io(&from, error))?;
-                }
-            }
+            self.take_over(&encoded, &samples_of(part), &layout.part(part))?;
         }
         Ok(statistics)
+    }
+
+    /// Moves the tables of this name to `folder`, each under the number of its bucket.
+    fn take_over(&self, encoded: &[PathBuf], name: &str, folder: &Path) -> Result<()> {
+        let vfs = self.context.stage.vfs;
+        for (bucket, unit) in encoded.iter().enumerate() {
+            let from = unit.join(name);
+            if vfs.exists(&from).map_err(|error| DataError::io(&from, error))? {
+                self.create_folder(Some(folder))?;
+                let to = folder.join(format!("{bucket:05}.arrow"));
+                vfs.rename(&from, &to).map_err(|error| DataError::io(&from, error))?;
+            }
+        }
+        Ok(())
     }
 
     fn create_folder(&self, folder: Option<&Path>) -> Result<()> {

@@ -255,7 +255,7 @@ impl Job<'_> {
         Fit::open(self.context.stage.vfs, &self.folder(Step::Fit))
     }
 
-    /// Samples, queries and histories of a bucket.
+    /// Samples, queries, histories and lists of a bucket.
     ///
     /// # Errors
     /// The bucket has not been scanned; features that cannot be encoded; I/O.
@@ -284,6 +284,7 @@ impl Job<'_> {
             samples.chain(queries).try_for_each(|(name, rows)| self.write_rows(fit, &staging.join(name), rows))?;
             let vfs = self.context.stage.vfs;
             write_table(vfs, &staging.join(HISTORIES), &made.histories.into_batch()?)?;
+            made.unchosen.write(vfs, staging)?;
             write_json(vfs, &staging.join(COUNTS), &made.counts)?;
             Ok::<_, DataError>(counted(&made.counts))
         })

@@ -22,6 +22,7 @@ mod scan;
 mod side;
 mod source;
 mod split;
+mod unchosen;
 mod watch;
 mod windows;
 

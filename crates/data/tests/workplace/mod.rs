@@ -17,6 +17,7 @@ use twinspire_core::sample::{SampleLayout, SampleSet, SampleTable};
 use twinspire_core::schema::{FeatureSchema, FeatureSection};
 use twinspire_core::stage::{StageContext, StageManifest};
 use twinspire_core::table::{integers_u8, read_mapped, text_column};
+use twinspire_core::user_items::UserItems;
 use twinspire_core::vfs::RealVfs;
 use twinspire_data::check::{CheckReport, check_data};
 use twinspire_data::ingest::{IngestReport, ingest};
@@ -231,6 +232,21 @@ impl Tables {
     }
 
     /// Samples of a part as (user, item, label, history), sorted.
+    /// What each user was shown, and what she refused, as `ann x@1 y@4`, with times in microseconds.
+    pub fn unchosen(&self) -> [Vec<String>; 2] {
+        [self.layout.impressions(), self.layout.rejections()].map(|folder| {
+            let lists = UserItems::open(&folder, (self.histories.len(), self.items.len())).unwrap();
+            let told = |user: u32| {
+                let (items, times) = lists.of(user);
+                let entries = items.iter().zip(times).map(|(&item, time)| format!(" {}@{time}", self.items.id(item)));
+                (!items.is_empty()).then(|| format!("{}{}", self.histories.user(user), entries.collect::<String>()))
+            };
+            let mut told: Vec<String> = (0..self.histories.len() as u32).filter_map(told).collect();
+            told.sort();
+            told
+        })
+    }
+
     pub fn samples(&self, part: Part) -> Vec<Row> {
         let mut told: Vec<Row> = self.set(part).tables().iter().flat_map(|table| self.told(table)).collect();
         told.sort_by(|left, right| left.partial_cmp(right).unwrap());

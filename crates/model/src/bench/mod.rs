@@ -10,7 +10,8 @@ use crate::config::{AdamSection, LossSection, ModelSection, ModelSettings, Train
 use crate::engine::{Batch, Engine, Objective, Pairing};
 use crate::error::{ModelError, Result};
 use crate::model::TwoTower;
-use crate::train::{Files, loss_pairing, pool};
+use crate::negative::{Drawn, Mix};
+use crate::train::{Files, pool};
 use serde::Serialize;
 use std::time::{Duration, Instant};
 use twinspire_core::check::Faults;
@@ -52,7 +53,7 @@ pub struct BenchSettings {
 pub struct BenchReport {
     /// Name of the program.
     pub script: &'static str,
-    /// `bce` or `in_batch_softmax`.
+    /// `bce`, `in_batch_softmax`, `sampled_softmax` or `full_softmax`.
     pub loss: &'static str,
     /// Samples a step.
     pub batch: u32,
@@ -88,7 +89,7 @@ pub struct BenchReport {
 /// Settings that [`ModelSettings::check`] refuses; samples that cannot be read; `Diverged`.
 pub fn run(settings: &BenchSettings) -> Result<BenchReport> {
     let files = match &settings.samples {
-        Some((layout, _)) => Files::open(layout)?,
+        Some((layout, _)) => Files::open(layout, None)?,
         None => rows::files(settings.rows, settings.seed)?,
     };
     let labels_mode = settings.samples.as_ref().is_none_or(|(_, labels_mode)| *labels_mode);
@@ -120,7 +121,8 @@ fn measure(settings: &BenchSettings, checked: &ModelSettings, files: &Files) -> 
         ));
     }
     shuffle(&mut order, settings.seed, 0);
-    let pairing = loss_pairing(checked, files.items.len(), settings.seed);
+    let mix = Mix::new(checked, files, &samples)?;
+    let pairing = Pairing::of(checked, Drawn { mix: &mix, seed: settings.seed, purpose: "negatives" });
     let mut model = TwoTower::new(&settings.model, &files.encoder, settings.seed);
     let layout = model.layout.clone();
     let mut engine = Engine::new(&layout, objective, AdamSection::default());
@@ -148,7 +150,7 @@ fn measure(settings: &BenchSettings, checked: &ModelSettings, files: &Files) -> 
 struct Steps<'a> {
     samples: &'a Samples<'a>,
     order: &'a [u32],
-    pairing: Pairing,
+    pairing: Pairing<'a>,
     batch_size: usize,
     rate: f64,
 }
@@ -183,8 +185,10 @@ fn report(settings: &BenchSettings, measured: &Measured) -> BenchReport {
     BenchReport {
         script: "twinspire bench train",
         loss: match settings.loss {
-            LossSection::Bce { .. } => "bce",
+            LossSection::Bce {} => "bce",
             LossSection::InBatchSoftmax { .. } => "in_batch_softmax",
+            LossSection::SampledSoftmax { .. } => "sampled_softmax",
+            LossSection::FullSoftmax { .. } => "full_softmax",
         },
         batch: settings.batch_size,
         threads: rayon::current_num_threads(),
@@ -223,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_bench_counts_its_steps_and_learns() {
-        for loss in [LossSection::Bce { negatives_per_positive: 4 }, LossSection::default()] {
+        for loss in [LossSection::Bce {}, LossSection::default()] {
             let report = run(&settings(loss, 4_000)).unwrap();
             assert_eq!((report.steps, report.steps_with_warmup, report.threads), (1, WARMUP_STEPS + 1, 1));
             assert!(report.samples_per_s > 0 && report.final_loss < report.first_loss, "{report:?}");

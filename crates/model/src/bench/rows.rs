@@ -4,7 +4,7 @@
 //! of the rows are clicks. The corpus is the ads.
 
 use crate::error::Result;
-use crate::train::Files;
+use crate::train::{Files, ListFiles};
 use twinspire_core::CoreError;
 use twinspire_core::check::Faults;
 use twinspire_core::encode::{EncodedRows, FeatureEncoder, Fitted};
@@ -63,7 +63,15 @@ pub(super) fn files(rows: u32, seed: u64) -> Result<Files> {
     };
     let table = SampleTable::from_batch(&table.into_batch(&encoder)?)?;
     let (train, validation) = (SampleSet::new(vec![table]), SampleSet::default());
-    Ok(Files { encoder, items, histories: Histories::empty(), train, validation, queries: None })
+    Ok(Files {
+        encoder,
+        items,
+        histories: Histories::empty(),
+        train,
+        validation,
+        queries: None,
+        lists: ListFiles::default(),
+    })
 }
 
 fn encoder() -> Result<FeatureEncoder> {

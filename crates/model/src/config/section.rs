@@ -1,5 +1,6 @@
 //! The `[model]` and `[train]` sections as they are written.
 
+use super::negatives::{KnownPositives, NegativesSection};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -48,8 +49,15 @@ pub struct TrainSection {
     pub epochs: u32,
     /// Samples a step; 2 to 1048576. With drawn negatives, positives a step.
     pub batch_size: u32,
-    /// What is minimised: `bce` or `in_batch_softmax`.
+    /// What is minimised: `bce`, `in_batch_softmax`, `sampled_softmax` or `full_softmax`.
     pub loss: LossSection,
+    /// Where negatives come from, one entry a sampler, for `bce` and `sampled_softmax`. Without an entry they are uniform
+    /// over the corpus: 4 for each positive of `bce`, 1024 for each batch of `sampled_softmax`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub negatives: Vec<NegativesSection>,
+    /// Which positives of a user are never her negatives (drawn ones, and those of `full_softmax`): `train` (all of the
+    /// training part), `history` (those before the event) or `own` (only the item of the sample).
+    pub known_positives: KnownPositives,
     /// Learning rate of the first epoch; above 0.
     pub learning_rate: f64,
     /// Factor of the learning rate for every `decay_epochs` epochs; above 0, at most 1 (1: constant).
@@ -74,6 +82,8 @@ impl Default for TrainSection {
             epochs: 5,
             batch_size: 1024,
             loss: LossSection::default(),
+            negatives: Vec::new(),
+            known_positives: KnownPositives::Train,
             learning_rate: 1e-3,
             decay_rate: 1.0,
             decay_epochs: 1.0,
@@ -89,12 +99,9 @@ impl Default for TrainSection {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum LossSection {
-    /// Cosine to `(c + 1) / 2`, logit, a sigmoid layer of one unit, binary cross-entropy.
-    Bce {
-        /// Negatives that are drawn for each positive, uniformly over the corpus; 1 to 1000. Labelled samples draw none.
-        #[serde(default = "four")]
-        negatives_per_positive: u32,
-    },
+    /// Cosine to `(c + 1) / 2`, logit, a sigmoid layer of one unit, binary cross-entropy. Each positive meets the negatives
+    /// of `train.negatives`; labelled samples bring their own.
+    Bce {},
     /// Softmax over the items of the batch, `cosine / temperature`.
     InBatchSoftmax {
         /// Divides the cosine; 0.02 to 10.
@@ -107,11 +114,20 @@ pub enum LossSection {
         #[serde(default = "yes")]
         mask_accidental_hits: bool,
     },
+    /// Softmax of a positive against the negatives of `train.negatives`, `cosine / temperature`.
+    SampledSoftmax {
+        /// Divides the cosine; 0.02 to 10.
+        #[serde(default = "default_temperature")]
+        temperature: f64,
+    },
+    /// Softmax of a positive against the whole corpus, `cosine / temperature`; for up to 131072 items.
+    FullSoftmax {
+        /// Divides the cosine; 0.02 to 10.
+        #[serde(default = "default_temperature")]
+        temperature: f64,
+    },
 }
 
-fn four() -> u32 {
-    4
-}
 fn default_temperature() -> f64 {
     0.05
 }

@@ -1,11 +1,20 @@
 //! The checked settings of model and training, which nothing else can build.
 
-use super::{AdamSection, LossSection, ModelSection, OptimizerSection, TowerSection, TrainSection};
+use super::{
+    AdamSection, LossSection, ModelSection, NegativesSection, OptimizerSection, TowerSection, TrainSection,
+    UniformSection,
+};
 use twinspire_core::check::Faults;
-use twinspire_core::schema::FeatureSchema;
+use twinspire_core::schema::{FeatureKind, FeatureSchema, Side};
 
 /// Widest embedding, and longest vector.
 const MAX_DIMENSION: u32 = 1024;
+
+/// Uniform negatives of a batch of `sampled_softmax` where nothing is written.
+const SHARED_NEGATIVES: u32 = 1024;
+
+/// Most negatives of one sampler.
+const MOST_NEGATIVES: u32 = 1 << 20;
 
 /// Checked `[model]` and `[train]`.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +39,7 @@ impl ModelSettings {
         check_train(train, &mut own);
         check_rate(train, &mut own);
         check_loss(&train.loss, &mut own);
+        check_negatives(train, schema, labels_mode, &mut own);
         let OptimizerSection::Adam(adam) = &train.optimizer;
         check_adam(adam, &mut own);
         let sound = own.is_empty();
@@ -47,6 +57,20 @@ impl ModelSettings {
     /// The checked `[train]` section.
     pub fn train(&self) -> &TrainSection {
         &self.train
+    }
+
+    /// Where negatives come from: what is written, or what stands for nothing; none where the loss draws none.
+    pub fn negatives(&self) -> Vec<NegativesSection> {
+        let shared = UniformSection { count: SHARED_NEGATIVES, shared: true, ..UniformSection::default() };
+        match self.train.loss {
+            LossSection::InBatchSoftmax { .. } | LossSection::FullSoftmax { .. } => Vec::new(),
+            LossSection::Bce {} if self.labels_mode => Vec::new(),
+            LossSection::Bce {} | LossSection::SampledSoftmax { .. } if !self.train.negatives.is_empty() => {
+                self.train.negatives.clone()
+            }
+            LossSection::Bce {} => vec![NegativesSection::Uniform(UniformSection::default())],
+            LossSection::SampledSoftmax { .. } => vec![NegativesSection::Uniform(shared)],
+        }
     }
 
     /// True when samples carry 0 or 1 and their own item features.
@@ -100,13 +124,68 @@ fn check_rate(train: &TrainSection, faults: &mut Faults) {
 
 fn check_loss(loss: &LossSection, faults: &mut Faults) {
     match loss {
-        LossSection::Bce { negatives_per_positive } => {
-            let count = *negatives_per_positive;
-            faults.require((1..=1000).contains(&count), "train.loss.negatives_per_positive", count, "1 to 1000");
-        }
-        LossSection::InBatchSoftmax { temperature, .. } => {
+        LossSection::Bce {} => {}
+        LossSection::InBatchSoftmax { temperature, .. }
+        | LossSection::SampledSoftmax { temperature }
+        | LossSection::FullSoftmax { temperature } => {
             faults.require((0.02..=10.0).contains(temperature), "train.loss.temperature", temperature, "0.02 to 10");
         }
+    }
+}
+
+fn check_negatives(train: &TrainSection, schema: &FeatureSchema, labels_mode: bool, faults: &mut Faults) {
+    let is_bce = train.loss == LossSection::Bce {};
+    let draws = match train.loss {
+        LossSection::Bce {} => !labels_mode,
+        LossSection::SampledSoftmax { .. } => true,
+        LossSection::InBatchSoftmax { .. } | LossSection::FullSoftmax { .. } => false,
+    };
+    let reason = "this loss draws no negatives: `sampled_softmax` does, and `bce` where samples carry no labels";
+    faults.require(draws || train.negatives.is_empty(), "train.negatives", train.negatives.len(), reason);
+    for (number, section) in train.negatives.iter().enumerate() {
+        let (key, common) = (|name: &str| format!("train.negatives[{number}].{name}"), section.common());
+        let counts = 1..=MOST_NEGATIVES;
+        let count = common.count.unwrap_or(1);
+        faults.require(counts.contains(&count), &key("count"), count, "1 to 1048576");
+        let weight = common.weight;
+        faults.require(weight.is_finite() && weight > 0.0, &key("weight"), weight, "a finite number above 0");
+        let pairs = "`bce` pairs a positive with negatives of its own: a `count` for each, and no `shared`";
+        faults.require(!(is_bce && common.shared), &key("shared"), true, pairs);
+        check_sampler(section, key, schema, faults);
+    }
+    let corrected = || train.negatives.iter().map(NegativesSection::common).filter(|common| common.logq);
+    let mixed = !is_bce && corrected().any(|common| common.shared) && corrected().any(|common| !common.shared);
+    let reason = "samplers with `logq = true` correct each other: all of them are `shared` (or `in_batch` without a \
+                  count), or none";
+    faults.require(!mixed, "train.negatives", train.negatives.len(), reason);
+}
+
+fn check_sampler(
+    section: &NegativesSection,
+    key: impl Fn(&str) -> String,
+    schema: &FeatureSchema,
+    faults: &mut Faults,
+) {
+    match section {
+        NegativesSection::Popularity(own) => {
+            faults.require((0.0..=2.0).contains(&own.alpha), &key("alpha"), own.alpha, "0.0 to 2.0");
+            let floor = own.uniform_floor;
+            faults.require((0.0..=1.0).contains(&floor), &key("uniform_floor"), floor, "0.0 to 1.0");
+        }
+        NegativesSection::Impressed(own) => {
+            faults.require(own.recent > 0, &key("recent"), own.recent, "1 or more");
+        }
+        NegativesSection::SameAttribute(own) => {
+            let found = schema.features().iter().find(|feature| feature.name == own.feature);
+            let has_ids = found.is_some_and(|feature| {
+                feature.side == Side::Item && !matches!(feature.kind, FeatureKind::Numeric { .. })
+            });
+            faults.require(has_ids, &key("feature"), &own.feature, "an item feature with ids: not a numeric one");
+        }
+        NegativesSection::Uniform(_)
+        | NegativesSection::InBatch(_)
+        | NegativesSection::Rejected(_)
+        | NegativesSection::Mined(_) => {}
     }
 }
 

@@ -23,7 +23,7 @@ fn faults(model: &str, train: &str, dimension: u32) -> Vec<String> {
 fn defaults_are_sound_and_stand_for_missing_keys() {
     assert!(faults("{}", "{}", 8).is_empty());
     let train: TrainSection = serde_json::from_str(r#"{"loss": {"kind": "bce"}}"#).unwrap();
-    assert_eq!(train.loss, LossSection::Bce { negatives_per_positive: 4 });
+    assert_eq!((train.loss, train.known_positives), (LossSection::Bce {}, KnownPositives::Train));
     let model: ModelSection = serde_json::from_str(r#"{"user_tower": {"residual": true}}"#).unwrap();
     assert_eq!((model.user_tower.hidden, model.output_dimension), (vec![128, 64], 32));
 }
@@ -51,8 +51,53 @@ fn all_faults_are_found_at_once() {
         "train.optimizer.epsilon",
     ];
     assert_eq!(faults(model, train, 4096), expected);
-    let none = r#"{"loss": {"kind": "bce", "negatives_per_positive": 0}}"#;
-    assert_eq!(faults("{}", none, 8), ["train.loss.negatives_per_positive"]);
+}
+
+#[test]
+fn negatives_are_checked_with_the_loss_that_draws_them() {
+    let negatives = |loss: &str, entries: &str| {
+        faults("{}", &format!(r#"{{"loss": {{"kind": "{loss}"}}, "negatives": [{entries}]}}"#), 8)
+    };
+    let wrong = r#"{"kind": "uniform", "count": 0, "weight": 0}, {"kind": "popularity", "alpha": 3, "uniform_floor": 2},
+        {"kind": "impressed", "recent": 0}, {"kind": "same_attribute", "feature": "city"}"#;
+    let expected = [
+        "train.negatives[0].count",
+        "train.negatives[0].weight",
+        "train.negatives[1].alpha",
+        "train.negatives[1].uniform_floor",
+        "train.negatives[2].recent",
+        "train.negatives[3].feature",
+    ];
+    assert_eq!(negatives("sampled_softmax", wrong), expected);
+    let sound = r#"{"kind": "uniform", "shared": true}, {"kind": "in_batch"}, {"kind": "mined"},
+        {"kind": "same_attribute", "feature": "id", "count": 2}"#;
+    assert!(negatives("sampled_softmax", sound).is_empty());
+    assert_eq!(negatives("bce", sound), ["train.negatives[0].shared", "train.negatives[1].shared"]);
+    assert_eq!(negatives("in_batch_softmax", r#"{"kind": "uniform"}"#), ["train.negatives"]);
+    let corrected = r#"{"kind": "uniform"}, {"kind": "in_batch"}"#;
+    assert_eq!(negatives("sampled_softmax", corrected), ["train.negatives"], "one is shared, one is not");
+    assert!(negatives("bce", r#"{"kind": "uniform"}, {"kind": "in_batch", "count": 3}"#).is_empty());
+}
+
+#[test]
+fn what_is_not_written_stands_for_uniform_negatives() {
+    let negatives = |loss: LossSection, labels_mode: bool| {
+        let train = TrainSection { loss, ..TrainSection::default() };
+        let mut faults = Faults::default();
+        let checked = ModelSettings::check(&ModelSection::default(), &train, &schema(8), labels_mode, &mut faults);
+        checked
+            .unwrap()
+            .negatives()
+            .iter()
+            .map(NegativesSection::common)
+            .map(|common| (common.count, common.shared))
+            .collect::<Vec<_>>()
+    };
+    let sampled = || LossSection::SampledSoftmax { temperature: 0.1 };
+    assert_eq!(negatives(LossSection::Bce {}, false), [(Some(4), false)]);
+    assert_eq!(negatives(LossSection::Bce {}, true), []);
+    assert_eq!(negatives(sampled(), false), [(Some(1024), true)]);
+    assert_eq!(negatives(LossSection::FullSoftmax { temperature: 0.1 }, false), []);
 }
 
 #[test]

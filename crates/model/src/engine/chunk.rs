@@ -8,22 +8,23 @@ use crate::layout::ModelLayout;
 use crate::loss::LossSum;
 use crate::loss::bce::{self, Gradients, Pairs};
 use crate::model::Parameters;
-use crate::negative::NegativeSampler;
+use crate::negative::{Draw, Positive};
 use crate::optimizer::Shard;
 use crate::shared::Shared;
 use crate::tower::TowerWorkspace;
-use twinspire_core::rng::Rng;
 
 /// Inputs and outcomes of a chunk, and the gradients of its inputs.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
     user: ChunkInput,
     item: ChunkInput,
-    /// Corpus row of each item.
+    /// Corpus row of each item: positives, each with negatives of its own, then a part of those that all rows share.
     items: Vec<u32>,
-    /// One an item, as the next two.
+    /// One an item, the shared ones aside, as the next three.
     labels: Vec<f32>,
     weights: Vec<f32>,
+    /// Added to the score in a softmax.
+    shifts: Vec<f32>,
     scores: Vec<f32>,
     sum: LossSum,
 }
@@ -45,10 +46,9 @@ struct Towers {
 }
 
 impl Buffers {
-    /// Grows to the chunks of a pairing.
-    pub(super) fn reserve(&mut self, layout: &ModelLayout, pairing: &Pairing) {
-        let users = pairing.chunk_rows();
-        let rows = (self.rows.0.max(users), self.rows.1.max(users * pairing.group()));
+    /// Grows to chunks of that many users and items.
+    pub(super) fn reserve(&mut self, layout: &ModelLayout, (users, items): (usize, usize)) {
+        let rows = (self.rows.0.max(users), self.rows.1.max(items));
         if rows == self.rows {
             return;
         }
@@ -72,12 +72,20 @@ impl Towers {
 }
 
 impl Chunk {
-    /// Reads the samples `rows` and draws negatives.
-    pub(super) fn read(&mut self, layout: &ModelLayout, batch: &Batch<'_>, (number, rows): (usize, &[u32])) {
-        let samples = batch.samples;
+    /// Reads the samples of chunk `number` and draws negatives of their own; `items` are those of all rows of the batch,
+    /// `drawn` the shared negatives that this chunk takes along.
+    pub(super) fn read(
+        &mut self,
+        layout: &ModelLayout,
+        batch: &Batch<'_>,
+        number: usize,
+        (items, drawn): (&[u32], &[Draw]),
+    ) {
+        let (samples, rows) = (batch.samples, &batch.rows[batch.chunk(number)]);
         samples.prefetch(rows);
-        self.read_outcomes(batch, number, rows);
+        self.read_outcomes(batch, (number, rows), items);
         self.scores.resize(self.items.len(), 0.0);
+        self.items.extend(drawn.iter().map(|draw| draw.item));
         let corpus = samples.corpus();
         self.user.read(&layout.user, corpus, (&UsersOf(samples, rows), rows.len()));
         match batch.pairing {
@@ -89,45 +97,42 @@ impl Chunk {
         }
     }
 
-    fn read_outcomes(&mut self, batch: &Batch<'_>, number: usize, rows: &[u32]) {
+    fn read_outcomes(&mut self, batch: &Batch<'_>, (number, rows): (usize, &[u32]), items: &[u32]) {
+        [&mut self.labels, &mut self.weights, &mut self.shifts].into_iter().for_each(Vec::clear);
         self.items.clear();
-        self.labels.clear();
-        self.weights.clear();
-        // A batch has less than 2^24 chunks.
-        let stream = (batch.number << 24) | number as u64;
-        let mut rng = match batch.pairing {
+        let mut drawn = match batch.pairing {
             Pairing::Own => None,
-            Pairing::Drawn { seed, purpose, .. } => Some(Rng::stream(seed, purpose, stream)),
+            Pairing::Drawn(drawn) => Some((drawn.mix, drawn.stream(batch.number, number))),
         };
         for &row in rows {
             let outcome = batch.samples.outcome(row);
             self.items.push(outcome.item);
             self.labels.push(outcome.label);
             self.weights.push(outcome.weight);
-            let (Pairing::Drawn { negatives, sampler, .. }, Some(rng)) = (&batch.pairing, &mut rng) else { continue };
-            for _ in 0..*negatives {
-                let draw = sampler.draw(rng);
-                // The positive itself says nothing when it is drawn.
-                let weight = if draw.item == outcome.item { 0.0 } else { outcome.weight * draw.weight };
+            self.shifts.push(0.0);
+            let Some((mix, rng)) = &mut drawn else { continue };
+            let event = batch.samples.event(row);
+            let positive = Positive { item: outcome.item, user: event.user, time: event.time, batch: items };
+            mix.draw_own(&positive, mix.known(batch.samples, row), rng, |draw| {
                 self.items.push(draw.item);
                 self.labels.push(0.0);
-                self.weights.push(weight);
-            }
+                self.weights.push(outcome.weight * draw.weight);
+                self.shifts.push(draw.shift);
+            });
         }
     }
 
-    /// Look-up and both towers; row `start` of the batch is the first here.
+    /// Look-up and both towers; `starts` are the numbers of the first user and of the first item in the batch.
     pub(super) fn forward(
         &mut self,
         layout: &ModelLayout,
         parameters: &Parameters,
-        (shared, start): (&[Shared; 2], usize),
+        (shared, starts): (&[Shared; 2], [usize; 2]),
         buffers: &mut Buffers,
     ) {
         let (Parameters { tables, dense }, [users, items]) = (parameters, shared);
-        let group = self.items.len() / self.user.rows();
-        self.user.look_up(&layout.user, tables, (users, start));
-        self.item.look_up(&layout.item, tables, (items, start * group));
+        self.user.look_up(&layout.user, tables, (users, starts[0]));
+        self.item.look_up(&layout.item, tables, (items, starts[1]));
         layout.user_tower.forward(dense, (&self.user, users), &mut buffers.towers.user);
         layout.item_tower.forward(dense, (&self.item, items), &mut buffers.towers.item);
     }
@@ -207,9 +212,9 @@ impl Chunk {
         (&self.scores, &self.labels, &self.weights)
     }
 
-    /// Corpus rows and weights of the items.
-    pub(super) fn items(&self) -> (&[u32], &[f32]) {
-        (&self.items, &self.weights)
+    /// Weights of the rows, each of which has `group` items, and shifts of their items.
+    pub(super) fn row_weights(&self, group: usize) -> (impl Iterator<Item = f32>, &[f32]) {
+        (self.weights.iter().step_by(group).copied(), &self.shifts)
     }
 
     /// Adds the gradients of a table to a shard: users first, then items.

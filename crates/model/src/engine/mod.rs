@@ -2,13 +2,13 @@
 //!
 //! In: samples by number, parameters. Out: moved parameters and the loss. Fields with few distinct values are found and
 //! multiplied once for the batch. A worker takes a chunk of rows through look-up, forward, loss and backward while it
-//! stays in the L2 cache; the chunks of a group, one after another, add up one dense gradient. Then what the batch shares gets its gradients, dense gradients are summed in the order of the
-//! groups, and embedding rows that were read are moved. The grid of chunks depends on the settings only, so the bytes of
+//! stays in the L2 cache; the chunks of a group, one after another, add up one dense gradient. Then what the batch shares
+//! gets its gradients, dense gradients are summed in the order of the groups, and embedding rows that were read are moved. The grid of chunks depends on the settings only, so the bytes of
 //! a model do not depend on the number of threads.
 
 mod chunk;
-mod in_batch;
 mod objective;
+mod softmax;
 
 pub(crate) use objective::{Objective, Pairing};
 
@@ -18,11 +18,13 @@ use crate::kernel::Buffer;
 use crate::layout::ModelLayout;
 use crate::loss::LossSum;
 use crate::model::Parameters;
+use crate::negative::Draw;
 use crate::optimizer::{AdamStep, DenseAdam, Shard, TableAdam};
 use crate::shared::Shared;
 use chunk::{Buffers, Chunk};
-use in_batch::BatchColumns;
 use rayon::prelude::*;
+use softmax::BatchColumns;
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard};
 
 /// Rows that a worker takes through the towers at once.
@@ -38,7 +40,7 @@ pub(crate) struct Batch<'a> {
     pub(crate) samples: &'a Samples<'a>,
     /// Numbers of the samples.
     pub(crate) rows: &'a [u32],
-    pub(crate) pairing: Pairing,
+    pub(crate) pairing: Pairing<'a>,
     /// Number of the batch: each has its own stream of drawn negatives.
     pub(crate) number: u64,
 }
@@ -64,6 +66,10 @@ pub(crate) struct Engine<'a> {
     /// One for each thread, or one for each chunk where the backward pass waits for the whole batch.
     buffers: Vec<Mutex<Buffers>>,
     columns: BatchColumns,
+    /// Items of the rows of the batch.
+    items: Vec<u32>,
+    /// Negatives that the rows of the batch share.
+    drawn: Vec<Draw>,
     dense: DenseAdam,
     tables: Vec<TableAdam>,
     steps: u64,
@@ -81,6 +87,8 @@ impl<'a> Engine<'a> {
             shared: Default::default(),
             buffers: Vec::new(),
             columns: BatchColumns::default(),
+            items: Vec::new(),
+            drawn: Vec::new(),
             dense: DenseAdam::new(layout.dense_len()),
             tables: layout.tables.iter().map(TableAdam::new).collect(),
             steps: 0,
@@ -115,9 +123,9 @@ impl<'a> Engine<'a> {
 
     /// Leaves the gradients of a batch in its groups and chunks, not yet divided by the sum of weights.
     pub(crate) fn gradients(&mut self, parameters: &Parameters, batch: &Batch<'_>) -> LossSum {
-        if matches!(self.objective, Objective::InBatch { .. }) {
-            let sum = self.in_batch_loss(parameters, batch);
-            self.in_batch_backward(parameters, batch);
+        if self.objective != Objective::Bce {
+            let sum = self.softmax_loss(parameters, batch);
+            self.softmax_backward(parameters, batch);
             return sum;
         }
         let sum = self.pairs_pass(parameters, batch, Chunk::pairs_backward);
@@ -129,7 +137,7 @@ impl<'a> Engine<'a> {
     pub(crate) fn loss(&mut self, parameters: &Parameters, batch: &Batch<'_>) -> LossSum {
         match self.objective {
             Objective::Bce => self.pairs_pass(parameters, batch, Chunk::pairs_forward),
-            Objective::InBatch { .. } => self.in_batch_loss(parameters, batch),
+            Objective::InBatch { .. } | Objective::Drawn { .. } => self.softmax_loss(parameters, batch),
         }
     }
 
@@ -159,13 +167,13 @@ impl<'a> Engine<'a> {
         self.reserve(batch, rayon::current_num_threads());
         self.read(parameters, batch);
         let (layout, buffers, shared) = (self.layout, &self.buffers, &self.shared);
-        let (size, rows) = (batch.group_chunks(), batch.pairing.chunk_rows());
+        let size = batch.group_chunks();
         let groups = self.chunks[..batch.chunks()].par_chunks_mut(size).zip(&mut self.gradients);
         groups.enumerate().for_each(|(group, (chunks, gradient))| {
             let mut buffers = lock(&buffers[rayon::current_thread_index().unwrap_or(0)]);
             gradient.fill(0.0);
             for (number, chunk) in (group * size..).zip(chunks) {
-                chunk.forward(layout, parameters, (shared, number * rows), &mut buffers);
+                chunk.forward(layout, parameters, (shared, batch.starts(number, 0)), &mut buffers);
                 finish(chunk, layout, (parameters, gradient), &mut buffers);
             }
         });
@@ -176,9 +184,10 @@ impl<'a> Engine<'a> {
 
     /// Reads the samples of a batch and finds what they share.
     fn read(&mut self, parameters: &Parameters, batch: &Batch<'_>) {
-        let layout = self.layout;
-        let work = self.chunks.par_iter_mut().zip(batch.rows.par_chunks(batch.pairing.chunk_rows()));
-        work.enumerate().for_each(|(number, (chunk, rows))| chunk.read(layout, batch, (number, rows)));
+        let (layout, items, drawn) = (self.layout, &self.items[..], &self.drawn[..]);
+        self.chunks[..batch.chunks()].par_iter_mut().enumerate().for_each(|(number, chunk)| {
+            chunk.read(layout, batch, number, (items, &drawn[batch.extra(number, drawn.len())]));
+        });
         let ([users, items], chunks) = (&mut self.shared, &self.chunks[..batch.chunks()]);
         let inputs = chunks.iter().map(Chunk::inputs);
         rayon::join(
@@ -204,12 +213,24 @@ impl<'a> Engine<'a> {
 
     /// Makes room for the chunks of a batch and for that many buffers.
     fn reserve(&mut self, batch: &Batch<'_>, buffers: usize) {
-        let (layout, pairing) = (self.layout, &batch.pairing);
+        self.draw(batch);
+        let (layout, users) = (self.layout, batch.pairing.chunk_rows());
+        let rows = (users, users * batch.pairing.group() + self.drawn.len().div_ceil(batch.chunks().max(1)));
         self.chunks.resize_with(self.chunks.len().max(batch.chunks()), Chunk::default);
         self.gradients.resize_with(self.gradients.len().max(batch.groups()), || Buffer::zeros(layout.dense_len()));
         self.buffers.resize_with(self.buffers.len().max(buffers), Mutex::default);
         for buffers in &mut self.buffers[..buffers] {
-            buffers.get_mut().expect("no worker panicked").reserve(layout, pairing);
+            buffers.get_mut().expect("no worker panicked").reserve(layout, rows);
+        }
+    }
+
+    /// Finds the items of the rows, and draws the negatives that they share.
+    fn draw(&mut self, batch: &Batch<'_>) {
+        self.items.clear();
+        self.items.extend(batch.rows.iter().map(|&row| batch.samples.outcome(row).item));
+        self.drawn.clear();
+        if let (Pairing::Drawn(drawn), Objective::Drawn { .. }) = (batch.pairing, &self.objective) {
+            drawn.draw_shared(batch.number, &self.items, &mut self.drawn);
         }
     }
 
@@ -235,6 +256,24 @@ impl Batch<'_> {
     /// Number of chunks.
     fn chunks(&self) -> usize {
         self.rows.len().div_ceil(self.pairing.chunk_rows())
+    }
+
+    /// Rows of a chunk.
+    fn chunk(&self, number: usize) -> Range<usize> {
+        let rows = self.pairing.chunk_rows();
+        number * rows..((number + 1) * rows).min(self.rows.len())
+    }
+
+    /// Which of `drawn` shared negatives go through the item tower with a chunk.
+    fn extra(&self, number: usize, drawn: usize) -> Range<usize> {
+        let chunks = self.chunks();
+        drawn * number / chunks..drawn * (number + 1) / chunks
+    }
+
+    /// First row of a chunk among all users, and first among all items, of which `drawn` are shared negatives.
+    fn starts(&self, number: usize, drawn: usize) -> [usize; 2] {
+        let start = self.chunk(number).start;
+        [start, start * self.pairing.group() + self.extra(number, drawn).start]
     }
 
     /// Chunks of a group; the last group may have fewer.

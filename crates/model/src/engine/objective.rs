@@ -1,24 +1,33 @@
 //! What is minimised, and how rows meet items.
 
-use super::CHUNK_ROWS;
-use crate::config::LossSection;
-use crate::negative::Uniform;
+use super::{Batch, CHUNK_ROWS};
+use crate::config::{LossSection, ModelSettings};
+use crate::negative::{Drawn, InBatch};
 
 /// How rows and items are paired.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Pairing {
+#[derive(Clone, Copy)]
+pub(crate) enum Pairing<'a> {
     /// Each row with its item and its label.
     Own,
-    /// Each row with its item, and with drawn negatives from the stream `purpose` of `seed`.
-    Drawn { negatives: usize, sampler: Uniform, seed: u64, purpose: &'static str },
+    /// Each row with its item, and with drawn negatives.
+    Drawn(Drawn<'a>),
 }
 
-impl Pairing {
+impl<'a> Pairing<'a> {
+    /// How the loss of the settings pairs samples with items.
+    pub(crate) fn of(settings: &ModelSettings, drawn: Drawn<'a>) -> Self {
+        match settings.train().loss {
+            LossSection::Bce {} if !settings.labels_mode() => Self::Drawn(drawn),
+            LossSection::SampledSoftmax { .. } | LossSection::FullSoftmax { .. } => Self::Drawn(drawn),
+            LossSection::Bce {} | LossSection::InBatchSoftmax { .. } => Self::Own,
+        }
+    }
+
     /// Items of a row.
     pub(super) fn group(&self) -> usize {
         match self {
             Self::Own => 1,
-            Self::Drawn { negatives, .. } => 1 + negatives,
+            Self::Drawn(drawn) => 1 + drawn.mix.own_len(),
         }
     }
 
@@ -26,7 +35,7 @@ impl Pairing {
     pub(super) fn chunk_rows(&self) -> usize {
         match self {
             Self::Own => CHUNK_ROWS,
-            Self::Drawn { .. } => (CHUNK_ROWS * 5 / 4 / self.group()).clamp(16, CHUNK_ROWS),
+            Self::Drawn(_) => (CHUNK_ROWS * 5 / 4 / self.group()).clamp(16, CHUNK_ROWS),
         }
     }
 }
@@ -44,27 +53,75 @@ pub(crate) enum Objective {
         /// Log of each corpus item's share among the positives; empty: not corrected.
         log_probability: Vec<f32>,
     },
+    /// Softmax over the positive and the negatives that the pairing gives.
+    Drawn { temperature: f32 },
 }
 
 impl Objective {
     /// The loss of the settings; `counts` are the positives of each item of the corpus.
     pub(crate) fn new(loss: &LossSection, counts: &[u64]) -> Self {
         match loss {
-            LossSection::Bce { .. } => Self::Bce,
+            LossSection::Bce {} => Self::Bce,
             LossSection::InBatchSoftmax { temperature, logq_correction, mask_accidental_hits } => Self::InBatch {
                 temperature: *temperature as f32,
                 mask: *mask_accidental_hits,
                 log_probability: if *logq_correction { log_shares(counts) } else { Vec::new() },
             },
+            LossSection::SampledSoftmax { temperature } | LossSection::FullSoftmax { temperature } => {
+                Self::Drawn { temperature: *temperature as f32 }
+            }
+        }
+    }
+
+    /// Divides the cosine.
+    pub(super) fn temperature(&self) -> f32 {
+        match self {
+            Self::Bce => 1.0,
+            Self::InBatch { temperature, .. } | Self::Drawn { temperature } => *temperature,
+        }
+    }
+
+    /// Are the rows of a batch negatives of each other?
+    pub(super) fn takes_rows(&self, pairing: &Pairing<'_>) -> bool {
+        match (self, pairing) {
+            (Self::InBatch { .. }, _) => true,
+            (Self::Drawn { .. }, Pairing::Drawn(drawn)) => drawn.mix.takes_rows(),
+            (Self::Drawn { .. }, Pairing::Own) | (Self::Bce, _) => false,
+        }
+    }
+
+    /// What the item of a row adds to its score as a negative of the other rows; `items` are those of all rows.
+    pub(super) fn row_shift(&self, pairing: &Pairing<'_>, items: &[u32], item: u32) -> f32 {
+        match (self, pairing) {
+            (Self::InBatch { log_probability, .. }, _) => log_probability.get(item as usize).map_or(0.0, |log| -log),
+            (Self::Drawn { .. }, Pairing::Drawn(drawn)) => drawn.mix.row_shift(items, item),
+            (Self::Drawn { .. }, Pairing::Own) | (Self::Bce, _) => f32::NEG_INFINITY,
+        }
+    }
+
+    /// Appends the candidates that are no negatives of row `row` of the batch; `by_item` are (item, candidate), ascending.
+    pub(super) fn hide(&self, batch: &Batch<'_>, by_item: &[(u32, u32)], row: usize, hidden: &mut Vec<u32>) {
+        if let Self::InBatch { mask: false, .. } = self {
+            return hidden.push(row as u32);
+        }
+        let sample = batch.rows[row];
+        let known = match (self, batch.pairing) {
+            (Self::Drawn { .. }, Pairing::Drawn(drawn)) => drawn.mix.known(batch.samples, sample),
+            (Self::Drawn { .. }, Pairing::Own) | (Self::InBatch { .. } | Self::Bce, _) => &[],
+        };
+        let own = batch.samples.outcome(sample).item;
+        for &item in known.iter().chain([&own]) {
+            let start = by_item.partition_point(|&(other, _)| other < item);
+            let equal = by_item[start..].iter().take_while(|(other, _)| *other == item);
+            hidden.extend(equal.map(|(_, candidate)| candidate));
         }
     }
 }
 
-/// `ln(count / Σ count)`; an item that was never a positive counts once.
+/// The log of what [`InBatch`] gives each item.
 fn log_shares(counts: &[u64]) -> Vec<f32> {
-    let at_least_once = |count: &u64| (*count).max(1) as f64;
-    let total: f64 = counts.iter().map(at_least_once).sum();
-    counts.iter().map(|count| (at_least_once(count) / total).ln() as f32).collect()
+    let sampler = InBatch::new(counts);
+    (0..counts.len() as u32).map(|item| sampler.share(item).ln() as f32).collect()
 }
 
 #[cfg(test)]

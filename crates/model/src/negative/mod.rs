@@ -1,50 +1,47 @@
 //! Where negatives come from.
 //!
-//! In: a random stream. Out: items of the corpus. Mined negatives come from files, never from an index.
+//! In: a positive and a random stream. Out: items of the corpus, with the probability that a sampler gives them. Which
+//! samplers are mixed, how often each draws and whose bias is corrected is a [`Mix`]'s business. Mined negatives come
+//! from files, never from an index.
 
+mod attribute;
+mod exclude;
+mod in_batch;
+mod listed;
+mod mix;
+mod popularity;
+#[cfg(test)]
+mod tests;
 mod uniform;
 
+pub use attribute::SameAttribute;
+pub use in_batch::InBatch;
+pub use listed::Listed;
+pub use popularity::Popularity;
 pub use uniform::Uniform;
+
+pub(crate) use mix::{Draw, Drawn, Mix};
 
 use twinspire_core::rng::Rng;
 
-/// A drawn negative.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Draw {
+/// What a negative is drawn for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Positive<'a> {
     /// Row of the corpus.
     pub item: u32,
-    /// A bias that is wanted: multiplies the loss of the pair and is never corrected away.
-    pub weight: f32,
+    /// Row of the history table, or MISSING.
+    pub user: u32,
+    /// Time of the event, microseconds UTC.
+    pub time: i64,
+    /// Items of all rows of the batch.
+    pub batch: &'a [u32],
 }
 
 /// Draws negatives.
-pub trait NegativeSampler: Sync {
-    /// The next negative of a stream.
-    fn draw(&self, rng: &mut Rng) -> Draw;
-    /// Sampling probability of an item in one draw: what logQ corrects.
-    fn probability(&self, item: u32) -> f64;
-}
-
-/// The contract of every sampler: draws lie in the corpus, repeat with the stream, and come as often as `probability`
-/// says, which sums to 1.
-#[cfg(test)]
-pub(crate) fn check_contract(sampler: &dyn NegativeSampler, corpus: u32) {
-    const DRAWS: u32 = 200_000;
-    let total: f64 = (0..corpus).map(|item| sampler.probability(item)).sum();
-    assert!((total - 1.0).abs() < 1e-9, "the probabilities sum to {total}");
-    let draws = |stream| {
-        let mut rng = Rng::stream(1, "contract", stream);
-        (0..DRAWS).map(|_| sampler.draw(&mut rng)).collect::<Vec<_>>()
-    };
-    let first = draws(0);
-    assert_eq!(first, draws(0));
-    assert_ne!(first, draws(1));
-    assert!(first.iter().all(|draw| draw.weight.is_finite() && draw.weight >= 0.0));
-    let mut counts = vec![0u32; corpus as usize];
-    first.iter().for_each(|draw| counts[draw.item as usize] += 1);
-    for (item, count) in counts.into_iter().enumerate() {
-        let expected = f64::from(DRAWS) * sampler.probability(item as u32);
-        let allowed = 6.0 * expected.sqrt().max(1.0);
-        assert!((f64::from(count) - expected).abs() < allowed, "item {item}: {count} draws, expected {expected}");
-    }
+pub trait NegativeSampler: Sync + Send {
+    /// The next negative for a positive; `None` where the sampler has none for it, whatever the stream.
+    fn draw(&self, positive: &Positive<'_>, rng: &mut Rng) -> Option<u32>;
+    /// Sampling probability of an item in one draw for this positive: what logQ corrects. It sums to 1 over the corpus,
+    /// or is 0 everywhere for a positive that has no negatives.
+    fn probability(&self, positive: &Positive<'_>, item: u32) -> f64;
 }

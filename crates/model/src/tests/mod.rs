@@ -2,6 +2,7 @@
 
 mod gradient;
 mod reference;
+mod sampled;
 mod shared;
 mod stage;
-mod world;
+pub(crate) mod world;

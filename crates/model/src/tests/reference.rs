@@ -2,14 +2,20 @@
 
 use super::world::encoder_of;
 use crate::batch::Samples;
-use crate::config::{AdamSection, LossSection, ModelSection, TowerSection};
+use crate::config::{
+    AdamSection, InBatchSection, KnownPositives, LossSection, ModelSection, ModelSettings, NegativesSection,
+    TowerSection, TrainSection,
+};
 use crate::engine::{Batch, Engine, Objective, Pairing};
 use crate::export::tensors;
 use crate::kernel::Buffer;
 use crate::layout::ModelLayout;
 use crate::model::{Parameters, TwoTower};
+use crate::negative::{Drawn, Mix};
+use crate::train::{Files, ListFiles};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use twinspire_core::check::Faults;
 use twinspire_core::encode::{EncodedRows, FeatureEncoder, MultiColumn};
 use twinspire_core::history::{Histories, HistoryRows};
 use twinspire_core::items::ItemTable;
@@ -166,20 +172,41 @@ fn assert_close(ours: &Tensors, theirs: &Tensors, what: &str) {
     }
 }
 
+fn settings(loss: LossSection, encoder: &FeatureEncoder) -> ModelSettings {
+    let mut train = TrainSection { loss, known_positives: KnownPositives::History, ..TrainSection::default() };
+    if let LossSection::SampledSoftmax { .. } = train.loss {
+        train.negatives = vec![NegativesSection::InBatch(InBatchSection::default())];
+    }
+    let mut faults = Faults::default();
+    let checked = ModelSettings::check(&ModelSection::default(), &train, encoder.schema(), true, &mut faults);
+    checked.unwrap_or_else(|| panic!("{:?}", faults.into_vec()))
+}
+
 fn compare(json: &str, loss: impl Fn(f64) -> LossSection) {
     let reference: Reference = serde_json::from_str(json).unwrap();
     let encoder = encoder_of(SCHEMA);
     let inputs = &reference.inputs;
-    let (set_of, items, histories) = (inputs.samples(&encoder), inputs.items(&encoder), inputs.histories());
-    let samples = Samples::new(&set_of, Some(&histories), &items);
+    let files = Files {
+        items: inputs.items(&encoder),
+        histories: inputs.histories(),
+        train: inputs.samples(&encoder),
+        encoder: encoder.clone(),
+        validation: SampleSet::default(),
+        queries: None,
+        lists: ListFiles::default(),
+    };
+    let samples = Samples::new(&files.train, Some(&files.histories), &files.items);
     let mut model = model(&encoder);
     let layout = model.layout.clone();
     set(&layout, &mut model.parameters, &reference.initial);
-    let objective = Objective::new(&loss(reference.temperature), items.counts());
+    let settings = settings(loss(reference.temperature), &encoder);
+    let objective = Objective::new(&settings.train().loss, files.items.counts());
+    let mix = Mix::new(&settings, &files, &samples).unwrap();
+    let pairing = Pairing::of(&settings, Drawn { mix: &mix, seed: 0, purpose: "test" });
     let mut engine = Engine::new(&layout, objective, AdamSection::default());
     let rows: Vec<u32> = (0..samples.len() as u32).collect();
     for (step, rows) in rows.chunks(reference.batch).enumerate() {
-        let batch = Batch { samples: &samples, rows, pairing: Pairing::Own, number: 0 };
+        let batch = Batch { samples: &samples, rows, pairing, number: 0 };
         let sum = engine.gradients(&model.parameters, &batch);
         let (ours, theirs) = (sum.mean(), reference.losses[step]);
         assert!((ours / theirs - 1.0).abs() <= TOLERANCE, "step {}: loss {ours}, expected {theirs}", step + 1);
@@ -194,7 +221,7 @@ fn compare(json: &str, loss: impl Fn(f64) -> LossSection) {
 #[test]
 fn ten_steps_of_bce_equal_pytorch() {
     let json = include_str!("../../../../fixtures/model/reference_bce.json");
-    compare(json, |_| LossSection::Bce { negatives_per_positive: 1 });
+    compare(json, |_| LossSection::Bce {});
 }
 
 #[test]
@@ -205,4 +232,16 @@ fn ten_steps_of_in_batch_softmax_equal_pytorch() {
         logq_correction: true,
         mask_accidental_hits: true,
     });
+}
+
+#[test]
+fn ten_steps_of_sampled_softmax_equal_pytorch() {
+    let json = include_str!("../../../../fixtures/model/reference_sampled.json");
+    compare(json, |temperature| LossSection::SampledSoftmax { temperature });
+}
+
+#[test]
+fn ten_steps_of_full_softmax_equal_pytorch() {
+    let json = include_str!("../../../../fixtures/model/reference_full.json");
+    compare(json, |temperature| LossSection::FullSoftmax { temperature });
 }

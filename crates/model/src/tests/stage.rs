@@ -2,7 +2,7 @@
 
 use super::world::{self, ITEMS, USERS, World, encoder, encoder_of, settings, shared_items, stage, write_samples};
 use crate::batch::{Samples, UsersOf};
-use crate::config::{Keep, LossSection, TrainSection};
+use crate::config::{Keep, LossSection, NegativesSection, TrainSection};
 use crate::error::ModelError;
 use crate::model::TwoTower;
 use crate::query::load_query_encoder;
@@ -15,7 +15,9 @@ use twinspire_core::progress::{Heard, Silent};
 use twinspire_core::query::QueryBatch;
 use twinspire_core::vfs::RealVfs;
 
-const BCE: LossSection = LossSection::Bce { negatives_per_positive: 3 };
+const BCE: LossSection = LossSection::Bce {};
+const SAMPLED: LossSection = LossSection::SampledSoftmax { temperature: 0.1 };
+const FULL: LossSection = LossSection::FullSoftmax { temperature: 0.1 };
 
 fn section(loss: LossSection) -> TrainSection {
     TrainSection { epochs: 8, batch_size: 64, learning_rate: 5e-3, loss, ..TrainSection::default() }
@@ -45,10 +47,9 @@ fn recall_at_5(queries: &[f32], items: &[f32], dimension: usize) -> BTreeMap<Str
 }
 
 #[test]
-fn both_losses_learn_the_planted_taste_in_both_modes() {
-    for (loss, labels_mode) in
-        [(BCE, false), (BCE, true), (LossSection::default(), false), (LossSection::default(), true)]
-    {
+fn all_losses_learn_the_planted_taste_in_both_modes() {
+    let losses = [BCE, LossSection::default(), SAMPLED, FULL];
+    for (loss, labels_mode) in losses.into_iter().flat_map(|loss| [(loss.clone(), false), (loss, true)]) {
         let folder = tempfile::tempdir().unwrap();
         let report = run_with(folder.path(), &section(loss.clone()), (labels_mode, 2), Some(&recall_at_5)).unwrap();
         let (first, last) = (&report.epochs[0], report.epochs.last().unwrap());
@@ -65,11 +66,18 @@ fn both_losses_learn_the_planted_taste_in_both_modes() {
 
 #[test]
 fn the_same_seed_gives_the_same_bytes_with_one_two_and_four_threads() {
-    for (loss, labels_mode) in [(BCE, false), (BCE, true), (LossSection::default(), false)] {
+    let mixed = serde_json::json!([{"kind": "in_batch"}, {"kind": "popularity", "count": 99, "shared": true},
+        {"kind": "same_attribute", "feature": "genre", "count": 3}]);
+    let mixed: Vec<NegativesSection> = serde_json::from_value(mixed).unwrap();
+    let cases = [(BCE, false), (BCE, true), (LossSection::default(), false), (SAMPLED, false), (FULL, false)];
+    for (loss, labels_mode) in cases {
         let bytes = [1, 2, 4].map(|threads| {
             let folder = tempfile::tempdir().unwrap();
             let mut short = section(loss.clone());
             (short.epochs, short.batch_size) = (2, 300);
+            if loss == SAMPLED {
+                short.negatives = mixed.clone();
+            }
             let report = run_with(folder.path(), &short, (labels_mode, threads), Some(&recall_at_5)).unwrap();
             let model = std::fs::read(&report.model).unwrap();
             let metrics = std::fs::read(report.model.with_file_name("metrics.jsonl")).unwrap();
@@ -135,6 +143,22 @@ fn a_loss_that_is_not_finite_stops_training_and_leaves_no_folder() {
     let error = run_with(folder.path(), &wild, (false, 1), None).unwrap_err();
     assert!(matches!(error, ModelError::Diverged { epoch: 1, step: 2.., .. }), "{error}");
     assert_eq!(error.code(), "diverged");
+    assert!(!folder.path().join("train").exists());
+}
+
+#[test]
+fn negatives_that_are_not_there_are_asked_for_in_vain() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = |negatives: serde_json::Value| {
+        let negatives = serde_json::from_value(negatives).unwrap();
+        run_with(folder.path(), &TrainSection { negatives, ..section(SAMPLED) }, (false, 1), None).unwrap_err()
+    };
+    let unmined = error(serde_json::json!([{"kind": "mined"}]));
+    assert!(matches!(unmined, ModelError::Unmined { .. }) && unmined.hint().unwrap().contains("twinspire mine"));
+    for kind in ["impressed", "rejected"] {
+        let error = error(serde_json::json!([{"kind": kind}]));
+        assert!(matches!(error, ModelError::Unsuitable { .. }) && error.to_string().contains(kind), "{error}");
+    }
     assert!(!folder.path().join("train").exists());
 }
 

@@ -2,6 +2,7 @@
 //! stage would.
 
 use crate::config::{ModelSection, ModelSettings, TowerSection, TrainSection};
+use crate::train::{Files, ListFiles};
 use std::path::Path;
 use std::sync::Arc;
 use twinspire_core::check::Faults;
@@ -18,8 +19,8 @@ use twinspire_core::stage::{StageContext, StageKey, run_stage};
 use twinspire_core::table::write_table;
 use twinspire_core::vfs::{RealVfs, write_file};
 
-pub(super) const USERS: usize = 60;
-pub(super) const ITEMS: usize = 40;
+pub(crate) const USERS: usize = 60;
+pub(crate) const ITEMS: usize = 40;
 const GENRES: usize = 5;
 const EVENTS: usize = 8;
 
@@ -52,18 +53,18 @@ pub(super) fn model() -> ModelSection {
     ModelSection { embedding_dimension: 8, output_dimension: 8, user_tower: tower(true), item_tower: tower(false) }
 }
 
-pub(super) fn settings(train: TrainSection, labels_mode: bool) -> ModelSettings {
+pub(crate) fn settings(train: TrainSection, labels_mode: bool) -> ModelSettings {
     let mut faults = Faults::default();
     let checked = ModelSettings::check(&model(), &train, encoder().schema(), labels_mode, &mut faults);
     checked.unwrap_or_else(|| panic!("{:?}", faults.into_vec()))
 }
 
 /// Everything in memory.
-pub(super) struct World {
-    pub(super) encoder: FeatureEncoder,
-    pub(super) items: ItemTable,
-    pub(super) histories: Histories,
-    pub(super) train: SampleSet,
+pub(crate) struct World {
+    pub(crate) encoder: FeatureEncoder,
+    pub(crate) items: ItemTable,
+    pub(crate) histories: Histories,
+    pub(crate) train: SampleSet,
 }
 
 /// Item of event `event` of a user: mostly of her genre.
@@ -135,8 +136,21 @@ fn item_table(encoder: &FeatureEncoder) -> ItemTable {
 }
 
 impl World {
+    /// As training opens them, without a validation part.
+    pub(crate) fn files(&self, lists: ListFiles) -> Files {
+        Files {
+            encoder: encoder(),
+            items: self.items.clone(),
+            histories: self.histories.clone(),
+            train: self.train.clone(),
+            validation: SampleSet::default(),
+            queries: None,
+            lists,
+        }
+    }
+
     /// The training part in memory.
-    pub(super) fn new(labels_mode: bool) -> Self {
+    pub(crate) fn new(labels_mode: bool) -> Self {
         let encoder = encoder();
         let train = samples(&encoder, labels_mode, |_, event| event + 2 < EVENTS).into_batch(&encoder).unwrap();
         Self {

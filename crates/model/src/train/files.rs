@@ -1,6 +1,8 @@
 //! The files of the samples stage, as training reads them.
 
+use super::lists::ListFiles;
 use crate::error::{ModelError, Result};
+use std::path::PathBuf;
 use twinspire_core::CoreError;
 use twinspire_core::encode::FeatureEncoder;
 use twinspire_core::history::Histories;
@@ -16,11 +18,12 @@ pub(crate) struct Files {
     pub(crate) train: SampleSet,
     pub(crate) validation: SampleSet,
     pub(crate) queries: Option<SampleTable>,
+    pub(crate) lists: ListFiles,
 }
 
 impl Files {
-    /// Maps all of them and checks that rows point inside.
-    pub(crate) fn open(layout: &SampleLayout) -> Result<Self> {
+    /// Maps all of them and checks that rows point inside. Lists are mapped when they are asked for.
+    pub(crate) fn open(layout: &SampleLayout, mined: Option<PathBuf>) -> Result<Self> {
         let features = layout.features();
         let text = std::fs::read_to_string(&features).map_err(|error| CoreError::io(&features, error))?;
         let encoder = FeatureEncoder::from_json(&features, &text)?;
@@ -38,7 +41,9 @@ impl Files {
                 return Err(ModelError::unsuitable(what, format!("{rows} samples, the most are 4294967295")));
             }
         }
-        Ok(Self { encoder, items, histories, train, validation, queries })
+        let (users, items_len) = (histories.len(), items.len());
+        let lists = ListFiles { samples: Some(layout.clone()), mined, users, items: items_len };
+        Ok(Self { encoder, items, histories, train, validation, queries, lists })
     }
 
     /// The histories, where a feature reads them.

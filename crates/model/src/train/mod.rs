@@ -4,12 +4,14 @@
 //! `metrics.jsonl` (one line an epoch). It is skipped when samples and settings are unchanged.
 
 mod files;
+mod lists;
 mod run;
 
 pub(crate) use files::Files;
-pub(crate) use run::loss_pairing;
+pub(crate) use lists::ListFiles;
+pub use lists::{MINED_FILE, MINED_FOLDER};
 
-use crate::config::{Keep, ModelSettings};
+use crate::config::{Keep, ModelSettings, NegativesSection};
 use crate::error::{ModelError, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -78,8 +80,8 @@ pub struct TrainReport {
 /// Trains and writes `<run_dir>/train`, unless it is up to date.
 ///
 /// # Errors
-/// `Diverged` when the loss or a gradient is not finite; `Unsuitable` when there is nothing to train on; damaged or
-/// foreign tables; I/O. An earlier folder is still there then.
+/// `Diverged` when the loss or a gradient is not finite; `Unsuitable` when there is nothing to train on, or nothing that a
+/// sampler could draw from; `Unmined`; damaged or foreign tables; I/O. An earlier folder is still there then.
 pub fn train(
     context: &TrainContext<'_>,
     settings: &ModelSettings,
@@ -88,10 +90,16 @@ pub fn train(
     validator: Option<Validator<'_>>,
 ) -> Result<TrainReport> {
     let folder = run_dir.join("train");
-    let inputs = read_manifest(context.stage.vfs, &samples.folder)?.outputs;
-    let key = StageKey { stage: "train", settings: stage_settings(settings, &inputs, validator), inputs: Vec::new() };
+    let manifest = read_manifest(context.stage.vfs, &samples.folder)?;
+    let needs_mined = settings.negatives().iter().any(|section| matches!(section, NegativesSection::Mined(_)));
+    let mined = needs_mined.then(|| lists::check_mined(context.stage.vfs, samples, &manifest)).transpose()?;
+    let key = StageKey {
+        stage: "train",
+        settings: stage_settings(settings, &manifest.outputs, validator),
+        inputs: mined.iter().cloned().collect(),
+    };
     let outcome = run_stage(&context.stage, &folder, &key, |staging| {
-        let files = Files::open(samples)?;
+        let files = Files::open(samples, mined.map(|_| lists::mined_folder(samples)))?;
         pool(context.threads)?.install(|| run::run(context, settings, &files, (staging, validator)))
     })?;
     let epochs = read_metrics(context, &folder.join(METRICS_FILE))?;

@@ -7,7 +7,7 @@ use crate::engine::{Batch, Engine, Objective, Pairing};
 use crate::error::{ModelError, Result};
 use crate::loss::LossSum;
 use crate::model::{Parameters, TwoTower};
-use crate::negative::Uniform;
+use crate::negative::{Drawn, Mix};
 use crate::schedule::learning_rate;
 use crate::validate::{Judgement, Validation};
 use std::collections::BTreeMap;
@@ -20,27 +20,15 @@ const JUDGED_NEGATIVES: usize = 4;
 /// Steps between two looks at the clock.
 const STATE_EVERY: usize = 16;
 
-/// How the loss pairs samples with items.
-pub(crate) fn loss_pairing(settings: &ModelSettings, corpus: usize, seed: u64) -> Pairing {
-    match settings.train().loss {
-        LossSection::Bce { negatives_per_positive } if !settings.labels_mode() => {
-            drawn(negatives_per_positive as usize, corpus, (seed, "negatives"))
+/// How AUC and its kin pair the validation samples with items: with uniform negatives, whatever trains.
+fn judged_mix(settings: &ModelSettings, training: &Mix, corpus: usize) -> Mix {
+    let count = match settings.train().loss {
+        LossSection::Bce {} => training.own_len(),
+        LossSection::InBatchSoftmax { .. } | LossSection::SampledSoftmax { .. } | LossSection::FullSoftmax { .. } => {
+            JUDGED_NEGATIVES
         }
-        LossSection::Bce { .. } | LossSection::InBatchSoftmax { .. } => Pairing::Own,
-    }
-}
-
-/// How AUC and its kin pair the validation samples with items.
-fn judged_pairing(settings: &ModelSettings, corpus: usize, seed: u64) -> Pairing {
-    let negatives = match settings.train().loss {
-        LossSection::Bce { negatives_per_positive } => negatives_per_positive as usize,
-        LossSection::InBatchSoftmax { .. } => JUDGED_NEGATIVES,
     };
-    if settings.labels_mode() { Pairing::Own } else { drawn(negatives, corpus, (seed, "validation negatives")) }
-}
-
-fn drawn(negatives: usize, corpus: usize, (seed, purpose): (u64, &'static str)) -> Pairing {
-    Pairing::Drawn { negatives, sampler: Uniform { corpus: corpus as u32 }, seed, purpose }
+    Mix::uniform(corpus, count)
 }
 
 /// One run of all epochs.
@@ -54,18 +42,23 @@ pub(super) fn run(
     let samples = Samples::new(&files.train, files.read_histories(), &files.items);
     let held_out = Samples::new(&files.validation, files.read_histories(), &files.items);
     let queries = files.queries.as_ref().map(|table| Samples::of_table(table, files.read_histories(), &files.items));
+    let mix = Mix::new(settings, files, &samples)?;
+    let judged = judged_mix(settings, &mix, files.items.len());
+    let of_validation = |mix| Drawn { mix, seed, purpose: "validation negatives" };
     let validation = Validation {
         samples: (held_out.len() > 0).then_some(&held_out),
         queries: queries.as_ref(),
         validator,
-        pairing: judged_pairing(settings, files.items.len(), seed),
+        judged: if settings.labels_mode() { Pairing::Own } else { Pairing::Drawn(of_validation(&judged)) },
+        pairing: Pairing::of(settings, of_validation(&mix)),
         batch_size: settings.train().batch_size as usize,
         steps: settings.train().validation_steps.unwrap_or(u64::MAX),
     };
     let objective = Objective::new(&settings.train().loss, files.items.counts());
     let mut model = TwoTower::new(settings.model(), &files.encoder, seed);
     crate::summary::lines(&model.layout).iter().for_each(|line| context.progress.line(line));
-    let mut trainer = Trainer::new(context, settings, &samples, &objective)?;
+    let pairing = Pairing::of(settings, Drawn { mix: &mix, seed, purpose: "negatives" });
+    let mut trainer = Trainer::new(context, settings, (&samples, pairing), &objective)?;
     let layout = model.layout.clone();
     let OptimizerSection::Adam(adam) = settings.train().optimizer;
     let mut engine = Engine::new(&layout, objective.clone(), adam);
@@ -94,7 +87,7 @@ struct Trainer<'a> {
     context: &'a TrainContext<'a>,
     settings: &'a ModelSettings,
     samples: &'a Samples<'a>,
-    pairing: Pairing,
+    pairing: Pairing<'a>,
     /// Numbers of the samples, in the order of the epoch.
     order: Vec<u32>,
     records: Vec<EpochRecord>,
@@ -107,14 +100,13 @@ impl<'a> Trainer<'a> {
     fn new(
         context: &'a TrainContext<'a>,
         settings: &'a ModelSettings,
-        samples: &'a Samples<'a>,
+        (samples, pairing): (&'a Samples<'a>, Pairing<'a>),
         objective: &Objective,
     ) -> Result<Self> {
         let order = samples.numbers(*objective != Objective::Bce || !settings.labels_mode());
         if order.is_empty() {
             return Err(ModelError::unsuitable("train", "the training part has no sample that this loss can use"));
         }
-        let pairing = loss_pairing(settings, samples.corpus().rows, context.stage.seed);
         Ok(Self { context, settings, samples, pairing, order, records: Vec::new(), best: None, kept: None })
     }
 

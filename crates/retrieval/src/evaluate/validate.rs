@@ -3,14 +3,17 @@
 
 use super::bootstrap::Bootstrap;
 use super::figures::Scorer;
-use super::report::ReportRow;
+use super::report::{ReportRow, SegmentSize};
 use super::scale::Scale;
 use super::tally::{Tallier, Tally};
 use super::{BLOCK, Truth};
+use crate::channel::encode_each;
 use crate::config::RetrievalSettings;
+use crate::context::RetrievalContext;
 use crate::error::Result;
 use crate::scan::{ItemBlocks, ScanQueries};
 use std::collections::BTreeMap;
+use twinspire_core::query::{QueryBatch, QueryEncoder};
 
 /// Query vectors `[queries, dimension]` in the order of the query table, item vectors `[items, dimension]`, dimension.
 pub type Vectors<'a> = (&'a [f32], &'a [f32], usize);
@@ -38,6 +41,32 @@ pub fn judge_vectors(
     let bootstrap = Bootstrap { seed, resamples: settings.resamples() };
     let scale = Scale::new(*truth, positives, settings.lengths(), bootstrap);
     scale.row(name, &tally(settings, *truth, vectors))
+}
+
+/// As [`judge_vectors`], of a user tower and item vectors `[items, dimension]`: each query is encoded alone, as a request
+/// is.
+///
+/// # Errors
+/// Queries that do not fit the tower.
+pub fn judge_towers(
+    context: &RetrievalContext<'_>,
+    settings: &RetrievalSettings,
+    (truth, positives): (&Truth<'_>, &[u64]),
+    (tower, items): (&dyn QueryEncoder, &[f32]),
+    (name, seed): (&str, u64),
+) -> Result<ReportRow> {
+    let histories: Vec<Vec<u32>> = (0..truth.len()).map(|row| truth.history(row)).collect();
+    let histories = histories.iter().map(Vec::as_slice).collect();
+    let batch = QueryBatch { features: truth.queries().user_features(), histories };
+    context.install(|| {
+        let vectors = encode_each(tower, &batch)?;
+        Ok(judge_vectors(settings, (truth, positives), (&vectors, items, tower.dimension()), (name, seed)))
+    })
+}
+
+/// What the segments hold: those of items, whose training positives `positives` are, then those of users.
+pub fn segment_sizes(truth: &Truth<'_>, positives: &[u64]) -> Vec<SegmentSize> {
+    Scale::new(*truth, positives, &[], Bootstrap { seed: 0, resamples: 0 }).sizes()
 }
 
 fn tally(settings: &RetrievalSettings, truth: Truth<'_>, (queries, items, dimension): Vectors<'_>) -> Tally {

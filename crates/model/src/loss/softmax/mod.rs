@@ -1,22 +1,23 @@
-//! In-batch softmax: every row's item against the items of all rows, `cosine / temperature`, with the sampling bias of
-//! the batch corrected (Yi et al.: "Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations",
-//! RecSys 2019) and other rows that hold the same item left out.
+//! Softmax of each row's positive against negatives, `cosine / temperature + shift`: negatives of the row's own, and
+//! candidates that all rows meet. In-batch, sampled and full softmax differ in what the candidates are and in their shifts:
+//! minus the log of how often an item is expected among them (Yi et al.: "Sampling-Bias-Corrected Neural Modeling for Large
+//! Corpus Item Recommendations", RecSys 2019), or 0 for the whole corpus.
 //!
-//! A tile of users meets the whole batch at once. Unit vectors bound the score, so one fixed shift replaces the maximum
+//! A tile of users meets all candidates at once. Unit vectors bound the score, so one fixed shift replaces the maximum
 //! of each row; the division by the row's sum is done on the vectors, which are narrower than the tile.
 
 #[cfg(test)]
 mod tests;
 
 use super::LossSum;
-use crate::kernel::{Buffer, exp, for_every_level};
+use crate::kernel::{Buffer, add_scaled, dot, exp, for_every_level};
 use crate::layer::product::{Matrix, multiply};
 use rayon::prelude::*;
 
 /// Users whose scores are held at once.
 const TILE: usize = 32;
 
-/// Users of a group, which has its own sum of item gradients; more users make larger groups, not more.
+/// Users of a group, which has its own sum of candidate gradients; more users make larger groups, not more.
 const GROUP_ROWS: usize = 256;
 
 /// Most groups; the grid depends on the batch only.
@@ -26,88 +27,117 @@ const MAX_GROUPS: usize = 16;
 const TOP: f32 = 70.0;
 
 /// A batch of unit vectors.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Batch<'a> {
     /// `[rows, dimension]`.
     pub(crate) users: &'a [f32],
-    /// `[rows, dimension]`; row `r` is the positive of user `r`.
+    /// `[rows · group, dimension]`: the positive of a row, then `group - 1` negatives of its own.
     pub(crate) items: &'a [f32],
+    /// Added to the score of each item; negative infinity leaves it out.
+    pub(crate) item_shifts: &'a [f32],
+    /// `[candidates, dimension]`: negatives of all rows.
+    pub(crate) candidates: &'a [f32],
+    /// Added to the score of each candidate.
+    pub(crate) candidate_shifts: &'a [f32],
+    /// Appends the candidates that are no negatives of a row, in any order.
+    pub(crate) hidden: &'a (dyn Fn(usize, &mut Vec<u32>) + Sync),
     pub(crate) dimension: usize,
     /// Weight of each row's loss.
     pub(crate) weights: &'a [f32],
-    /// Corpus row of each item; rows of the same item are left out of each other's sum. Empty: all rows count.
-    pub(crate) same_item: &'a [u32],
-    /// Log of each item's sampling probability. Empty: no correction.
-    pub(crate) log_probability: &'a [f32],
     pub(crate) temperature: f32,
+}
+
+/// Gradients of the sum of losses; each has the shape of what it is the gradient of.
+#[derive(Debug)]
+pub(crate) struct Gradients<'a> {
+    pub(crate) users: &'a mut [f32],
+    pub(crate) items: &'a mut [f32],
+    pub(crate) candidates: &'a mut [f32],
 }
 
 /// Memory of a pass, reused from step to step.
 #[derive(Debug, Default)]
 pub(crate) struct Workspace {
-    /// `[dimension, rows]`: items, divided by the temperature.
+    /// `[dimension, candidates]`, divided by the temperature.
     transposed: Buffer,
-    /// Added to the scores of each item.
-    shifts: Vec<f32>,
-    /// (item, row), ascending: rows of one item are neighbours.
-    by_item: Vec<(u32, u32)>,
+    /// Added to the scores, with the fixed shift.
+    candidate_shifts: Vec<f32>,
     groups: Vec<Group>,
 }
 
 #[derive(Debug, Default)]
 struct Group {
-    /// `[TILE, rows]`.
+    /// `[TILE, candidates]`.
     scores: Buffer,
     /// `[TILE, dimension]`.
     scaled_users: Buffer,
-    /// Per user of the tile.
-    sums: Vec<f32>,
-    /// `[rows, dimension]`: what this group adds to the gradient of the items.
-    item_gradients: Buffer,
+    /// `[TILE, group]`: exponentials of the items' scores.
+    own: Vec<f32>,
+    /// `weight / (temperature · sum)` of each row of the tile.
+    factors: Vec<f32>,
+    hidden: Vec<u32>,
+    /// `[candidates, dimension]`: what this group adds to the gradient of the candidates.
+    gradients: Buffer,
     loss: f64,
 }
 
+/// What all groups read.
+struct Prepared<'a> {
+    batch: &'a Batch<'a>,
+    transposed: &'a [f32],
+    candidate_shifts: &'a [f32],
+    /// Added to every score.
+    fixed: f32,
+}
+
+impl Batch<'_> {
+    fn rows(&self) -> usize {
+        self.weights.len()
+    }
+
+    /// Items of a row.
+    fn group(&self) -> usize {
+        self.item_shifts.len() / self.rows().max(1)
+    }
+}
+
 impl Workspace {
-    /// `Σ weight · loss`, and the gradients of that sum, `[rows, dimension]` each.
-    pub(crate) fn pass(
-        &mut self,
-        batch: &Batch<'_>,
-        user_gradients: &mut [f32],
-        item_gradients: &mut [f32],
-    ) -> LossSum {
-        let rows = batch.weights.len();
-        self.prepare(batch);
+    /// `Σ weight · loss`, and the gradients of that sum.
+    pub(crate) fn pass(&mut self, batch: &Batch<'_>, gradients: Gradients<'_>) -> LossSum {
+        let (rows, dimension) = (batch.rows(), batch.dimension);
+        let fixed = self.prepare(batch);
         let group_rows = group_rows(rows);
-        self.groups.resize_with(self.groups.len().max(rows.div_ceil(group_rows)), Group::default);
-        let groups = &mut self.groups[..rows.div_ceil(group_rows)];
-        let shared = Shared { batch, transposed: &self.transposed, shifts: &self.shifts, by_item: &self.by_item };
-        let parts = groups.par_iter_mut().zip(user_gradients.par_chunks_mut(group_rows * batch.dimension));
-        parts.enumerate().for_each(|(number, (group, gradients))| group.pass(&shared, number * group_rows, gradients));
+        let count = rows.div_ceil(group_rows);
+        self.groups.resize_with(self.groups.len().max(count), Group::default);
+        let groups = &mut self.groups[..count];
+        let (transposed, candidate_shifts) = (&self.transposed[..], &self.candidate_shifts[..]);
+        let prepared = Prepared { batch, transposed, candidate_shifts, fixed };
+        let users = gradients.users.par_chunks_mut(group_rows * dimension);
+        let items = gradients.items.par_chunks_mut(group_rows * batch.group() * dimension);
+        let parts = groups.par_iter_mut().zip(users).zip(items).enumerate();
+        parts.for_each(|(number, ((group, users), items))| group.pass(&prepared, number * group_rows, (users, items)));
         let groups = &*groups;
-        item_gradients.par_chunks_mut(GROUP_ROWS * batch.dimension).enumerate().for_each(|(number, target)| {
-            let start = number * GROUP_ROWS * batch.dimension;
+        gradients.candidates.par_chunks_mut(GROUP_ROWS * dimension).enumerate().for_each(|(number, target)| {
+            let start = number * GROUP_ROWS * dimension;
             target.fill(0.0);
             for group in groups {
-                crate::kernel::add_to(target, &group.item_gradients[start..start + target.len()]);
+                crate::kernel::add_to(target, &group.gradients[start..start + target.len()]);
             }
         });
         let weight = batch.weights.iter().map(|&weight| f64::from(weight)).sum();
         LossSum { loss: groups.iter().map(|group| group.loss).sum(), weight }
     }
 
-    fn prepare(&mut self, batch: &Batch<'_>) {
-        let (rows, dimension) = (batch.weights.len(), batch.dimension);
-        self.transposed.resize(rows * dimension);
+    /// Lays the candidates out, and returns the fixed shift.
+    fn prepare(&mut self, batch: &Batch<'_>) -> f32 {
+        self.transposed.resize(batch.candidates.len());
         let inverse = 1.0 / batch.temperature;
-        transpose_scaled(batch.items, &mut self.transposed, dimension, inverse);
-        self.shifts.clear();
-        self.shifts.extend(batch.log_probability.iter().map(|log| -log));
-        self.shifts.resize(rows, 0.0);
-        let bound = inverse + self.shifts.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        self.shifts.iter_mut().for_each(|shift| *shift += TOP - bound);
-        self.by_item.clear();
-        self.by_item.extend(batch.same_item.iter().zip(0..).map(|(&item, row)| (item, row)));
-        self.by_item.sort_unstable();
+        transpose_scaled(batch.candidates, &mut self.transposed, batch.dimension, inverse);
+        let shifts = batch.candidate_shifts.iter().chain(batch.item_shifts);
+        let fixed = TOP - (inverse + shifts.copied().fold(f32::NEG_INFINITY, f32::max));
+        self.candidate_shifts.clear();
+        self.candidate_shifts.extend(batch.candidate_shifts.iter().map(|shift| shift + fixed));
+        fixed
     }
 }
 
@@ -115,83 +145,86 @@ fn group_rows(rows: usize) -> usize {
     GROUP_ROWS.max(rows.div_ceil(MAX_GROUPS).next_multiple_of(TILE))
 }
 
-/// What all groups read.
-struct Shared<'a> {
-    batch: &'a Batch<'a>,
-    transposed: &'a [f32],
-    shifts: &'a [f32],
-    by_item: &'a [(u32, u32)],
-}
+impl Group {
+    /// Rows from `first` on, as many as the gradients of users and items have.
+    fn pass(&mut self, prepared: &Prepared<'_>, first: usize, (users, items): (&mut [f32], &mut [f32])) {
+        let (batch, dimension) = (prepared.batch, prepared.batch.dimension);
+        let candidates = batch.candidate_shifts.len();
+        self.scores.resize(TILE * candidates);
+        self.scaled_users.resize(TILE * dimension);
+        self.own.resize(TILE * batch.group(), 0.0);
+        self.factors.resize(TILE, 0.0);
+        self.gradients.resize(candidates * dimension);
+        self.loss = 0.0;
+        let items = items.chunks_mut(TILE * batch.group() * dimension);
+        for (tile, (users, items)) in users.chunks_mut(TILE * dimension).zip(items).enumerate() {
+            self.tile(prepared, first + tile * TILE, (users, items), tile > 0);
+        }
+    }
 
-impl Shared<'_> {
-    /// Calls `hide` for the other rows that hold the item of row `row`.
-    fn for_accidental_hits(&self, row: usize, mut hide: impl FnMut(usize)) {
-        let Some(&item) = self.batch.same_item.get(row) else { return };
-        let start = self.by_item.partition_point(|&(other, _)| other < item);
-        for &(_, other) in self.by_item[start..].iter().take_while(|(other, _)| *other == item) {
-            if other as usize != row {
-                hide(other as usize);
+    fn tile(&mut self, prepared: &Prepared<'_>, first: usize, gradients: (&mut [f32], &mut [f32]), add: bool) {
+        let (batch, (user_gradients, item_gradients)) = (prepared.batch, gradients);
+        let (columns, dimension) = (batch.candidate_shifts.len(), batch.dimension);
+        let count = user_gradients.len() / dimension;
+        let users = &batch.users[first * dimension..][..count * dimension];
+        let transposed = Matrix::new(prepared.transposed, dimension, columns);
+        multiply(&mut self.scores, Matrix::new(users, count, dimension), transposed, false);
+        for (local, user) in users.chunks_exact(dimension).enumerate() {
+            self.row(prepared, (first + local, local), user);
+        }
+        let scores = Matrix::new(&self.scores, count, columns);
+        // A product without depth writes nothing.
+        user_gradients.fill(0.0);
+        multiply(user_gradients, scores, Matrix::new(batch.candidates, columns, dimension), true);
+        for (local, user) in users.chunks_exact(dimension).enumerate() {
+            let scaled = &mut self.scaled_users[local * dimension..][..dimension];
+            scaled.iter_mut().zip(user).for_each(|(scaled, user)| *scaled = user * self.factors[local]);
+        }
+        let scaled = Matrix::new(&self.scaled_users, count, dimension);
+        multiply(&mut self.gradients, scores.transposed(), scaled, add);
+        self.finish_rows(batch, first, (user_gradients, item_gradients));
+    }
+
+    /// Divides what the candidates gave to the users by the sums, and adds what the rows' own items give and get.
+    fn finish_rows(&self, batch: &Batch<'_>, first: usize, gradients: (&mut [f32], &mut [f32])) {
+        let (dimension, group) = (batch.dimension, batch.group());
+        let users = batch.users[first * dimension..].chunks_exact(dimension);
+        let items = batch.items[first * group * dimension..].chunks_exact(group * dimension);
+        let (user_gradients, item_gradients) = gradients;
+        let gradients =
+            user_gradients.chunks_exact_mut(dimension).zip(item_gradients.chunks_exact_mut(group * dimension));
+        let rows = users.zip(items).zip(gradients).enumerate();
+        for (local, ((user, items), (user_gradient, item_gradients))) in rows {
+            let (factor, own) = (self.factors[local], batch.weights[first + local] / batch.temperature);
+            user_gradient.iter_mut().for_each(|value| *value *= factor);
+            let items = items.chunks_exact(dimension).zip(item_gradients.chunks_exact_mut(dimension));
+            for (number, ((item, gradient), exponential)) in items.zip(&self.own[local * group..]).enumerate() {
+                let slope = factor * exponential - if number == 0 { own } else { 0.0 };
+                add_scaled(user_gradient, item, slope);
+                gradient.iter_mut().zip(user).for_each(|(gradient, user)| *gradient = slope * user);
             }
         }
     }
-}
 
-impl Group {
-    /// Users from row `first` on, as many as `user_gradients` has.
-    fn pass(&mut self, shared: &Shared<'_>, first: usize, user_gradients: &mut [f32]) {
-        let (rows, dimension) = (shared.batch.weights.len(), shared.batch.dimension);
-        self.scores.resize(TILE * rows);
-        self.scaled_users.resize(TILE * dimension);
-        self.sums.resize(TILE, 0.0);
-        self.item_gradients.resize(rows * dimension);
-        self.loss = 0.0;
-        for (tile, gradients) in user_gradients.chunks_mut(TILE * dimension).enumerate() {
-            self.tile(shared, first + tile * TILE, gradients, tile > 0);
+    /// Exponentials and the loss of row `row` of the batch, which is row `local` of the tile.
+    fn row(&mut self, prepared: &Prepared<'_>, (row, local): (usize, usize), user: &[f32]) {
+        let batch = prepared.batch;
+        let (columns, dimension, group) = (batch.candidate_shifts.len(), batch.dimension, batch.group());
+        let scores = &mut self.scores[local * columns..][..columns];
+        self.hidden.clear();
+        (batch.hidden)(row, &mut self.hidden);
+        self.hidden.iter().for_each(|&candidate| scores[candidate as usize] = f32::NEG_INFINITY);
+        let own = &mut self.own[local * group..][..group];
+        let items = batch.items[row * group * dimension..].chunks_exact(dimension);
+        let shifts = &batch.item_shifts[row * group..];
+        for ((score, item), shift) in own.iter_mut().zip(items).zip(shifts) {
+            *score = dot(user, item) / batch.temperature + shift + prepared.fixed;
         }
-    }
-
-    fn tile(&mut self, shared: &Shared<'_>, first: usize, user_gradients: &mut [f32], add: bool) {
-        let batch = shared.batch;
-        let (rows, dimension) = (batch.weights.len(), batch.dimension);
-        let count = user_gradients.len() / dimension;
-        let users = &batch.users[first * dimension..][..count * dimension];
-        let inverse = 1.0 / batch.temperature;
-        let transposed = Matrix::new(shared.transposed, dimension, rows);
-        multiply(&mut self.scores, Matrix::new(users, count, dimension), transposed, false);
-        for (local, scores) in self.scores.chunks_exact_mut(rows).take(count).enumerate() {
-            let row = first + local;
-            let positive = scores[row] + shared.shifts[row];
-            shared.for_accidental_hits(row, |other| scores[other] = f32::NEG_INFINITY);
-            let sum = exponentials(scores, shared.shifts);
-            self.loss += f64::from(batch.weights[row]) * (f64::from(sum).ln() - f64::from(positive));
-            self.sums[local] = batch.weights[row] * inverse / sum;
-        }
-        let scores = Matrix::new(&self.scores, count, rows);
-        multiply(user_gradients, scores, Matrix::new(batch.items, rows, dimension), false);
-        for local in 0..count {
-            let cells = local * dimension..(local + 1) * dimension;
-            let scaled = &mut self.scaled_users[cells.clone()];
-            let own = inverse * batch.weights[first + local];
-            let positive = &batch.items[(first + local) * dimension..][..dimension];
-            finish_user(&mut user_gradients[cells.clone()], positive, self.sums[local], own);
-            scaled.iter_mut().zip(&users[cells]).for_each(|(scaled, user)| *scaled = user * self.sums[local]);
-        }
-        let scaled = Matrix::new(&self.scaled_users, count, dimension);
-        multiply(&mut self.item_gradients, scores.transposed(), scaled, add);
-        let own_items = &mut self.item_gradients[first * dimension..][..count * dimension];
-        let weights = &batch.weights[first..first + count];
-        for ((gradient, user), weight) in
-            own_items.chunks_exact_mut(dimension).zip(users.chunks_exact(dimension)).zip(weights)
-        {
-            crate::kernel::add_scaled(gradient, user, -inverse * weight);
-        }
-    }
-}
-
-/// `gradient = gradient · factor - own · positive`.
-fn finish_user(gradient: &mut [f32], positive: &[f32], factor: f32, own: f32) {
-    for (value, positive) in gradient.iter_mut().zip(positive) {
-        *value = *value * factor - own * positive;
+        let positive = f64::from(own[0]);
+        own.iter_mut().for_each(|score| *score = exp(*score));
+        let sum = exponentials(scores, prepared.candidate_shifts) + own.iter().sum::<f32>();
+        self.loss += f64::from(batch.weights[row]) * (f64::from(sum).ln() - positive);
+        self.factors[local] = batch.weights[row] / (batch.temperature * sum);
     }
 }
 

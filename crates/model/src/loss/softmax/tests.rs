@@ -1,4 +1,4 @@
-//! Loss and gradients against the definition in `f64`: masks, logQ, weights, extreme temperatures.
+//! Loss and gradients against the definition in `f64`: hidden candidates, shifts, own negatives, extreme temperatures.
 
 use super::*;
 use twinspire_core::rng::Rng;
@@ -13,111 +13,133 @@ fn vectors(rows: usize, stream: u64) -> Vec<f32> {
     values
 }
 
-/// The definition, in `f64`: loss, gradients of users and items.
-fn exact(batch: &Batch<'_>) -> (f64, Vec<f64>, Vec<f64>) {
-    let rows = batch.weights.len();
-    let value = |matrix: &[f32], row: usize, column: usize| f64::from(matrix[row * WIDTH + column]);
-    let (mut loss, mut users, mut items) = (0.0, vec![0.0; rows * WIDTH], vec![0.0; rows * WIDTH]);
-    for row in 0..rows {
-        let hidden =
-            |other: usize| other != row && batch.same_item.get(row).is_some_and(|item| *item == batch.same_item[other]);
-        let score = |other: usize| {
-            let cosine: f64 = (0..WIDTH).map(|n| value(batch.users, row, n) * value(batch.items, other, n)).sum();
-            let log = batch.log_probability.get(other).map_or(0.0, |&log| f64::from(log));
-            if hidden(other) { 0.0 } else { (cosine / f64::from(batch.temperature) - log).exp() }
+/// Loss, gradients of users, items and candidates.
+type Outcome = (f64, [Vec<f64>; 3]);
+
+/// The definition, in `f64`.
+fn exact(batch: &Batch<'_>) -> Outcome {
+    let (group, inverse) = (batch.group(), 1.0 / f64::from(batch.temperature));
+    let mut gradients = [batch.users, batch.items, batch.candidates].map(|vectors| vec![0.0; vectors.len()]);
+    let mut loss = 0.0;
+    for (row, &weight) in batch.weights.iter().enumerate() {
+        let mut hidden = Vec::new();
+        (batch.hidden)(row, &mut hidden);
+        // (which matrix, its row, shift) of everything that the row meets.
+        let own = (0..group).map(|number| (1, row * group + number, batch.item_shifts[row * group + number]));
+        let seen = (0..batch.candidate_shifts.len()).filter(|&number| !hidden.contains(&(number as u32)));
+        let met: Vec<_> = own.chain(seen.map(|number| (2, number, batch.candidate_shifts[number]))).collect();
+        let value = |matrix: usize, row: usize, n: usize| {
+            f64::from([batch.users, batch.items, batch.candidates][matrix][row * WIDTH + n])
         };
-        let total: f64 = (0..rows).map(score).sum();
-        let weight = f64::from(batch.weights[row]);
-        loss -= weight * (score(row) / total).ln();
-        for other in 0..rows {
-            let slope = weight / f64::from(batch.temperature) * (score(other) / total - f64::from(other == row));
+        let score = |&(matrix, number, shift): &(usize, usize, f32)| {
+            let cosine: f64 = (0..WIDTH).map(|n| value(0, row, n) * value(matrix, number, n)).sum();
+            (cosine * inverse + f64::from(shift)).exp()
+        };
+        let total: f64 = met.iter().map(score).sum();
+        loss -= f64::from(weight) * (score(&met[0]) / total).ln();
+        for (place, what) in met.iter().enumerate() {
+            let slope = f64::from(weight) * inverse * (score(what) / total - f64::from(place == 0));
             for n in 0..WIDTH {
-                users[row * WIDTH + n] += slope * value(batch.items, other, n);
-                items[other * WIDTH + n] += slope * value(batch.users, row, n);
+                gradients[0][row * WIDTH + n] += slope * value(what.0, what.1, n);
+                gradients[what.0][what.1 * WIDTH + n] += slope * value(0, row, n);
             }
         }
     }
-    (loss, users, items)
+    (loss, gradients)
 }
 
-fn check(rows: usize, temperature: f32, mask: bool, correct: bool) {
-    let (users, items) = (vectors(rows, 1), vectors(rows, 2));
+fn ours(batch: &Batch<'_>) -> (LossSum, [Vec<f32>; 3]) {
+    let mut gradients = [batch.users, batch.items, batch.candidates].map(|vectors| vec![9.0; vectors.len()]);
+    let mut workspace = Workspace::default();
+    let mut sum = LossSum::default();
+    // Twice: nothing of the first pass may stay.
+    for _ in 0..2 {
+        let [users, items, candidates] = &mut gradients;
+        sum = workspace.pass(batch, Gradients { users, items, candidates });
+    }
+    (sum, gradients)
+}
+
+fn compare(batch: &Batch<'_>, what: &str) {
+    let ((sum, gradients), (loss, expected)) = (ours(batch), exact(batch));
+    assert!((sum.loss - loss).abs() < 1e-5 * loss.max(1.0), "{what}: {} {loss}", sum.loss);
+    assert_eq!(sum.weight, batch.weights.iter().map(|&weight| f64::from(weight)).sum::<f64>());
+    for (ours, exact) in gradients.iter().flatten().zip(expected.iter().flatten()) {
+        let allowed = 2e-5 / f64::from(batch.temperature);
+        assert!((f64::from(*ours) - exact).abs() < allowed, "{what}: {ours} {exact}");
+    }
+}
+
+fn check(rows: usize, (group, candidates): (usize, usize), temperature: f32) {
     let mut rng = Rng::stream(1, "test", 3);
-    let same: Vec<u32> = (0..rows).map(|_| rng.below(rows as u32 / 2 + 1)).collect();
-    let log: Vec<f32> = (0..rows).map(|_| rng.uniform(1e-6, 0.2).ln() as f32).collect();
+    let mut shifts = |count: usize| -> Vec<f32> {
+        (0..count).map(|_| if rng.below(9) == 0 { f32::NEG_INFINITY } else { rng.uniform(-9.0, 2.0) as f32 }).collect()
+    };
+    let (mut item_shifts, candidate_shifts) = (shifts(rows * group), shifts(candidates));
+    item_shifts.iter_mut().step_by(group).for_each(|positive| *positive = 0.0);
     let weights: Vec<f32> = (0..rows).map(|row| [1.0, 0.5, 2.0, 0.0][row % 4]).collect();
+    let hidden = |row: usize, hidden: &mut Vec<u32>| {
+        hidden.extend((0..candidates as u32).filter(|candidate| (candidate + row as u32).is_multiple_of(5)));
+    };
     let batch = Batch {
-        users: &users,
-        items: &items,
+        users: &vectors(rows, 1),
+        items: &vectors(rows * group, 2),
+        item_shifts: &item_shifts,
+        candidates: &vectors(candidates, 3),
+        candidate_shifts: &candidate_shifts,
+        hidden: &hidden,
         dimension: WIDTH,
         weights: &weights,
-        same_item: if mask { &same } else { &[] },
-        log_probability: if correct { &log } else { &[] },
         temperature,
     };
-    let (mut user_gradients, mut item_gradients) = (vec![9.0; users.len()], vec![9.0; items.len()]);
-    let mut workspace = Workspace::default();
-    workspace.pass(&batch, &mut user_gradients, &mut item_gradients);
-    let sum = workspace.pass(&batch, &mut user_gradients, &mut item_gradients);
-    let (loss, users, items) = exact(&batch);
-    assert!(
-        (sum.loss - loss).abs() < 1e-5 * loss.max(1.0),
-        "{rows} rows, temperature {temperature}: {} {loss}",
-        sum.loss
-    );
-    assert_eq!(sum.weight, weights.iter().map(|&weight| f64::from(weight)).sum::<f64>());
-    for (ours, exact) in user_gradients.iter().zip(users).chain(item_gradients.iter().zip(items)) {
-        let allowed = 2e-5 / f64::from(temperature);
-        assert!((f64::from(*ours) - exact).abs() < allowed, "{rows} rows, {temperature}: {ours} {exact}");
-    }
+    compare(&batch, &format!("{rows} rows of {group}, {candidates} candidates, temperature {temperature}"));
 }
 
 #[test]
 fn loss_and_gradients_equal_the_definition() {
-    for rows in [2, 3, 31, 33, 300] {
-        for (mask, correct) in [(false, false), (true, false), (false, true), (true, true)] {
-            check(rows, 0.05, mask, correct);
+    for rows in [1, 2, 31, 33, 300] {
+        for shape in [(1, rows), (3, 40), (1, 1), (4, 0)] {
+            check(rows, shape, 0.05);
         }
     }
-    check(600, 0.2, true, true);
+    check(600, (2, 700), 0.2);
 }
 
 #[test]
 fn the_fixed_shift_holds_over_all_allowed_temperatures() {
     for temperature in [0.02, 0.05, 1.0, 10.0] {
-        check(64, temperature, true, true);
+        check(64, (2, 64), temperature);
     }
-    // The positive is the worst item of all, the coldest temperature, a large spread of log q.
-    let users = [1.0, 0.0, 1.0, 0.0];
-    let items = [-1.0, 0.0, 1.0, 0.0];
-    let (weights, log) = ([1.0, 0.0], [0.0, -25.0]);
+    // The positive is the worst item of all, the coldest temperature, a large spread of shifts.
     let batch = Batch {
-        users: &users,
-        items: &items,
+        users: &[1.0, 0.0],
+        items: &[-1.0, 0.0],
+        item_shifts: &[0.0],
+        candidates: &[1.0, 0.0],
+        candidate_shifts: &[25.0],
+        hidden: &|_, _| {},
         dimension: 2,
-        weights: &weights,
-        same_item: &[],
-        log_probability: &log,
+        weights: &[1.0],
         temperature: 0.02,
     };
-    let sum = Workspace::default().pass(&batch, &mut [0.0; 4], &mut [0.0; 4]);
+    let sum = ours(&batch).0;
     assert!((sum.loss - 125.0).abs() < 1e-3, "{}", sum.loss);
 }
 
 #[test]
-fn a_row_alone_with_its_item_learns_nothing() {
-    let (users, items) = (vectors(3, 1), vectors(3, 2));
+fn a_row_that_meets_no_negative_learns_nothing() {
     let batch = Batch {
-        users: &users,
-        items: &items,
+        users: &vectors(3, 1),
+        items: &vectors(3, 2),
+        item_shifts: &[0.0; 3],
+        candidates: &vectors(2, 3),
+        candidate_shifts: &[0.0; 2],
+        hidden: &|_, hidden| hidden.extend([0, 1]),
         dimension: WIDTH,
         weights: &[1.0; 3],
-        same_item: &[4, 4, 4],
-        log_probability: &[],
         temperature: 0.1,
     };
-    let (mut user_gradients, mut item_gradients) = (vec![9.0; 24], vec![9.0; 24]);
-    let sum = Workspace::default().pass(&batch, &mut user_gradients, &mut item_gradients);
+    let (sum, gradients) = ours(&batch);
     assert!(sum.loss.abs() < 1e-5);
-    assert!(user_gradients.iter().chain(&item_gradients).all(|gradient| gradient.abs() < 1e-5));
+    assert!(gradients.iter().flatten().all(|gradient| gradient.abs() < 1e-5));
 }

@@ -1,0 +1,181 @@
+//! The passes of the softmax losses: forward of all chunks, the loss over the whole batch, backward of all chunks.
+
+use super::chunk::{Buffers, Chunk};
+use super::{Batch, Engine, Objective, Pairing, lock};
+use crate::kernel::Buffer;
+use crate::loss::{LossSum, softmax};
+use crate::model::Parameters;
+use crate::negative::Draw;
+use rayon::prelude::*;
+
+/// Columns of a whole batch.
+#[derive(Debug, Default)]
+pub(super) struct BatchColumns {
+    /// Vectors and gradients of users `[rows, dimension]`.
+    users: [Buffer; 2],
+    /// Of the positives, each with negatives of its own `[rows · group, dimension]`.
+    items: [Buffer; 2],
+    /// Of what all rows meet: first the positives again where rows are negatives of each other, then drawn items.
+    candidates: [Buffer; 2],
+    weights: Vec<f32>,
+    item_shifts: Vec<f32>,
+    candidate_shifts: Vec<f32>,
+    /// (item, candidate), ascending: candidates of one item are neighbours.
+    by_item: Vec<(u32, u32)>,
+    workspace: softmax::Workspace,
+}
+
+impl Engine<'_> {
+    /// Forward passes and the loss; the gradients of the vectors stay in the columns.
+    pub(super) fn softmax_loss(&mut self, parameters: &Parameters, batch: &Batch<'_>) -> LossSum {
+        let chunks = batch.chunks();
+        self.reserve(batch, chunks);
+        self.read(parameters, batch);
+        let (layout, buffers, shared, drawn) = (self.layout, &self.buffers, &self.shared, self.drawn.len());
+        let (rows, dimension, group) = (batch.rows.len(), layout.dimension(), batch.pairing.group());
+        let columns = &mut self.columns;
+        let repeated = if self.objective.takes_rows(&batch.pairing) { rows } else { 0 };
+        columns.resize(dimension, (rows, group), repeated + drawn);
+        let cells = batch.pairing.chunk_rows() * dimension;
+        let vectors = columns.users[0].par_chunks_mut(cells).zip(columns.items[0].par_chunks_mut(cells * group));
+        let work = self.chunks.par_iter_mut().zip(buffers).zip(vectors).enumerate();
+        work.for_each(|(number, ((chunk, buffers), (users, items)))| {
+            let mut buffers = lock(buffers);
+            chunk.forward(layout, parameters, (shared, batch.starts(number, drawn)), &mut buffers);
+            let (user_vectors, item_vectors) = buffers.vectors(chunk);
+            users.copy_from_slice(user_vectors);
+            items.copy_from_slice(&item_vectors[..items.len()]);
+        });
+        columns.read(batch, (&self.chunks[..chunks], buffers), dimension, repeated);
+        columns.read_shifts(&self.objective, batch.pairing, (&self.items, &self.drawn), repeated);
+        self.pass(batch)
+    }
+
+    fn pass(&mut self, batch: &Batch<'_>) -> LossSum {
+        let (columns, objective) = (&mut self.columns, &self.objective);
+        let [users, user_gradients] = &mut columns.users;
+        let [items, item_gradients] = &mut columns.items;
+        let [candidates, candidate_gradients] = &mut columns.candidates;
+        let by_item = &columns.by_item;
+        let hidden = |row: usize, hidden: &mut Vec<u32>| objective.hide(batch, by_item, row, hidden);
+        let loss = softmax::Batch {
+            users,
+            items,
+            item_shifts: &columns.item_shifts,
+            candidates,
+            candidate_shifts: &columns.candidate_shifts,
+            hidden: &hidden,
+            dimension: self.layout.dimension(),
+            weights: &columns.weights,
+            temperature: objective.temperature(),
+        };
+        let gradients =
+            softmax::Gradients { users: user_gradients, items: item_gradients, candidates: candidate_gradients };
+        columns.workspace.pass(&loss, gradients)
+    }
+
+    /// Backward passes of all chunks.
+    pub(super) fn softmax_backward(&mut self, parameters: &Parameters, batch: &Batch<'_>) {
+        let (layout, columns, drawn) = (self.layout, &self.columns, self.drawn.len());
+        let repeated = if self.objective.takes_rows(&batch.pairing) { batch.rows.len() } else { 0 };
+        let size = batch.group_chunks();
+        let groups = self.chunks[..batch.chunks()].par_chunks_mut(size).zip(self.buffers.par_chunks(size));
+        groups.zip(&mut self.gradients).enumerate().for_each(|(group, ((chunks, buffers), gradient))| {
+            gradient.fill(0.0);
+            for (number, (chunk, buffers)) in (group * size..).zip(chunks.iter_mut().zip(buffers)) {
+                let rows = batch.chunk(number);
+                let users = &columns.users[1][rows.start * layout.dimension()..rows.end * layout.dimension()];
+                let items = columns.gradient(batch, (number, drawn), layout.dimension(), repeated);
+                chunk.vectors_backward(layout, (parameters, gradient), &mut lock(buffers), (users, &items));
+            }
+        });
+        self.shared_backward(parameters, batch);
+    }
+}
+
+impl BatchColumns {
+    fn resize(&mut self, dimension: usize, (rows, group): (usize, usize), candidates: usize) {
+        let shapes = [rows, rows * group, candidates];
+        for (columns, rows) in [&mut self.users, &mut self.items, &mut self.candidates].into_iter().zip(shapes) {
+            columns.iter_mut().for_each(|column| column.resize(rows * dimension));
+        }
+    }
+
+    /// Takes the weights, and the vectors of the candidates, from the chunks.
+    fn read(
+        &mut self,
+        batch: &Batch<'_>,
+        (chunks, buffers): (&[Chunk], &[std::sync::Mutex<Buffers>]),
+        dimension: usize,
+        repeated: usize,
+    ) {
+        let group = batch.pairing.group();
+        let (repeats, drawn) = self.candidates[0].split_at_mut(repeated * dimension);
+        let positives = self.items[0].chunks_exact(dimension * group);
+        repeats
+            .chunks_exact_mut(dimension)
+            .zip(positives)
+            .for_each(|(to, from)| to.copy_from_slice(&from[..dimension]));
+        self.weights.clear();
+        self.item_shifts.clear();
+        let mut start = 0;
+        for (chunk, buffers) in chunks.iter().zip(buffers) {
+            let (weights, shifts) = chunk.row_weights(group);
+            self.weights.extend(weights);
+            self.item_shifts.extend(shifts);
+            let (buffers, own) = (lock(buffers), shifts.len() * dimension);
+            let extra = &buffers.vectors(chunk).1[own..];
+            drawn[start..start + extra.len()].copy_from_slice(extra);
+            start += extra.len();
+        }
+    }
+
+    /// Shifts and items of the candidates.
+    fn read_shifts(
+        &mut self,
+        objective: &Objective,
+        pairing: Pairing<'_>,
+        (items, drawn): (&[u32], &[Draw]),
+        repeated: usize,
+    ) {
+        self.by_item.clear();
+        self.candidate_shifts.clear();
+        for (row, &item) in items.iter().take(repeated).enumerate() {
+            self.candidate_shifts.push(objective.row_shift(&pairing, items, item));
+            self.by_item.push((item, row as u32));
+        }
+        for (draw, candidate) in drawn.iter().zip(repeated as u32..) {
+            self.candidate_shifts.push(draw.shift);
+            self.by_item.push((draw.item, candidate));
+        }
+        self.by_item.sort_unstable();
+        if let Objective::InBatch { log_probability, .. } = objective
+            && !log_probability.is_empty()
+        {
+            let corrected = items.iter().map(|&item| -log_probability[item as usize]);
+            self.item_shifts.iter_mut().zip(corrected).for_each(|(shift, own)| *shift = own);
+        }
+    }
+
+    /// Gradient of the item vectors of a chunk: positives with their own negatives, then the chunk's drawn items.
+    fn gradient(
+        &self,
+        batch: &Batch<'_>,
+        (number, drawn): (usize, usize),
+        dimension: usize,
+        repeated: usize,
+    ) -> Vec<f32> {
+        let (group, rows) = (batch.pairing.group(), batch.chunk(number));
+        let extra = batch.extra(number, drawn);
+        let mut gradient = self.items[1][rows.start * group * dimension..rows.end * group * dimension].to_vec();
+        if repeated > 0 {
+            let repeats = self.candidates[1][rows.start * dimension..].chunks_exact(dimension);
+            for (target, more) in gradient.chunks_exact_mut(group * dimension).zip(repeats) {
+                crate::kernel::add_to(&mut target[..dimension], more);
+            }
+        }
+        let cells = (repeated + extra.start) * dimension..(repeated + extra.end) * dimension;
+        gradient.extend(&self.candidates[1][cells]);
+        gradient
+    }
+}

@@ -1,0 +1,224 @@
+//! Several samplers at once.
+//!
+//! In: the sections of `[[train.negatives]]` and what their samplers read. Out: draws with what they count in a loss.
+//! Each sampler gives its own number of negatives, `n_s`. A negative `j` that a corrected sampler drew is divided by how
+//! often all corrected ones together are expected to draw it, `E(j) = Σ n_s · q_s(j)`, so that `Σ exp(s_j) / E(j)` over the
+//! draws has the expectation `Σ exp(s_j)` over the corpus: importance sampling of the partition function (Bengio, Senécal:
+//! "Adaptive Importance Sampling to Accelerate Training of a Neural Probabilistic Language Model", IEEE TNN 2008), with
+//! several proposals weighted by the balance heuristic (Veach, Guibas: "Optimally Combining Sampling Techniques for Monte
+//! Carlo Rendering", SIGGRAPH 1995); for `in_batch` the correction of Yi et al. (RecSys 2019). A negative whose bias is
+//! wanted is not divided. The positive itself is always there, so it is never corrected (Khrylchenko et al.: "Correcting
+//! the LogQ Correction", RecSys 2025).
+
+use super::exclude::Exclusion;
+use super::{InBatch, Listed, NegativeSampler, Popularity, Positive, SameAttribute, Uniform};
+use crate::batch::Samples;
+use crate::config::{LossSection, ModelSettings, NegativesSection};
+use crate::error::{ModelError, Result};
+use crate::train::Files;
+use twinspire_core::ids::MISSING;
+use twinspire_core::rng::Rng;
+
+/// Largest corpus of the full softmax.
+const MOST_FULL: usize = 1 << 17;
+
+/// A drawn negative.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Draw {
+    /// Row of the corpus.
+    pub(crate) item: u32,
+    /// Multiplies the loss of the pair; 0 where nothing could be drawn.
+    pub(crate) weight: f32,
+    /// Added to the score in a softmax: `ln(weight) - ln E(item)`; negative infinity where nothing could be drawn.
+    pub(crate) shift: f32,
+}
+
+/// One sampler of the mix.
+struct Source {
+    sampler: Box<dyn NegativeSampler>,
+    count: usize,
+    corrected: bool,
+    weight: f64,
+}
+
+/// All samplers, and what is never drawn.
+pub(crate) struct Mix {
+    /// Drawn for each positive.
+    own: Vec<Source>,
+    /// Drawn once a batch.
+    shared: Vec<Source>,
+    /// The rows of the batch are negatives of each other.
+    rows: Option<(InBatch, Rows)>,
+    /// Every item is a negative, once.
+    corpus: Option<u32>,
+    known: Exclusion,
+}
+
+/// How the rows of the batch count.
+#[derive(Debug, Clone, Copy)]
+struct Rows {
+    corrected: bool,
+    weight: f64,
+}
+
+/// A mix with the stream that it draws from.
+#[derive(Clone, Copy)]
+pub(crate) struct Drawn<'a> {
+    pub(crate) mix: &'a Mix,
+    pub(crate) seed: u64,
+    pub(crate) purpose: &'static str,
+}
+
+impl Drawn<'_> {
+    /// The stream of one chunk of a batch. A batch has less than 2^24 chunks.
+    pub(crate) fn stream(&self, batch: u64, chunk: usize) -> Rng {
+        Rng::stream(self.seed, self.purpose, (batch << 24) | chunk as u64)
+    }
+
+    /// The negatives that all rows of batch `number` share, the rows themselves aside; `items` are those of the rows.
+    pub(crate) fn draw_shared(&self, number: u64, items: &[u32], draws: &mut Vec<Draw>) {
+        // No chunk has this number.
+        let mut rng = self.stream(number, (1 << 24) - 1);
+        self.mix.draw_shared(items, &mut rng, draws);
+    }
+}
+
+impl Mix {
+    /// The negatives that the settings ask for.
+    ///
+    /// # Errors
+    /// `Unsuitable` where the samples do not have what a sampler needs, or the corpus is too large for a full softmax.
+    pub(crate) fn new(settings: &ModelSettings, files: &Files, samples: &Samples<'_>) -> Result<Self> {
+        let is_full = matches!(settings.train().loss, LossSection::FullSoftmax { .. });
+        if is_full && files.items.len() > MOST_FULL {
+            let reason = format!("full_softmax takes up to {MOST_FULL} items, the corpus has {}", files.items.len());
+            return Err(ModelError::unsuitable("train.loss", reason));
+        }
+        let known = Exclusion::new(settings.train().known_positives, samples, &files.histories);
+        let mut mix = Self::nothing(known);
+        mix.corpus = is_full.then_some(files.items.len() as u32);
+        // Pairs have no partition function that could be estimated.
+        let can_correct = settings.train().loss != LossSection::Bce {};
+        for section in settings.negatives() {
+            mix.add(&section, files, can_correct)?;
+        }
+        Ok(mix)
+    }
+
+    /// Uniform negatives for each positive, its own item aside.
+    pub(crate) fn uniform(corpus: usize, count: usize) -> Self {
+        let sampler = Box::new(Uniform { corpus: corpus as u32 });
+        let mut mix = Self::nothing(Exclusion::Own);
+        mix.own.push(Source { sampler, count, corrected: false, weight: 1.0 });
+        mix
+    }
+
+    fn nothing(known: Exclusion) -> Self {
+        Self { own: Vec::new(), shared: Vec::new(), rows: None, corpus: None, known }
+    }
+
+    fn add(&mut self, section: &NegativesSection, files: &Files, can_correct: bool) -> Result<()> {
+        let common = section.common();
+        let (corrected, weight) = (can_correct && common.logq, common.weight);
+        let Some(count) = common.count else {
+            self.rows = Some((InBatch::new(files.items.counts()), Rows { corrected, weight }));
+            return Ok(());
+        };
+        let source = Source { sampler: sampler(section, files)?, count: count as usize, corrected, weight };
+        if common.shared {
+            self.shared.push(source)
+        } else {
+            self.own.push(source)
+        };
+        Ok(())
+    }
+
+    /// Negatives that are drawn for each positive.
+    pub(crate) fn own_len(&self) -> usize {
+        self.own.iter().map(|source| source.count).sum()
+    }
+
+    /// Are the rows of a batch negatives of each other?
+    pub(crate) fn takes_rows(&self) -> bool {
+        self.rows.is_some()
+    }
+
+    /// Items that are left out of a sample's negatives beside its own.
+    pub(crate) fn known<'a>(&'a self, samples: &'a Samples<'_>, row: u32) -> &'a [u32] {
+        self.known.of(samples, row)
+    }
+
+    /// Gives [`Mix::own_len`] negatives of a positive; what is `known` counts nothing.
+    pub(crate) fn draw_own(&self, positive: &Positive<'_>, known: &[u32], rng: &mut Rng, mut take: impl FnMut(Draw)) {
+        for source in &self.own {
+            for _ in 0..source.count {
+                let drawn = source.sampler.draw(positive, rng);
+                let negative = drawn.filter(|item| *item != positive.item && !known.contains(item));
+                take(match negative {
+                    Some(item) => source.counted(item, expected(&self.own, positive, item)),
+                    None => Draw { item: positive.item, weight: 0.0, shift: f32::NEG_INFINITY },
+                });
+            }
+        }
+    }
+
+    /// The negatives that all positives of a batch share, its rows aside. `items` are those of the rows.
+    fn draw_shared(&self, items: &[u32], rng: &mut Rng, draws: &mut Vec<Draw>) {
+        draws.clear();
+        draws.extend((0..self.corpus.unwrap_or(0)).map(|item| Draw { item, weight: 1.0, shift: 0.0 }));
+        let nobody = Positive { item: MISSING, user: MISSING, time: 0, batch: items };
+        for source in &self.shared {
+            let drawn = (0..source.count).filter_map(|_| source.sampler.draw(&nobody, rng));
+            draws.extend(drawn.map(|item| source.counted(item, self.expected_shared(&nobody, item))));
+        }
+    }
+
+    /// What row items add to their scores as negatives of the other rows.
+    pub(crate) fn row_shift(&self, items: &[u32], item: u32) -> f32 {
+        let Some((_, Rows { corrected, weight })) = self.rows else { return f32::NEG_INFINITY };
+        let nobody = Positive { item: MISSING, user: MISSING, time: 0, batch: items };
+        shift(weight, if corrected { self.expected_shared(&nobody, item) } else { 1.0 })
+    }
+
+    fn expected_shared(&self, positive: &Positive<'_>, item: u32) -> f64 {
+        let others = positive.batch.len().saturating_sub(1) as f64;
+        let of_rows = self.rows.as_ref().filter(|(_, rows)| rows.corrected);
+        expected(&self.shared, positive, item) + of_rows.map_or(0.0, |(share, _)| others * share.share(item))
+    }
+}
+
+impl Source {
+    fn counted(&self, item: u32, expected: f64) -> Draw {
+        let divisor = if self.corrected { expected } else { 1.0 };
+        Draw { item, weight: self.weight as f32, shift: shift(self.weight, divisor) }
+    }
+}
+
+/// `E(item)` of corrected samplers.
+fn expected(sources: &[Source], positive: &Positive<'_>, item: u32) -> f64 {
+    let corrected = sources.iter().filter(|source| source.corrected);
+    corrected.map(|source| source.count as f64 * source.sampler.probability(positive, item)).sum()
+}
+
+fn shift(weight: f64, expected: f64) -> f32 {
+    (weight / expected).ln() as f32
+}
+
+fn sampler(section: &NegativesSection, files: &Files) -> Result<Box<dyn NegativeSampler>> {
+    let (items, counts) = (&files.items, files.items.counts());
+    Ok(match section {
+        NegativesSection::Uniform(_) => Box::new(Uniform { corpus: items.len() as u32 }),
+        NegativesSection::Popularity(own) => Box::new(Popularity::new(counts, own.alpha, own.uniform_floor)),
+        NegativesSection::InBatch(_) => Box::new(InBatch::new(counts)),
+        NegativesSection::SameAttribute(own) => {
+            let found = SameAttribute::new(files.encoder.item_layout(), &items.features(), &own.feature);
+            let reason = || format!("the item tower has no feature {:?} with ids", own.feature);
+            Box::new(found.ok_or_else(|| ModelError::unsuitable("same_attribute", reason()))?)
+        }
+        NegativesSection::Impressed(own) => {
+            Box::new(Listed::new(files.lists.impressions()?, Some(own.recent as usize)))
+        }
+        NegativesSection::Rejected(_) => Box::new(Listed::new(files.lists.rejections()?, None)),
+        NegativesSection::Mined(_) => Box::new(Listed::new(files.lists.mined()?, None)),
+    })
+}

@@ -1,0 +1,191 @@
+//! The contract of every sampler, and what a mix adds to it.
+
+use super::mix::Draw;
+use super::*;
+use crate::batch::Samples;
+use crate::config::{KnownPositives, LossSection, NegativesSection, TrainSection};
+use crate::tests::world::{self, ITEMS, USERS, World};
+use std::sync::Arc;
+use twinspire_core::ids::MISSING;
+use twinspire_core::user_items::{UserItemRows, UserItems};
+
+/// The contract: draws lie in the corpus, repeat with the stream, and come as often as the stated probability says, which
+/// sums to 1 (chi-square; its mean is the degrees of freedom, its variance twice that).
+fn check_contract(sampler: &dyn NegativeSampler, positive: &Positive<'_>, corpus: u32) {
+    const DRAWS: u32 = 200_000;
+    let probability: Vec<f64> = (0..corpus).map(|item| sampler.probability(positive, item)).collect();
+    let total: f64 = probability.iter().sum();
+    assert!((total - 1.0).abs() < 1e-9, "the probabilities sum to {total}");
+    let draws = |stream| {
+        let mut rng = Rng::stream(1, "contract", stream);
+        (0..DRAWS).map(|_| sampler.draw(positive, &mut rng).unwrap()).collect::<Vec<_>>()
+    };
+    let first = draws(0);
+    assert_eq!(first, draws(0));
+    let mut counts = vec![0u32; corpus as usize];
+    first.iter().for_each(|&item| counts[item as usize] += 1);
+    let (mut chi_square, mut cells) = (0.0, 0);
+    for (item, (count, probability)) in counts.into_iter().zip(probability).enumerate() {
+        let expected = f64::from(DRAWS) * probability;
+        assert!(expected > 0.0 || count == 0, "item {item} was drawn without a probability");
+        if expected > 5.0 {
+            chi_square += (f64::from(count) - expected).powi(2) / expected;
+            cells += 1;
+        }
+    }
+    let freedom = f64::from(cells - 1);
+    assert!(chi_square <= freedom + 5.0 * (2.0 * freedom).sqrt(), "chi-square {chi_square} of {freedom}");
+}
+
+fn nobody(batch: &[u32]) -> Positive<'_> {
+    Positive { item: 0, user: MISSING, time: 0, batch }
+}
+
+fn lists() -> Listed {
+    let mut rows = UserItemRows::default();
+    rows.push(0, [(3, 10), (1, 20), (3, 20), (4, 30), (0, 40)].into_iter()).unwrap();
+    Listed::new(Arc::new(UserItems::from_batch(&rows.into_batch().unwrap()).unwrap()), Some(3))
+}
+
+#[test]
+fn samplers_of_the_corpus_keep_the_contract() {
+    for corpus in [1, 2, 50] {
+        check_contract(&Uniform { corpus }, &nobody(&[]), corpus);
+    }
+    let counts: Vec<u64> = (0..60).map(|item| if item % 7 == 0 { 0 } else { 4_000 / (item + 1) }).collect();
+    for (alpha, floor) in [(0.75, 0.1), (0.0, 0.0), (1.0, 0.0), (1.5, 0.5), (1.0, 1.0)] {
+        check_contract(&Popularity::new(&counts, alpha, floor), &nobody(&[]), 60);
+    }
+    check_contract(&Popularity::new(&[0; 9], 1.0, 0.0), &nobody(&[]), 9);
+    let batch: Vec<u32> = [2, 0, 5].iter().enumerate().flat_map(|(item, &count)| vec![item as u32; count]).collect();
+    let sampler = InBatch::new(&[2, 0, 5]);
+    assert_eq!(sampler.probability(&nobody(&batch), 1), 1.0 / 8.0, "an item that was never a positive counts once");
+    check_contract(&InBatch::new(&[2, 1, 5]), &nobody(&[0, 0, 1, 2, 2, 2, 2, 2]), 3);
+    assert_eq!(sampler.draw(&nobody(&[]), &mut Rng::stream(1, "test", 0)), None);
+}
+
+#[test]
+fn the_floor_reaches_cold_items_and_alpha_the_popular_ones() {
+    let sampler = Popularity::new(&[90, 10, 0, 0], 1.0, 0.2);
+    let shares: Vec<f64> = (0..4).map(|item| sampler.probability(&nobody(&[]), item)).collect();
+    for (share, expected) in shares.iter().zip([0.77, 0.13, 0.05, 0.05]) {
+        assert!((share - expected).abs() < 1e-12, "{shares:?}");
+    }
+}
+
+#[test]
+fn a_list_is_drawn_from_as_it_was_known_at_the_event() {
+    let sampler = lists();
+    let at = |user, time| Positive { item: 9, user, time, batch: &[] };
+    check_contract(&sampler, &at(0, 40), 5);
+    check_contract(&sampler, &at(0, 20), 5);
+    assert_eq!(sampler.probability(&at(0, 20), 3), 2.0 / 3.0, "3, 1 and 3 are known at time 20");
+    assert_eq!(sampler.probability(&at(0, 40), 0), 1.0 / 3.0, "3, 4 and 0 are the newest at time 40");
+    let mut rng = Rng::stream(1, "test", 0);
+    for (user, time) in [(0, 9), (1, 40), (MISSING, 40)] {
+        assert_eq!(sampler.draw(&at(user, time), &mut rng), None);
+        assert_eq!(sampler.probability(&at(user, time), 3), 0.0);
+    }
+}
+
+#[test]
+fn an_attribute_is_shared_by_all_that_is_drawn() {
+    let world = World::new(false);
+    let layout = world.encoder.item_layout();
+    let by = |name: &str| SameAttribute::new(layout, &world.items.features(), name);
+    for item in [1, 7, 12] {
+        // Item 7 has a genre, but no tag.
+        check_contract(&by("genre").unwrap(), &Positive { item, ..nobody(&[]) }, ITEMS as u32);
+        let tags = by("tags").unwrap();
+        match item {
+            7 => assert_eq!(tags.draw(&Positive { item, ..nobody(&[]) }, &mut Rng::stream(1, "test", 0)), None),
+            _ => check_contract(&tags, &Positive { item, ..nobody(&[]) }, ITEMS as u32),
+        }
+    }
+    let genre = by("genre").unwrap();
+    assert!(
+        (0..ITEMS as u32)
+            .all(|item| (genre.probability(&Positive { item: 3, ..nobody(&[]) }, item) > 0.0) == (item % 5 == 3))
+    );
+    assert!(by("price").is_none() && by("city").is_none(), "a number, and nothing");
+}
+
+fn mix(world: &World, known: KnownPositives, negatives: serde_json::Value) -> Mix {
+    let negatives: Vec<NegativesSection> = serde_json::from_value(negatives).unwrap();
+    let loss = LossSection::SampledSoftmax { temperature: 0.1 };
+    let train = TrainSection { loss, negatives, known_positives: known, ..TrainSection::default() };
+    let files = world.files(Default::default());
+    let samples = Samples::new(&world.train, Some(&world.histories), &world.items);
+    Mix::new(&world::settings(train, false), &files, &samples).unwrap()
+}
+
+/// All draws for the first `rows` samples.
+fn draws(world: &World, mix: &Mix, rows: u32) -> Vec<(u32, Draw)> {
+    let samples = Samples::new(&world.train, Some(&world.histories), &world.items);
+    let (mut rng, mut all) = (Rng::stream(1, "test", 0), Vec::new());
+    for row in 0..rows {
+        let event = samples.event(row);
+        let item = samples.outcome(row).item;
+        let positive = Positive { item, user: event.user, time: event.time, batch: &[] };
+        mix.draw_own(&positive, mix.known(&samples, row), &mut rng, |draw| all.push((row, draw)));
+    }
+    all
+}
+
+#[test]
+fn known_positives_and_the_item_itself_count_nothing() {
+    let world = World::new(false);
+    let samples = Samples::new(&world.train, Some(&world.histories), &world.items);
+    let positives = |row: u32| -> Vec<u32> {
+        let user = samples.event(row).user;
+        let rows = (0..samples.len() as u32).filter(|&other| user != MISSING && samples.event(other).user == user);
+        rows.map(|other| samples.outcome(other).item).collect()
+    };
+    for known in [KnownPositives::Train, KnownPositives::History, KnownPositives::Own] {
+        let mix = mix(&world, known, serde_json::json!([{"kind": "uniform", "count": 50}]));
+        let (mut masked, mut counted) = (0, 0);
+        for (row, draw) in draws(&world, &mix, USERS as u32 * 6) {
+            let own = samples.outcome(row).item;
+            if draw.weight == 0.0 {
+                assert_eq!((draw.item, draw.shift), (own, f32::NEG_INFINITY));
+                masked += 1;
+                continue;
+            }
+            counted += 1;
+            let event = samples.event(row);
+            let refused = match known {
+                KnownPositives::Train => positives(row),
+                KnownPositives::History => world.histories.before(event.user, event.history_end).to_vec(),
+                KnownPositives::Own => Vec::new(),
+            };
+            assert!(draw.item != own && !refused.contains(&draw.item), "{known:?}: {draw:?}");
+        }
+        assert!(masked > counted / 100 && counted > masked, "{known:?}: {masked} of {counted}");
+    }
+}
+
+#[test]
+fn a_corrected_draw_is_divided_by_what_all_corrected_samplers_give() {
+    let world = World::new(false);
+    let mixed = mix(
+        &world,
+        KnownPositives::Own,
+        serde_json::json!([
+            {"kind": "uniform", "count": 3},
+            {"kind": "popularity", "count": 5, "uniform_floor": 0.0, "weight": 2.0},
+            {"kind": "same_attribute", "feature": "genre", "count": 2, "weight": 0.5}]),
+    );
+    let popular = Popularity::new(world.items.counts(), 0.75, 0.0);
+    assert_eq!(mixed.own_len(), 10);
+    let all = draws(&world, &mixed, 20);
+    for (number, (_, draw)) in all.iter().enumerate().filter(|(_, (_, draw))| draw.weight > 0.0) {
+        let expected = 3.0 / ITEMS as f64 + 5.0 * popular.probability(&nobody(&[]), draw.item);
+        let (weight, shift) = match number % 10 {
+            0..3 => (1.0, (1.0 / expected).ln()),
+            3..8 => (2.0, (2.0 / expected).ln()),
+            _ => (0.5, 0.5f64.ln()),
+        };
+        assert_eq!(f64::from(draw.weight), weight);
+        assert!((f64::from(draw.shift) - shift).abs() < 1e-6, "{draw:?} {shift}");
+    }
+}
