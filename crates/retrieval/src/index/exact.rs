@@ -161,6 +161,6 @@ impl<'a> CodedSearch<'a> {
         let reaches = |upper: f32| f64::from(upper) * step >= least;
         let open: Vec<u32> = open.into_iter().filter(|&(upper, _)| reaches(upper)).map(|(_, row)| row).collect();
         self.rows.score(&open, query, &mut scored);
-        best(scored, self.wanted)
+        best(&scored, self.wanted)
     }
 }

@@ -119,37 +119,43 @@ impl Survivors {
     }
 }
 
-/// A value that at least `k` of `values` reach, and, equal values aside, not many more than `k`: bins of a histogram are
-/// counted from the top, and the bin of the `k`-th is split again when it is crowded. `values` are finite, at least `k`.
-pub(super) fn kth_best(values: &[f32], k: usize) -> f32 {
-    let (mut low, mut high) = least_and_most(values.iter().copied());
-    let mut above = 0;
-    loop {
-        let steps = (BINS - 1) as f32 / (high - low);
-        let bin = |value: f32| (((value - low) * steps) as usize).min(BINS - 1);
-        let is_inside = |value: f32| value >= low && value <= high;
-        let mut counts = [0u32; BINS];
-        for &value in values {
-            if is_inside(value) {
-                counts[bin(value)] += 1;
-            }
-        }
-        let mut last = BINS - 1;
-        while above + (counts[last] as usize) < k {
-            above += counts[last] as usize;
-            last -= 1;
-        }
-        let in_bin = values.iter().copied().filter(|&value| is_inside(value) && bin(value) == last);
-        let (least, most) = least_and_most(in_bin);
-        if above + counts[last] as usize <= k + k / 16 || least == most {
-            return least;
-        }
-        (low, high) = (least, most);
-    }
+/// A whole number whose order is that of finite values.
+fn key(value: f32) -> i32 {
+    let bits = value.to_bits() as i32;
+    bits ^ ((bits >> 31) as u32 >> 1) as i32
 }
 
-fn least_and_most(values: impl Iterator<Item = f32>) -> (f32, f32) {
-    values.fold((f32::INFINITY, f32::NEG_INFINITY), |(least, most), value| (least.min(value), most.max(value)))
+/// A value that at least `k` of `values` reach, and, equal values aside, not many more than `k`: bins of a histogram over
+/// their keys are counted from the top, and the bin of the `k`-th is split again when it is crowded. `values` are finite, at
+/// least `k`.
+pub(super) fn kth_best(values: &[f32], k: usize) -> f32 {
+    let (mut low, mut high) = (i32::MAX, i32::MIN);
+    for &value in values {
+        (low, high) = (low.min(key(value)), high.max(key(value)));
+    }
+    let mut above = 0;
+    loop {
+        let range = high.wrapping_sub(low) as u32;
+        let shift = (u32::BITS - range.leading_zeros()).saturating_sub(BINS.ilog2());
+        let mut counts = [0u32; BINS];
+        for &value in values {
+            let offset = key(value).wrapping_sub(low) as u32;
+            if offset <= range {
+                counts[(offset >> shift) as usize] += 1;
+            }
+        }
+        let mut bin = BINS - 1;
+        while above + (counts[bin] as usize) < k {
+            above += counts[bin] as usize;
+            bin -= 1;
+        }
+        let most = range.min((((bin + 1) << shift) - 1) as u32);
+        high = low.wrapping_add(most as i32);
+        low = low.wrapping_add((bin << shift) as i32);
+        if shift == 0 || above + counts[bin] as usize <= k + k / 16 {
+            return f32::from_bits((low ^ ((low >> 31) as u32 >> 1) as i32) as u32);
+        }
+    }
 }
 
 #[cfg(test)]
