@@ -93,12 +93,12 @@ fn same_dimension(table: EmbeddingTable, expected: usize, path: &Path) -> Result
 #[derive(Debug, Serialize)]
 struct Found<'a> {
     query: &'a str,
-    items: Vec<Hit<'a>>,
+    items: Vec<Hit>,
 }
 
 #[derive(Debug, Serialize)]
-struct Hit<'a> {
-    item: &'a str,
+struct Hit {
+    item: String,
     score: f32,
 }
 
@@ -115,8 +115,10 @@ fn search(context: &CommandContext<'_>, arguments: &IndexSearchArguments) -> Res
         best_of_interests(&index, (&table.values, table.dimension), interests, arguments.k as usize)
     })?;
     let mut found = Vec::with_capacity(lists.len());
+    // The index of a bundle has no ids of its own: its items are rows of the bundle's corpus.
+    let name = |item: u32| ids.get(item as usize).map_or_else(|| item.to_string(), |id| (*id).to_owned());
     for (query, list) in table.ids.iter().step_by(interests).zip(lists) {
-        let items = list.iter().map(|one| Hit { item: ids[one.item as usize], score: one.score }).collect();
+        let items = list.iter().map(|one| Hit { item: name(one.item), score: one.score }).collect();
         found.push(Found { query, items });
     }
     let lines =

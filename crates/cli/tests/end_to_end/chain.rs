@@ -98,7 +98,8 @@ fn the_bundle_holds_everything_that_is_served_and_opens() {
     assert!(world.bundle_id().starts_with(DATE), "{}", world.bundle_id());
     let folder = base.join("bundles").join(world.bundle_id());
     let channels = ["item_cf", "popular", "popular_by"].map(|name| format!("{}/{name}.arrow", file::CHANNELS));
-    let others = [file::CONFIG, file::FEATURES, file::GOLDEN, file::HISTORIES, file::ITEM_EMBEDDINGS, file::ITEMS];
+    let others =
+        [file::CONFIG, file::FEATURES, file::GOLDEN, file::HISTORIES, file::INDEX, file::ITEM_EMBEDDINGS, file::ITEMS];
     let others = others.into_iter().chain([file::MANIFEST, file::MERGE, file::MODEL, file::REPORT]).map(str::to_owned);
     let mut expected: Vec<_> = channels.into_iter().chain(others).collect();
     expected.sort();

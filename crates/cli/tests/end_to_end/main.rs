@@ -11,6 +11,7 @@ mod damage;
 mod determinism;
 mod faults;
 mod http;
+mod index;
 mod judged;
 mod negatives;
 mod recall;
