@@ -18,8 +18,8 @@ pub use pipeline::{
 };
 pub use query::{RecallArguments, ServeArguments};
 pub use tools::{
-    BenchCommand, BenchEvaluateArguments, BenchLoss, BenchTrainArguments, CompletionsArguments, ConfigCommand,
-    ExplainArguments, ShowArguments,
+    BenchCommand, BenchEvaluateArguments, BenchLoss, BenchSamplesArguments, BenchTrainArguments, CompletionsArguments,
+    ConfigCommand, ExplainArguments, ShowArguments,
 };
 
 use crate::config::Override;
@@ -156,6 +156,7 @@ impl Command {
             Self::Index(IndexCommand::Search(_)) => "index search",
             Self::Bench(BenchCommand::Index(_)) => "bench index",
             Self::Bench(BenchCommand::Train(_)) => "bench train",
+            Self::Bench(BenchCommand::Samples(_)) => "bench samples",
             Self::Bench(BenchCommand::Evaluate(_)) => "bench evaluate",
             Self::Config(ConfigCommand::Show(_)) => "config show",
             Self::Config(ConfigCommand::Explain(_)) => "config explain",

@@ -45,10 +45,23 @@ pub struct CompletionsArguments {
 pub enum BenchCommand {
     /// Measure a full training step on made-up samples in memory: samples per second and peak memory
     Train(BenchTrainArguments),
+    /// Measure the road from logs to samples: rows per second, seconds of each phase, peak memory
+    Samples(BenchSamplesArguments),
     /// Measure single queries on an exact index and on cells: time, recall, size
     Index(BenchIndexArguments),
     /// Measure the full-corpus evaluation of a run's two towers, from vectors to figures
     Evaluate(BenchEvaluateArguments),
+}
+
+/// Of `twinspire bench samples`.
+#[derive(Debug, Args)]
+pub struct BenchSamplesArguments {
+    /// Which run.
+    #[command(flatten)]
+    pub window: WindowArguments,
+    /// A new folder to work in, which stays; by default one in `base_dir`, which is removed
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// Of `twinspire bench evaluate`.

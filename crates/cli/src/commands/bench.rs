@@ -1,8 +1,11 @@
-//! `twinspire bench`: how fast a full training step, single queries and a full-corpus evaluation are here.
+//! `twinspire bench`: how fast the road from logs to samples, a training step, single queries and a full-corpus evaluation
+//! are here.
 
 use super::CommandContext;
 use super::index::read_vectors;
-use crate::arguments::{BenchCommand, BenchEvaluateArguments, BenchIndexArguments, BenchLoss, BenchTrainArguments};
+use crate::arguments::{
+    BenchCommand, BenchEvaluateArguments, BenchIndexArguments, BenchLoss, BenchSamplesArguments, BenchTrainArguments,
+};
 use crate::error::CliError;
 use crate::output::Reply;
 use crate::pipeline::Run;
@@ -30,6 +33,7 @@ pub fn run(context: &CommandContext<'_>, command: &BenchCommand) -> Result<Reply
     match command {
         BenchCommand::Train(arguments) => train(context, arguments),
         BenchCommand::Index(arguments) => index(context, arguments),
+        BenchCommand::Samples(arguments) => samples(context, arguments),
         BenchCommand::Evaluate(arguments) => evaluate(context, arguments),
     }
 }
@@ -95,6 +99,26 @@ fn index(context: &CommandContext<'_>, arguments: &BenchIndexArguments) -> Resul
         "instruction_set": twinspire_core::stage::instruction_set(), "p50_ms": rows.last().map(|row| row.p50_ms),
     });
     Reply::new(lines.join("\n"), &report)
+}
+
+fn samples(context: &CommandContext<'_>, arguments: &BenchSamplesArguments) -> Result<Reply, CliError> {
+    let config = context.config()?;
+    let run = Run::new(context.surroundings(&config), arguments.window.date, arguments.window.days)?;
+    let report = run.bench_samples(arguments.out.as_deref())?;
+    let phases: Vec<String> = report.phase_s.iter().map(|(what, seconds)| format!("{what} {seconds:.2} s")).collect();
+    let text = format!(
+        "{} rows/s: {:.2} s for {} rows, of which {} samples ({}), {} MiB at the peak, {} threads; others kept {:.2} cores \
+         busy",
+        report.rows_per_s,
+        report.seconds,
+        report.rows,
+        report.samples,
+        phases.join(", "),
+        report.peak_rss_mib,
+        report.threads,
+        report.others_busy_cores,
+    );
+    Reply::new(text, &report)
 }
 
 fn evaluate(context: &CommandContext<'_>, arguments: &BenchEvaluateArguments) -> Result<Reply, CliError> {

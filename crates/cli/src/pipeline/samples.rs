@@ -2,7 +2,11 @@
 
 use super::Run;
 use crate::error::CliError;
+use std::path::Path;
+use twinspire_core::CoreError;
 use twinspire_core::stage::StageOutcome;
+use twinspire_data::RunFolders;
+use twinspire_data::bench::{self, BenchReport};
 use twinspire_data::ingest::{IngestReport, ingest};
 use twinspire_data::ledger::Ledger;
 use twinspire_data::sample::{SamplesReport, look_at_samples, make_samples};
@@ -26,6 +30,26 @@ impl Run<'_> {
         let ingest = ingest(&context, self.config().data(), &self.folders)?;
         let samples = make_samples(&context, self.config().data(), &self.folders)?;
         Ok(SamplesOutcome { ingest, samples })
+    }
+
+    /// Measures the same in a folder of its own: `out`, which stays, or one beside the runs, which is removed.
+    ///
+    /// # Errors
+    /// The folder is there already; as [`Run::samples`].
+    pub fn bench_samples(&self, out: Option<&Path>) -> Result<BenchReport, CliError> {
+        let vfs = self.surroundings.vfs;
+        let own = self.config().base_dir().join(format!("bench-{}", std::process::id()));
+        let folder = out.unwrap_or(&own);
+        if vfs.exists(folder).map_err(|error| CoreError::io(folder, error))? {
+            let message = format!("{} is there already, and what it holds would not be made again", folder.display());
+            return Err(CliError::Usage { message, hint: "remove it, or name a new folder with --out".to_owned() });
+        }
+        let folders = RunFolders::new(folder, &self.date);
+        let report = bench::run(&self.data_context(), self.config().data(), &folders);
+        if out.is_none() {
+            vfs.remove_dir_all(folder).map_err(|error| CoreError::io(folder, error))?;
+        }
+        Ok(report?)
     }
 
     /// The same in pieces: their list.

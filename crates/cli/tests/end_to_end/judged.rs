@@ -1,8 +1,9 @@
-//! `evaluate` beside its stage, `report`, and `bench evaluate`: comparisons, figures of every query, a page.
+//! `evaluate` beside its stage, `report`, and the benches of a run: comparisons, figures of every query, a page.
 
-use crate::world::{published, reply};
+use crate::world::{DATE, files, published, reply};
 use std::fs;
 use tempfile::TempDir;
+use twinspire_core::stage::MANIFEST;
 
 #[test]
 fn a_run_is_compared_with_one_of_its_channels_and_with_a_bundle() {
@@ -65,4 +66,30 @@ fn the_bench_of_evaluation_judges_the_two_towers_as_the_report_does() {
     let size = |name: &str| fs::metadata(out.path().join(name)).unwrap().len();
     let rows = |count: &serde_json::Value| 128 + count.as_u64().unwrap() * 4 * found["dimension"].as_u64().unwrap();
     assert_eq!((size("queries.npy"), size("items.npy")), (rows(&found["queries"]), rows(&found["items"])));
+}
+
+#[test]
+fn the_bench_of_samples_makes_the_samples_of_the_run_and_leaves_nothing_behind() {
+    let (world, out) = (published(), TempDir::new().unwrap());
+    let (base, kept) = (out.path().join("base"), out.path().join("kept"));
+    let words = ["bench", "samples", "--base-dir", base.to_str().unwrap()];
+    let found = reply(world.folder(), &words);
+    assert_eq!(fs::read_dir(&base).unwrap().count(), 0, "the folder of the bench is removed");
+
+    let keeping = [words.as_slice(), &["--out", kept.to_str().unwrap()]].concat();
+    let again = reply(world.folder(), &keeping);
+    let statistics = &world.reply()["samples"]["statistics"];
+    for bench in [&found, &again] {
+        assert_eq!((&bench["rows"], &bench["dropped"]), (&statistics["read"], &statistics["filtered"]));
+        assert_eq!(bench["phase_s"].as_object().unwrap().len(), 3, "{bench}");
+    }
+    let samples = kept.join("runs").join(DATE).join("samples");
+    for name in files(&samples).iter().filter(|name| name.as_os_str() != MANIFEST) {
+        let of_run = fs::read(world.stage("samples").join(name)).unwrap();
+        assert!(fs::read(samples.join(name)).unwrap() == of_run, "{}", name.display());
+    }
+
+    let refused = world.folder().run(&[keeping.as_slice(), &["--quiet"]].concat());
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("is there already"), "{}", refused.stderr);
 }
