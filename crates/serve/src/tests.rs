@@ -20,6 +20,8 @@ use twinspire_core::schema::FeatureSchema;
 use twinspire_core::table::write_table;
 use twinspire_core::vfs::RealVfs;
 use twinspire_retrieval::Retriever;
+use twinspire_retrieval::config::{IndexSection, IndexSettings};
+use twinspire_retrieval::index::{IndexInput, build};
 
 /// A user tower that panics at a query with a history.
 struct Fragile;
@@ -57,6 +59,9 @@ fn retriever() -> Retriever {
     write_table(&RealVfs, &at(file::HISTORIES), &nobody.into_batch().unwrap()).unwrap();
     let vectors = EmbeddingTable::new(ids, 2, vec![1.0, 0.0, 0.5, 0.0, 0.1, 0.0]).unwrap();
     vectors.write_raw(&RealVfs, &at(file::ITEM_EMBEDDINGS)).unwrap();
+    let settings = IndexSettings::check(&IndexSection::default(), &mut Faults::default()).unwrap();
+    let input = IndexInput { vectors: &vectors.values, dimension: 2, ids: &[], queries: &[] };
+    build(&input, &settings, 1).unwrap().write(&RealVfs, &at(file::INDEX)).unwrap();
     let channel = r#"{"name": "two_tower", "share": 1, "priority": 1, "kind": "two_tower", "index": "exact"}"#;
     std::fs::write(at(file::MERGE), format!(r#"{{"leave_out_seen": true, "channels": [{channel}]}}"#)).unwrap();
     Retriever::open_draft(folder.path(), &|_, _, _| Ok(Box::new(Fragile)), &FixedClock(5)).unwrap()
