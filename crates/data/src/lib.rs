@@ -6,8 +6,8 @@
 //!
 //! Reading order: [`config`], [`ingest`] (files to interactions), `bucket` (the interactions of some users in memory),
 //! `join` (impressions and clicks that are rows of their own), `clean` (rules that leave rows out), [`sample`]
-//! (interactions to samples), [`unit`] (the whole road in pieces), [`infer`] (a first config from a look at the files),
-//! [`world`] (a made-up click world), [`convert`], [`logs`] (log files by themselves), [`bench`].
+//! (interactions to samples), `unit` (the whole road in pieces), [`infer`] (a first config from a look at the files),
+//! [`world`] (a made-up click world), [`convert`], [`logs`] (log files by themselves), `bench`.
 
 pub mod bench;
 mod bucket;

@@ -127,15 +127,18 @@ fn log(events: &[Event]) -> String {
     format!("user,item,t,event,colour,tags,price\n{}", events.iter().map(line).collect::<String>())
 }
 
+/// Ids of single values, numbers, and lists of ids with weights of one row.
+type RowValues = (Vec<u32>, Vec<f32>, Vec<Vec<(u32, f32)>>);
+
 /// The user features of one row, as rows of their own.
-fn row_of(table: &SampleTable, row: usize) -> (Vec<u32>, Vec<f32>, Vec<Vec<(u32, f32)>>) {
+fn row_of(table: &SampleTable, row: usize) -> RowValues {
     let features = table.user_features().slice(row..row + 1);
     let pairs = |(ids, weights): (&[u32], &[f32])| ids.iter().copied().zip(weights.iter().copied()).collect();
     let multi = features.multi.iter().map(|column| pairs(column.row(0))).collect();
     (features.single.to_vec(), features.dense.to_vec(), multi)
 }
 
-fn row_of_request(rows: &EncodedRows) -> (Vec<u32>, Vec<f32>, Vec<Vec<(u32, f32)>>) {
+fn row_of_request(rows: &EncodedRows) -> RowValues {
     let columns = rows.multi.iter();
     let multi = columns.map(|column| column.ids.iter().copied().zip(column.weights.iter().copied()).collect());
     (rows.single.clone(), rows.dense.clone(), multi.collect())

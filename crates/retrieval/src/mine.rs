@@ -111,7 +111,7 @@ pub fn mine(
     band: Band,
 ) -> Result<UserItemRows> {
     let mut channels = retriever.plan().channels().iter();
-    let towers = channels.find(|channel| matches!(channel.kind, ChannelKind::TwoTower { .. }));
+    let towers = channels.find(|channel| matches!(channel.kind, ChannelKind::TwoTower));
     let towers =
         towers.ok_or_else(|| RetrievalError::invalid("channels", "the bundle has no channel of two towers"))?;
     let miner = Miner { retriever, channel: &towers.name, samples, band };

@@ -133,7 +133,7 @@ pub struct MineArguments {
 /// Of `twinspire compare`.
 #[derive(Debug, Args)]
 pub struct CompareArguments {
-    /// Files with keys of [model] and [train], each of which replaces that key of the config
+    /// Files with keys of the sections model and train, each of which replaces that key of the config
     #[arg(value_name = "RECIPES", required = true, num_args = 1..)]
     pub recipes: Vec<PathBuf>,
     /// Seeds of each recipe, with commas between them; by default that of the config

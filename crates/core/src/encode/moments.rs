@@ -59,13 +59,15 @@ impl WindowFitter {
     /// Nothing seen yet.
     pub fn new(schema: &FeatureSchema) -> Self {
         let windowed = schema.features().iter().filter(|feature| matches!(feature.kind, FeatureKind::Window { .. }));
-        let normalised = windowed.map(|feature| match &feature.kind {
-            FeatureKind::Window { rule: WindowRule::Number { form: NumberForm::Numeric(normalise), .. }, .. }
-                if *normalise != Normalise::None =>
-            {
-                Some(Normalised { name: feature.name.clone(), normalise: *normalise, spread: Spread::default() })
-            }
-            _ => None,
+        let normalised = windowed.map(|feature| {
+            let FeatureKind::Window { rule: WindowRule::Number { form: NumberForm::Numeric(normalise), .. }, .. } =
+                &feature.kind
+            else {
+                return None;
+            };
+            let of_feature =
+                || Normalised { name: feature.name.clone(), normalise: *normalise, spread: Spread::default() };
+            (*normalise != Normalise::None).then(of_feature)
         });
         Self { features: normalised.collect() }
     }

@@ -110,7 +110,7 @@ impl Encoding<'_> {
             }
             self.push_history(&user, &mut made.histories)?;
             if user.user != MISSING {
-                made.unchosen.push(user.user, user.rows, &user.items)?;
+                made.unchosen.push(user.user, user.rows, user.items)?;
             }
         }
         Ok(made)

@@ -1,7 +1,7 @@
 //! Where negatives come from.
 //!
 //! In: a positive and a random stream. Out: items of the corpus, with the probability that a sampler gives them. Which
-//! samplers are mixed, how often each draws and whose bias is corrected is a [`Mix`]'s business. Mined negatives come
+//! samplers are mixed, how often each draws and whose bias is corrected is a `Mix`'s business. Mined negatives come
 //! from files, never from an index.
 
 mod attribute;

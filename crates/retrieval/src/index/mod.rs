@@ -2,7 +2,7 @@
 //!
 //! In: item vectors, then query vectors. Out: items by falling score. It neither encodes queries nor knows what a channel is.
 //!
-//! Reading order: [`exact`] (codes with bounds, and why the answer is exact), [`ivf`] (which cells are looked at), `fit`
+//! Reading order: `exact` (codes with bounds, and why the answer is exact), `ivf` (which cells are looked at), `fit`
 //! (how their reach meets a recall), `choice` (which kind a corpus gets), `image` (the file). What both kinds rest on:
 //! `codes`, `kernel`, `survivors`, `rows`.
 
