@@ -10,8 +10,8 @@ const WORTH_IT: f64 = 2.0;
 /// Cells of a corpus: this times the root of its items.
 const CELLS: f64 = 6.5;
 
-/// Nanoseconds of the steps of a search. Those of VNNI fit what `twinspire bench index` measures on a Zen 4 core to about a
-/// third; the others follow from the number of instructions that take their place.
+/// Nanoseconds of the steps of a search. Those of VNNI are within a factor of two of what `twinspire bench index` measures
+/// on a Zen 4 core; the others follow from the number of instructions that take their place.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Costs {
     /// One dimension of one coded vector.
