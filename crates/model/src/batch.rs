@@ -149,6 +149,14 @@ impl<'a> Samples<'a> {
         }
         numbers
     }
+
+    /// Samples with label 1 of each item of the corpus: how often it comes into the batches of an epoch. Where popular
+    /// positives are down-sampled, that is less than the count of the item table, which is its popularity.
+    pub(crate) fn positives_by_item(&self) -> Vec<u64> {
+        let mut counts = vec![0; self.corpus.rows];
+        self.numbers(true).into_iter().for_each(|row| counts[self.outcome(row).item as usize] += 1);
+        counts
+    }
 }
 
 /// Brings the samples into the order of an epoch; the same seed and epoch give the same order.

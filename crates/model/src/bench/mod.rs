@@ -111,7 +111,7 @@ fn checked(settings: &BenchSettings, encoder: &FeatureEncoder, labels_mode: bool
 
 fn measure(settings: &BenchSettings, checked: &ModelSettings, files: &Files) -> Result<BenchReport> {
     let samples = Samples::new(&files.train, files.read_histories(), &files.items);
-    let objective = Objective::new(&settings.loss, files.items.counts());
+    let objective = Objective::new(&settings.loss, &samples);
     let mut order = samples.numbers(objective != Objective::Bce || !checked.labels_mode());
     let batch_size = settings.batch_size as usize;
     if order.len() < batch_size {

@@ -1,6 +1,7 @@
 //! What is minimised, and how rows meet items.
 
 use super::{Batch, CHUNK_ROWS};
+use crate::batch::Samples;
 use crate::config::{LossSection, ModelSettings};
 use crate::negative::{Drawn, InBatch};
 
@@ -58,14 +59,14 @@ pub(crate) enum Objective {
 }
 
 impl Objective {
-    /// The loss of the settings; `counts` are the positives of each item of the corpus.
-    pub(crate) fn new(loss: &LossSection, counts: &[u64]) -> Self {
+    /// The loss of the settings, over the training samples.
+    pub(crate) fn new(loss: &LossSection, samples: &Samples<'_>) -> Self {
         match loss {
             LossSection::Bce {} => Self::Bce,
             LossSection::InBatchSoftmax { temperature, logq_correction, mask_accidental_hits } => Self::InBatch {
                 temperature: *temperature as f32,
                 mask: *mask_accidental_hits,
-                log_probability: if *logq_correction { log_shares(counts) } else { Vec::new() },
+                log_probability: if *logq_correction { log_shares(&samples.positives_by_item()) } else { Vec::new() },
             },
             LossSection::SampledSoftmax { temperature } | LossSection::FullSoftmax { temperature } => {
                 Self::Drawn { temperature: *temperature as f32 }
@@ -130,9 +131,7 @@ mod tests {
 
     #[test]
     fn the_sampling_probability_is_the_share_among_positives() {
-        let objective = Objective::new(&LossSection::default(), &[3, 0, 4]);
-        let Objective::InBatch { log_probability, .. } = objective else { panic!("in-batch is the default") };
-        for (log, share) in log_probability.iter().zip([3.0f32 / 8.0, 1.0 / 8.0, 0.5]) {
+        for (log, share) in log_shares(&[3, 0, 4]).iter().zip([3.0f32 / 8.0, 1.0 / 8.0, 0.5]) {
             assert!((log.exp() - share).abs() < 1e-6);
         }
     }

@@ -12,7 +12,7 @@ pub struct InBatch {
 }
 
 impl InBatch {
-    /// `counts` are the training positives of each item of the corpus.
+    /// `counts` are the positive training samples of each item of the corpus.
     pub fn new(counts: &[u64]) -> Self {
         let at_least_once = |count: &u64| (*count).max(1) as f64;
         let total: f64 = counts.iter().map(at_least_once).sum();

@@ -100,7 +100,7 @@ impl Mix {
         // Pairs have no partition function that could be estimated.
         let can_correct = settings.train().loss != LossSection::Bce {};
         for section in settings.negatives() {
-            mix.add(&section, files, can_correct)?;
+            mix.add(&section, (files, samples), can_correct)?;
         }
         Ok(mix)
     }
@@ -117,14 +117,19 @@ impl Mix {
         Self { own: Vec::new(), shared: Vec::new(), rows: None, corpus: None, known }
     }
 
-    fn add(&mut self, section: &NegativesSection, files: &Files, can_correct: bool) -> Result<()> {
+    fn add(
+        &mut self,
+        section: &NegativesSection,
+        (files, samples): (&Files, &Samples<'_>),
+        can_correct: bool,
+    ) -> Result<()> {
         let common = section.common();
         let (corrected, weight) = (can_correct && common.logq, common.weight);
         let Some(count) = common.count else {
-            self.rows = Some((InBatch::new(files.items.counts()), Rows { corrected, weight }));
+            self.rows = Some((InBatch::new(&samples.positives_by_item()), Rows { corrected, weight }));
             return Ok(());
         };
-        let source = Source { sampler: sampler(section, files)?, count: count as usize, corrected, weight };
+        let source = Source { sampler: sampler(section, files, samples)?, count: count as usize, corrected, weight };
         if common.shared {
             self.shared.push(source)
         } else {
@@ -204,12 +209,12 @@ fn shift(weight: f64, expected: f64) -> f32 {
     (weight / expected).ln() as f32
 }
 
-fn sampler(section: &NegativesSection, files: &Files) -> Result<Box<dyn NegativeSampler>> {
-    let (items, counts) = (&files.items, files.items.counts());
+fn sampler(section: &NegativesSection, files: &Files, samples: &Samples<'_>) -> Result<Box<dyn NegativeSampler>> {
+    let items = &files.items;
     Ok(match section {
         NegativesSection::Uniform(_) => Box::new(Uniform { corpus: items.len() as u32 }),
-        NegativesSection::Popularity(own) => Box::new(Popularity::new(counts, own.alpha, own.uniform_floor)),
-        NegativesSection::InBatch(_) => Box::new(InBatch::new(counts)),
+        NegativesSection::Popularity(own) => Box::new(Popularity::new(items.counts(), own.alpha, own.uniform_floor)),
+        NegativesSection::InBatch(_) => Box::new(InBatch::new(&samples.positives_by_item())),
         NegativesSection::SameAttribute(own) => {
             let found = SameAttribute::new(files.encoder.item_layout(), &items.features(), &own.feature);
             let reason = || format!("the item tower has no feature {:?} with ids", own.feature);

@@ -4,6 +4,7 @@ use super::mix::Draw;
 use super::*;
 use crate::batch::Samples;
 use crate::config::{KnownPositives, LossSection, NegativesSection, TrainSection};
+use crate::engine::Objective;
 use crate::tests::world::{self, ITEMS, USERS, World};
 use std::sync::Arc;
 use twinspire_core::ids::MISSING;
@@ -22,11 +23,16 @@ fn check_contract(sampler: &dyn NegativeSampler, positive: &Positive<'_>, corpus
     };
     let first = draws(0);
     assert_eq!(first, draws(0));
-    let mut counts = vec![0u32; corpus as usize];
-    first.iter().for_each(|&item| counts[item as usize] += 1);
+    check_frequencies(&first, &probability);
+}
+
+/// Chi-square of the draws, `probability` of each item of the corpus.
+fn check_frequencies(drawn: &[u32], probability: &[f64]) {
+    let mut counts = vec![0u32; probability.len()];
+    drawn.iter().for_each(|&item| counts[item as usize] += 1);
     let (mut chi_square, mut cells) = (0.0, 0);
     for (item, (count, probability)) in counts.into_iter().zip(probability).enumerate() {
-        let expected = f64::from(DRAWS) * probability;
+        let expected = drawn.len() as f64 * probability;
         assert!(expected > 0.0 || count == 0, "item {item} was drawn without a probability");
         if expected > 5.0 {
             chi_square += (f64::from(count) - expected).powi(2) / expected;
@@ -161,6 +167,40 @@ fn known_positives_and_the_item_itself_count_nothing() {
             assert!(draw.item != own && !refused.contains(&draw.item), "{known:?}: {draw:?}");
         }
         assert!(masked > counted / 100 && counted > masked, "{known:?}: {masked} of {counted}");
+    }
+}
+
+#[test]
+fn rows_of_the_batch_are_corrected_by_what_is_sampled_where_popular_positives_are_down_sampled() {
+    for labels_mode in [false, true] {
+        let world = World::down_sampled(labels_mode, 4);
+        let samples = Samples::new(&world.train, None, &world.items);
+        let rows = samples.numbers(true);
+        let items: Vec<u32> = rows.iter().map(|&row| samples.outcome(row).item).collect();
+        let known: Vec<u64> = world.items.counts().iter().map(|&count| count.min(4)).collect();
+        assert_eq!(samples.positives_by_item(), known);
+        assert!(world.items.counts().iter().any(|&count| count > 8), "the item table keeps the popularity");
+        let whole = mix(&world, KnownPositives::Own, serde_json::json!([{"kind": "in_batch"}]));
+        let one = mix(&world, KnownPositives::Own, serde_json::json!([{"kind": "in_batch", "count": 1}]));
+        let mut probability = vec![0.0; ITEMS];
+        let (mut rng, mut drawn) = (Rng::stream(1, "test", 0), Vec::new());
+        let positive = Positive { item: MISSING, user: MISSING, time: 0, batch: &items };
+        for _ in 0..50_000 {
+            one.draw_own(&positive, &[], &mut rng, |draw| {
+                drawn.push(draw.item);
+                probability[draw.item as usize] = f64::from(-draw.shift).exp();
+            });
+        }
+        check_frequencies(&drawn, &probability);
+        let Objective::InBatch { log_probability, .. } = Objective::new(&LossSection::default(), &samples) else {
+            panic!("in-batch is the default")
+        };
+        for item in drawn {
+            let share = known[item as usize] as f64 / items.len() as f64;
+            let others = (items.len() - 1) as f64;
+            assert!((f64::from(whole.row_shift(&items, item)) + (others * share).ln()).abs() < 1e-5);
+            assert!((f64::from(log_probability[item as usize]) - share.ln()).abs() < 1e-5);
+        }
     }
 }
 

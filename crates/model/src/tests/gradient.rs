@@ -62,7 +62,7 @@ fn every_gradient_equals_the_finite_difference() {
         let world = World::new(labels_mode);
         let samples = Samples::new(&world.train, Some(&world.histories), &world.items);
         for section in trainings(labels_mode) {
-            let objective = Objective::new(&section.loss, world.items.counts());
+            let objective = Objective::new(&section.loss, &samples);
             let settings = settings(section, labels_mode);
             let mix = Mix::new(&settings, &world.files(ListFiles::default()), &samples).unwrap();
             let pairing = Pairing::of(&settings, Drawn { mix: &mix, seed: 2, purpose: "test" });

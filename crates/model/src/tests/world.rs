@@ -97,7 +97,7 @@ fn histories() -> HistoryRows {
 }
 
 /// Samples of the events for which `wanted(user, event)` holds; in labels mode, each with a negative beside it.
-fn samples(encoder: &FeatureEncoder, labels_mode: bool, wanted: impl Fn(usize, usize) -> bool) -> SampleRows {
+fn samples(encoder: &FeatureEncoder, labels_mode: bool, mut wanted: impl FnMut(usize, usize) -> bool) -> SampleRows {
     let mut rows = SampleRows { user_features: encoder.empty_user_rows(), ..SampleRows::default() };
     let mut own_items = Vec::new();
     for (user, event) in (0..USERS).flat_map(|user| (0..EVENTS).map(move |event| (user, event))) {
@@ -151,8 +151,24 @@ impl World {
 
     /// The training part in memory.
     pub(crate) fn new(labels_mode: bool) -> Self {
+        Self::of(labels_mode, |_, _| true)
+    }
+
+    /// The same, where every item has at most `most` positives.
+    pub(crate) fn down_sampled(labels_mode: bool, most: usize) -> Self {
+        let mut positives = [0; ITEMS];
+        Self::of(labels_mode, |user, event| {
+            let count = &mut positives[item_of(user, event)];
+            *count += 1;
+            *count <= most
+        })
+    }
+
+    /// The events of the training part that are wanted.
+    fn of(labels_mode: bool, mut wanted: impl FnMut(usize, usize) -> bool) -> Self {
         let encoder = encoder();
-        let train = samples(&encoder, labels_mode, |_, event| event + 2 < EVENTS).into_batch(&encoder).unwrap();
+        let wanted = |user: usize, event: usize| event + 2 < EVENTS && wanted(user, event);
+        let train = samples(&encoder, labels_mode, wanted).into_batch(&encoder).unwrap();
         Self {
             items: item_table(&encoder),
             histories: Histories::from_batch(histories().into_batch().unwrap()).unwrap(),

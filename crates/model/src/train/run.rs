@@ -54,7 +54,7 @@ pub(super) fn run(
         batch_size: settings.train().batch_size as usize,
         steps: settings.train().validation_steps.unwrap_or(u64::MAX),
     };
-    let objective = Objective::new(&settings.train().loss, files.items.counts());
+    let objective = Objective::new(&settings.train().loss, &samples);
     let mut model = TwoTower::new(settings.model(), &files.encoder, seed);
     crate::summary::lines(&model.layout).iter().for_each(|line| context.progress.line(line));
     let pairing = Pairing::of(settings, Drawn { mix: &mix, seed, purpose: "negatives" });
