@@ -185,6 +185,7 @@ fn unreadable_hint(path: &Path) -> String {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("gz") => format!("the file was cut or damaged: try `gzip -t {shown}`, then fetch it again"),
         Some("zst") => format!("the file was cut or damaged: try `zstd -t {shown}`, then fetch it again"),
+        Some("parquet") => "fetch it again, or have it written again with snappy, gzip, lz4 or zstd".into(),
         _ => "check that the file may be read".into(),
     }
 }

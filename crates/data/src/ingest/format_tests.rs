@@ -11,6 +11,8 @@ use arrow_array::{ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float32A
 use arrow_array::{Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array};
 use flate2::{Compression, write::GzEncoder};
 use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression as Codec, GzipLevel, ZstdLevel};
+use parquet::file::properties::WriterProperties;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -81,25 +83,30 @@ fn tf_record() -> Vec<u8> {
 }
 
 fn parquet_bytes(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
+    compressed_parquet(columns, Codec::UNCOMPRESSED)
+}
+
+fn compressed_parquet(columns: Vec<(&str, ArrayRef)>, codec: Codec) -> Vec<u8> {
     let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true)));
     let batch = batch.unwrap();
-    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    let properties = WriterProperties::builder().set_compression(codec).build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
     writer.write(&batch).unwrap();
     writer.into_inner().unwrap()
 }
 
-fn parquet_table() -> Vec<u8> {
+fn parquet_table() -> Vec<(&'static str, ArrayRef)> {
     let mut tags = ListBuilder::new(StringBuilder::new());
     tags.append_value([Some("a"), Some("b")]);
     tags.append_null();
     tags.append_value([Some("c")]);
-    parquet_bytes(vec![
+    vec![
         ("tags", Arc::new(tags.finish())),
         ("user", Arc::new(StringArray::from(vec!["u1", "ü, \"2\"", "u3"]))),
         ("item", Arc::new(Int64Array::from(vec![9_007_199_254_740_993, -3, 4]))),
         ("time", Arc::new(UInt64Array::from(vec![1_764_590_400, 1_764_590_401, 1_764_590_402]))),
         ("price", Arc::new(Float64Array::from(vec![Some(0.1), None, Some(2.5)]))),
-    ])
+    ]
 }
 
 fn written(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
@@ -116,7 +123,7 @@ fn every_format_and_compression_gives_the_same_cells() {
         ("a.tsv", delimited("\t")),
         ("a.jsonl", json_lines()),
         ("a.tfrecord", tf_record()),
-        ("a.parquet", parquet_table()),
+        ("a.parquet", parquet_bytes(parquet_table())),
     ];
     for (name, bytes) in files {
         let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
@@ -203,9 +210,37 @@ fn parquet_types_become_the_text_that_a_log_would_hold() {
 }
 
 #[test]
+fn every_codec_of_parquet_gives_the_same_cells() {
+    let folder = tempfile::tempdir().unwrap();
+    let (gzip, zstd) = (Codec::GZIP(GzipLevel::default()), Codec::ZSTD(ZstdLevel::default()));
+    for codec in [Codec::UNCOMPRESSED, Codec::SNAPPY, gzip, Codec::LZ4, Codec::LZ4_RAW, zstd] {
+        let path = written(folder.path(), "a.parquet", &compressed_parquet(parquet_table(), codec));
+        assert_eq!(read(&path, &form(), &COLUMNS).0, expected(), "{codec:?}");
+    }
+}
+
+fn written_by_duckdb(codec: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../fixtures/parquet/golden-{codec}.parquet"))
+}
+
+#[test]
+fn parquet_files_that_duckdb_wrote_are_read() {
+    for codec in ["snappy", "gzip", "lz4_raw", "zstd"] {
+        assert_eq!(read(&written_by_duckdb(codec), &form(), &COLUMNS).0, expected(), "{codec}");
+    }
+}
+
+#[test]
+fn a_codec_that_is_not_read_is_named_before_any_row_is() {
+    let error = Table::open(&written_by_duckdb("brotli"), &form()).err().unwrap();
+    assert!(error.to_string().contains("column \"user\" is compressed with BROTLI"), "{error}");
+    assert!(error.hint().unwrap().contains("snappy, gzip, lz4 or zstd"));
+}
+
+#[test]
 fn a_rejected_row_of_a_file_without_lines_is_shown_as_json() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, bytes) in [("a.tfrecord", tf_record()), ("a.parquet", parquet_table())] {
+    for (name, bytes) in [("a.tfrecord", tf_record()), ("a.parquet", parquet_bytes(parquet_table()))] {
         let mut table = Table::open(&written(folder.path(), name, &bytes), &form()).unwrap().unwrap();
         let user = table.header().find("user", "key").unwrap();
         table.header().find("time", "key").unwrap();

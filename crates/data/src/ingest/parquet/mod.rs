@@ -1,8 +1,8 @@
 //! Parquet files, written by anything. In: a file. Out: rows of named cells, a batch of rows in memory at a time.
 //!
 //! Types come from the Parquet schema alone, so that pandas, Spark, DuckDB and Polars files of one schema read alike. Columns
-//! of structs, maps, times of day and other binary forms have no text and count as absent. Every page is checked by the
-//! reader; a damaged file is an error, not a rejected row.
+//! of structs, maps, times of day and other binary forms have no text and count as absent. Pages are plain or compressed with
+//! snappy, gzip, lz4 or zstd. Every page is checked by the reader; a damaged file is an error, not a rejected row.
 
 mod values;
 
@@ -11,6 +11,8 @@ use super::named::{ListRules, NamedCells};
 use super::record::Found;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::basic::Compression;
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use std::fs::File;
 use std::io;
 use values::Values;
@@ -41,6 +43,19 @@ enum Source {
     Ended,
 }
 
+/// Refuses a codec that would fail in the middle of the file.
+fn check_codecs(metadata: &ParquetMetaData) -> io::Result<()> {
+    let mut columns = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
+    let refused = |codec| matches!(codec, Compression::BROTLI(_) | Compression::LZO);
+    match columns.find(|column| refused(column.compression())) {
+        None => Ok(()),
+        Some(column) => {
+            let (name, codec) = (column.column_path(), column.compression_codec());
+            Err(io::Error::other(format!("column {name} is compressed with {codec}, which is not read here")))
+        }
+    }
+}
+
 fn failed(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
     io::Error::other(error)
 }
@@ -49,16 +64,17 @@ impl ParquetRows {
     /// Reads the schema of a file.
     ///
     /// # Errors
-    /// The file is no Parquet file.
+    /// The file is no Parquet file, or has pages of a codec that is not read.
     pub fn open(file: File, lists: &ListRules) -> io::Result<Self> {
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(failed)?;
+        check_codecs(builder.metadata())?;
         let fields = builder.schema().fields().iter().enumerate();
         let readable = fields.filter(|(_, field)| Values::can_read(field.data_type()));
         let (roots, names): (Vec<usize>, Vec<String>) =
             readable.map(|(root, field)| (root, field.name().clone())).unzip();
         let mut rows = 0;
-        let group = |group: &parquet::file::metadata::RowGroupMetaData| {
+        let group = |group: &RowGroupMetaData| {
             rows += group.num_rows().cast_unsigned();
             (rows, group.columns().first().map_or(0, |column| column.byte_range().0))
         };
