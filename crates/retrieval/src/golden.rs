@@ -99,7 +99,7 @@ fn case(bundle: &Bundle, asked: &Asked, encoded: EncodedQuery, (vector, top): (&
         single: encoded.rows.single,
         dense: encoded.rows.dense,
         vector: vector.to_vec(),
-        top: top.iter().map(|scored| GoldenItem { item: item(scored.item), score: scored.score }).collect(),
+        top: top.iter().map(|scored| GoldenItem { item: item(scored.item), score: scored.score as f32 }).collect(),
     }
 }
 

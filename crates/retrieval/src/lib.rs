@@ -5,7 +5,7 @@
 //! layer and no gradient (it sees a [`QueryEncoder`](twinspire_core::query::QueryEncoder)), reads no log and does not
 //! listen.
 //!
-//! Reading order: [`scan`] (exact top-K of many queries), [`index`] (top-K of one), [`item_index`] (the index of a bundle),
+//! Reading order: `rows` (what a score is), [`scan`] (exact top-K of many queries), [`index`] (top-K of one), [`item_index`] (the index of a bundle),
 //! [`channel`] (the ways of recall), [`merge`], [`retriever`] (look up, encode, ask every channel, merge), [`golden`],
 //! [`mod@evaluate`], [`mod@mine`], [`mod@bench`].
 
@@ -23,6 +23,7 @@ pub mod item_index;
 pub mod merge;
 pub mod mine;
 pub mod retriever;
+mod rows;
 pub mod scan;
 #[cfg(test)]
 mod testing;

@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     fn list(items: impl IntoIterator<Item = u32>) -> Vec<Scored> {
-        items.into_iter().zip(0..).map(|(item, rank)| Scored { item, score: -(rank as f32) }).collect()
+        items.into_iter().zip(0..).map(|(item, rank)| Scored { item, score: -f64::from(rank) }).collect()
     }
 
     fn merged(lists: &[(f64, &[Scored])], k: usize) -> Vec<(u32, usize)> {

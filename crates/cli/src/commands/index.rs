@@ -118,7 +118,7 @@ fn search(context: &CommandContext<'_>, arguments: &IndexSearchArguments) -> Res
     // The index of a bundle has no ids of its own: its items are rows of the bundle's corpus.
     let name = |item: u32| ids.get(item as usize).map_or_else(|| item.to_string(), |id| (*id).to_owned());
     for (query, list) in table.ids.iter().step_by(interests).zip(lists) {
-        let items = list.iter().map(|one| Hit { item: name(one.item), score: one.score }).collect();
+        let items = list.iter().map(|one| Hit { item: name(one.item), score: one.score as f32 }).collect();
         found.push(Found { query, items });
     }
     let lines =

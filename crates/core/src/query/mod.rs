@@ -53,14 +53,14 @@ pub trait QueryEncoder: Send + Sync {
 pub struct Scored {
     /// Row of the corpus.
     pub item: u32,
-    /// Higher is better; finite.
-    pub score: f32,
+    /// Higher is better; finite. In f64, so that the order of near scores does not hang on how they were summed.
+    pub score: f64,
 }
 
 impl Scored {
     /// The one order of candidates: higher score first, then lower item index. A score that is not finite comes last.
     pub fn order(&self, other: &Self) -> std::cmp::Ordering {
-        let key = |score: f32| if score.is_finite() { score } else { f32::NEG_INFINITY };
+        let key = |score: f64| if score.is_finite() { score } else { f64::NEG_INFINITY };
         key(other.score).total_cmp(&key(self.score)).then(self.item.cmp(&other.item))
     }
 }

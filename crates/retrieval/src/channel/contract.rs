@@ -100,7 +100,7 @@ fn a_city_selects_its_list_and_a_missing_or_strange_one_the_overall_list() {
     }
 }
 
-fn items_and_scores(list: &[Scored]) -> Vec<(u32, f32)> {
+fn items_and_scores(list: &[Scored]) -> Vec<(u32, f64)> {
     list.iter().map(|scored| (scored.item, scored.score)).collect()
 }
 
@@ -142,5 +142,5 @@ fn lists_that_are_out_of_order_or_foreign_are_refused() {
     assert!(!opens(&[(7, vec![]), (7, vec![])]), "a key twice");
     assert!(!opens(&[(0, vec![scored(3, 1.0)])]), "an item outside the corpus");
     assert!(!opens(&[(0, vec![scored(0, 1.0), scored(1, 2.0)])]), "worst first");
-    assert!(!opens(&[(0, vec![scored(0, f32::NAN)])]), "not a number");
+    assert!(!opens(&[(0, vec![scored(0, f64::NAN)])]), "not a number");
 }

@@ -11,7 +11,7 @@
 //! pair (Deshpande and Karypis, "Item-Based Top-N Recommendation Algorithms", TOIS 2004). Each item keeps its best
 //! neighbours; a query sums them over the newest different items of its history.
 
-use super::lists::{KeyedLists, RankedLists, contains};
+use super::lists::{KeyedLists, RankedLists, contains, kept};
 use super::positives::Positives;
 use super::{RecallChannel, RecallQueries};
 use crate::error::Result;
@@ -45,10 +45,10 @@ impl ItemCf {
         let mut scores: FxHashMap<u32, f64> = FxHashMap::default();
         for item in newest(history.iter().copied(), self.history_length) {
             for neighbour in self.neighbours.find(item)?.into_iter().flatten() {
-                *scores.entry(neighbour.item).or_default() += f64::from(neighbour.score);
+                *scores.entry(neighbour.item).or_default() += neighbour.score;
             }
         }
-        let found = scores.into_iter().map(|(item, score)| Scored { item, score: score as f32 });
+        let found = scores.into_iter().map(|(item, score)| Scored { item, score });
         let mut found: Vec<Scored> = found.filter(|scored| !contains(excluded, scored.item)).collect();
         keep_best(&mut found, k);
         Ok(found)
@@ -178,7 +178,7 @@ impl Clicks {
             let sum = std::mem::take(&mut sums.by_item[other as usize]);
             if other != item {
                 let product = users.len() as f64 * self.users_of.row(other).len() as f64;
-                found.push(Scored { item: other, score: (sum / product.powf(similarity.item_exponent)) as f32 });
+                found.push(kept(other, sum / product.powf(similarity.item_exponent)));
             }
         }
         keep_best(&mut found, similarity.neighbours);
@@ -198,7 +198,7 @@ mod tests {
         pairs.iter().zip(0..).map(|(&(user, item), time)| Click { user, item, time, ..Click::default() }).collect()
     }
 
-    fn found(lists: &[(u32, Vec<Scored>)], item: u32) -> Vec<(u32, f32)> {
+    fn found(lists: &[(u32, Vec<Scored>)], item: u32) -> Vec<(u32, f64)> {
         let list = lists.iter().find(|(key, _)| *key == item);
         list.map(|(_, list)| list.iter().map(|scored| (scored.item, scored.score)).collect()).unwrap_or_default()
     }
@@ -210,7 +210,7 @@ mod tests {
             .collect();
         let lists = neighbours(&positives_of(&clicks(&board), 9), COSINE);
         for item in 0..8 {
-            let expected: Vec<(u32, f32)> =
+            let expected: Vec<(u32, f64)> =
                 (0..8).filter(|other| other % 2 == item % 2 && *other != item).map(|other| (other, 1.0)).collect();
             assert_eq!(found(&lists, item), expected, "item {item}");
         }
@@ -223,7 +223,7 @@ mod tests {
         let pairs = clicks(&[(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (2, 0)]);
         let positives = positives_of(&pairs, 3);
         let lists = neighbours(&positives, COSINE);
-        let close = |found: Vec<(u32, f32)>, expected: &[(u32, f64)]| {
+        let close = |found: Vec<(u32, f64)>, expected: &[(u32, f64)]| {
             assert_eq!(found.len(), expected.len());
             for ((item, score), (expected_item, expected_score)) in found.iter().zip(expected) {
                 assert_eq!(item, expected_item);

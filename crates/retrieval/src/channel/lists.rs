@@ -36,7 +36,7 @@ impl RankedLists {
         }
         let all = || ranked.iter().flat_map(|(_, list)| list);
         let items = list_column::<UInt32Type>(offsets.clone(), all().map(|scored| scored.item).collect());
-        let scores = list_column::<Float32Type>(offsets, all().map(|scored| scored.score).collect());
+        let scores = list_column::<Float32Type>(offsets, all().map(|scored| scored.score as f32).collect());
         let keys = Arc::new(UInt32Array::from_iter_values(ranked.iter().map(|(key, _)| *key)));
         let columns = vec![("key".to_owned(), keys as _), ("items".to_owned(), items), ("scores".to_owned(), scores)];
         Ok(write_table(vfs, path, &batch_of(columns, Vec::new())?)?)
@@ -92,7 +92,12 @@ impl RankedLists {
 }
 
 fn pairs<'a>(items: &'a [u32], scores: &'a [f32]) -> impl Iterator<Item = Scored> + 'a {
-    items.iter().zip(scores).map(|(&item, &score)| Scored { item, score })
+    items.iter().zip(scores).map(|(&item, &score)| Scored { item, score: score.into() })
+}
+
+/// An item with the score that a file keeps: lists are put in order by what is read back.
+pub(super) fn kept(item: u32, score: f64) -> Scored {
+    Scored { item, score: f64::from(score as f32) }
 }
 
 /// True when an ascending list has the item.

@@ -5,7 +5,7 @@
 //! A list for a value has the best 2000 items with a positive at that value; a query whose value is missing or has no
 //! list gets the overall one.
 
-use super::lists::{KeyedLists, RankedLists, contains};
+use super::lists::{KeyedLists, RankedLists, contains, kept};
 use super::positives::Positives;
 use super::{RecallChannel, RecallQueries};
 use crate::config::MOST_CANDIDATES;
@@ -75,14 +75,13 @@ pub(super) fn rank(positives: &Positives, column: Option<usize>, half_life_days:
     }
     let mut lists: BTreeMap<u32, Vec<Scored>> = BTreeMap::new();
     for ((value, item), score) in by_value {
-        lists.entry(value).or_default().push(Scored { item, score: score as f32 });
+        lists.entry(value).or_default().push(kept(item, score));
     }
     for list in lists.values_mut() {
         list.sort_unstable_by(Scored::order);
         list.truncate(LIST_LENGTH);
     }
-    let mut all: Vec<Scored> =
-        overall.into_iter().zip(0..).map(|(score, item)| Scored { item, score: score as f32 }).collect();
+    let mut all: Vec<Scored> = overall.into_iter().zip(0..).map(|(score, item)| kept(item, score)).collect();
     all.sort_unstable_by(Scored::order);
     lists.insert(OVERALL, all);
     lists.into_iter().collect()

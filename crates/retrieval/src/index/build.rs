@@ -229,7 +229,7 @@ fn missed_items(index: &IvfIndex, input: &IndexInput<'_>, (cells, reach, k): (&C
 
 /// Is the item in the list of its own vector? One that scores no better than the last of the list need not be.
 fn is_found(found: &[Scored], item: u32, vector: &[f32]) -> bool {
-    let own = vector.iter().fold(0.0f32, |sum, value| value.mul_add(*value, sum));
+    let own: f64 = vector.iter().map(|&value| f64::from(value).powi(2)).sum();
     found.iter().any(|scored| scored.item == item) || found.last().is_some_and(|last| last.score >= own)
 }
 

@@ -1,7 +1,7 @@
-//! Every item is looked at, at a quarter of the memory traffic, and the answer is still exactly the best `k` by f32 score.
+//! Every item is looked at, at a quarter of the memory traffic, and the answer is still exactly the best `k` by score.
 //!
-//! In: item vectors. Out: [`ExactIndex`]. A query alone goes over int8 codes and re-scores in f32 what may be among the
-//! best; many queries at once are a matrix product ([`crate::scan`]). Both give the same items and the same bits.
+//! In: item vectors. Out: [`ExactIndex`]. A query alone goes over int8 codes and scores (`rows`, in f64) what may be among
+//! the best; many queries at once are a matrix product ([`crate::scan`]). Both give the same items and the same bits.
 //!
 //! # Why the answer is exact
 //! An item x is coded as x' = s·c with whole c in -127…127 and one scale s a vector; a query y as y' = t·p with whole p. The
@@ -12,15 +12,14 @@
 //! ```
 //!
 //! by the inequality of Cauchy and Schwarz. Each coordinate of e is at most t/2 (a little more with rounding), and t is
-//! max|y| over the largest word, so ‖e‖ is at most a known multiple of ‖y‖ that depends on the dimension only. The f32 score
-//! of the final order differs from x·y by at most d·2^-23·‖x‖·‖y‖, and the few f32 operations that make a bound by 1e-6
-//! of ‖x‖·‖y‖. All of this is summed into one number for a query of length 1, of which a block keeps the largest of its 16
+//! max|y| over the largest word, so ‖e‖ is at most a known multiple of ‖y‖ that depends on the dimension only. The few f32
+//! operations that make a bound are off by at most 1e-6 of ‖x‖·‖y‖, far more than the f64 score is. All of this is summed into one number for a query of length 1, of which a block keeps the largest of its 16
 //! vectors ([`super::codes`]); times ‖y‖ it is E.
 //!
-//! So every item has the bounds s·t·(c·p) ± E of its f32 score. Let T be at most the `k`-th best lower bound: `k` items
+//! So every item has the bounds s·t·(c·p) ± E of its score. Let T be at most the `k`-th best lower bound: `k` items
 //! score at least T. An item whose upper bound is below T scores less than `k` others and cannot be among the best `k`,
 //! whatever the order among equal scores; all others survive. At the end the items whose *lower* bound reaches T (at
-//! least `k`) are scored in f32; the least of these scores, L, is reached by `k` items, so of the rest only those
+//! least `k`) are scored; the least of these scores, L, is reached by `k` items, so of the rest only those
 //! whose upper bound reaches L are scored too. Whoever was not scored is below L or below T, and the best `k` of the scored
 //! are the best `k` of all. Ties are safe since both comparisons let equality pass.
 
@@ -28,10 +27,10 @@ use super::VectorIndex;
 use super::codes::{CodeBlocks, CodedQuery};
 use super::image::Image;
 use super::kernel::{self, LANES};
-use super::rows::{Rows, best};
 use super::set::{ItemSet, leave_out};
 use super::survivors::Survivors;
-use crate::scan::{ItemBlocks, ScanQueries};
+use crate::rows::{Rows, best};
+use crate::scan::{ItemBlocks, Panels, ScanQueries};
 use rayon::prelude::*;
 use std::sync::OnceLock;
 use twinspire_core::query::Scored;
@@ -47,7 +46,7 @@ pub struct ExactIndex {
     image: Image,
     largest_error: f32,
     /// The layout of the matrix product, made when the first batch comes.
-    batch: OnceLock<ItemBlocks>,
+    batch: OnceLock<Panels>,
 }
 
 impl ExactIndex {
@@ -87,7 +86,8 @@ impl VectorIndex for ExactIndex {
     fn search(&self, queries: ScanQueries<'_>, k: usize, allowed: Option<&ItemSet>) -> Vec<Vec<Scored>> {
         if queries.excluded.len() >= BATCH && allowed.is_none() {
             let rows = self.image.rows();
-            return self.batch.get_or_init(|| ItemBlocks::new(rows.values, rows.dimension)).top_k(queries, k);
+            let panels = self.batch.get_or_init(|| Panels::new(rows.values, rows.dimension));
+            return ItemBlocks::of(rows.values, panels).top_k(queries, k);
         }
         let one = |(query, excluded): (&[f32], &&[u32])| {
             let found = self.search_one(query, (k + excluded.len(), allowed));
@@ -150,17 +150,17 @@ impl<'a> CodedSearch<'a> {
         self.found.cut();
     }
 
-    /// The best by f32 score of all that was seen.
+    /// The best of all that was seen.
     pub fn finish(self, query: &[f32]) -> Vec<Scored> {
         let step = self.query.step();
         let (sure, open) = self.found.finish();
         let mut scored = Vec::with_capacity(sure.len() + open.len());
         self.rows.score(&sure, query, &mut scored);
-        let score = |scored: &Scored| if scored.score.is_finite() { scored.score } else { f32::NEG_INFINITY };
-        let least = f64::from(scored.iter().map(score).fold(f32::INFINITY, f32::min));
+        let score = |scored: &Scored| if scored.score.is_finite() { scored.score } else { f64::NEG_INFINITY };
+        let least = scored.iter().map(score).fold(f64::INFINITY, f64::min);
         let reaches = |upper: f32| f64::from(upper) * step >= least;
         let open: Vec<u32> = open.into_iter().filter(|&(upper, _)| reaches(upper)).map(|(_, row)| row).collect();
         self.rows.score(&open, query, &mut scored);
-        best(&scored, self.wanted)
+        best(scored, self.wanted)
     }
 }

@@ -10,7 +10,7 @@
 
 use super::codes::CodeBlocks;
 use super::kernel::LANES;
-use super::rows::Rows;
+use crate::rows::Rows;
 use rayon::prelude::*;
 use std::ops::Range;
 use std::path::Path;

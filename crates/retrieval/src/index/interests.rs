@@ -53,7 +53,7 @@ mod tests {
                 let all = all.top_k(ScanQueries { vectors: group, excluded: &excluded }, items);
                 let best = |item: u32| {
                     let scores = all.iter().flatten().filter(|scored| scored.item == item).map(|scored| scored.score);
-                    Scored { item, score: scores.fold(f32::NEG_INFINITY, f32::max) }
+                    Scored { item, score: scores.fold(f64::NEG_INFINITY, f64::max) }
                 };
                 let mut expected: Vec<Scored> = (0..items as u32).map(best).collect();
                 expected.sort_by(Scored::order);

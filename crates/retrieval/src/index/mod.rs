@@ -4,7 +4,7 @@
 //!
 //! Reading order: `exact` (codes with bounds, and why the answer is exact), `ivf` (which cells are looked at), `fit`
 //! (how their reach meets a recall), `choice` (which kind a corpus gets), `image` (the file). What both kinds rest on:
-//! `codes`, `kernel`, `survivors`, `rows`.
+//! `codes`, `kernel`, `survivors`.
 
 mod about;
 pub mod bench;
@@ -20,7 +20,6 @@ mod image;
 mod interests;
 mod ivf;
 mod kernel;
-mod rows;
 mod set;
 mod stored;
 mod survivors;

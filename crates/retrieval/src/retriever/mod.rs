@@ -182,7 +182,7 @@ impl Retriever {
         for (list, asked) in asked.iter().enumerate() {
             for (scored, rank) in asked.found.iter().zip(1..) {
                 if let Some(hits) = hits.get_mut(&scored.item) {
-                    let hit = ChannelHit { name: asked.status.name.clone(), score: scored.score, rank };
+                    let hit = ChannelHit { name: asked.status.name.clone(), score: scored.score as f32, rank };
                     hits.push((list, hit));
                 }
             }

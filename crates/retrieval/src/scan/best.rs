@@ -1,12 +1,12 @@
-//! Keeps the best `k` of a stream of scores whose items ascend. In: scores that are above the threshold. Out: the best,
-//! in order.
+//! Keeps what may be among the best `k` of a stream of f32 scores whose items ascend. In: scores that are above the
+//! threshold. Out: the best by f64 score, in order.
 //!
-//! A candidate is one number: its score, mapped so that a better one is smaller, above its item. So the order of
-//! candidates is the order of numbers. It keeps more than `k` for a while and cuts back by selection, never by sorting
-//! all. Since items ascend, a later item with the score of the k-th best loses to it, so only scores strictly above the
-//! threshold are looked at.
+//! A candidate is one number: its score, mapped so that a better one is smaller, above its item. It keeps more than `k` for
+//! a while and cuts back by selection, never by sorting all. Where cutting does not help, because most scores are nearly
+//! equal, f64 scores decide which `k` stay.
 
 use super::kernel::PANEL;
+use crate::rows::{Rows, best};
 use twinspire_core::query::Scored;
 
 /// Fewest candidates that are collected between two cuts.
@@ -14,7 +14,11 @@ const FEWEST: usize = 64;
 
 /// The best of one query so far.
 pub(super) struct Best<'a> {
+    rows: Rows<'a>,
+    query: &'a [f32],
     k: usize,
+    /// How far below the k-th best f32 score one of the best may be.
+    margin: f64,
     /// Excluded items that no candidate was compared with yet, ascending.
     excluded: &'a [u32],
     /// `chosen` candidates of earlier cuts, then new ones, whose items ascend.
@@ -25,23 +29,22 @@ pub(super) struct Best<'a> {
 
 /// Sign and magnitude as one ascending number, the best score smallest.
 fn key(score: f32, item: u32) -> u64 {
-    // Adding 0 turns -0.0 into 0.0: the two are equal scores.
-    let bits = (score + 0.0).to_bits();
+    let bits = score.to_bits();
     let falling = if bits >> 31 == 0 { !(bits | 1 << 31) } else { bits };
     u64::from(falling) << 32 | u64::from(item)
 }
 
-fn scored(key: u64) -> Scored {
+fn score(key: u64) -> f32 {
     let falling = (key >> 32) as u32;
-    let bits = if falling >> 31 == 0 { !(falling | 1 << 31) } else { falling };
-    Scored { item: key as u32, score: f32::from_bits(bits) }
+    f32::from_bits(if falling >> 31 == 0 { !(falling | 1 << 31) } else { falling })
 }
 
 impl<'a> Best<'a> {
     /// Nothing offered yet. `excluded` ascends.
-    pub fn new(k: usize, excluded: &'a [u32]) -> Self {
+    pub fn new((rows, query): (Rows<'a>, &'a [f32]), (k, excluded): (usize, &'a [u32]), margin: f64) -> Self {
         let threshold = if k == 0 { f32::INFINITY } else { f32::NEG_INFINITY };
-        Self { k, excluded, candidates: Vec::with_capacity(k + k.max(FEWEST) + PANEL), chosen: 0, threshold }
+        let candidates = Vec::with_capacity(k + k.max(FEWEST) + PANEL);
+        Self { rows, query, k, margin, excluded, candidates, chosen: 0, threshold }
     }
 
     /// Lower scores, and equal ones, are of no use any more.
@@ -64,11 +67,35 @@ impl<'a> Best<'a> {
     fn cut(&mut self) {
         self.leave_out_excluded();
         if self.candidates.len() > self.k {
-            let (_, &mut worst, _) = self.candidates.select_nth_unstable(self.k - 1);
-            self.candidates.truncate(self.k);
-            self.threshold = scored(worst).score;
+            self.drop_worse();
+            if self.candidates.len() > 2 * self.k.max(FEWEST) {
+                self.keep_best();
+            }
         }
         self.chosen = self.candidates.len();
+    }
+
+    /// Drops what the k-th best f32 score rules out.
+    fn drop_worse(&mut self) {
+        let (_, &mut worst, _) = self.candidates.select_nth_unstable(self.k - 1);
+        let threshold = ((f64::from(score(worst)) - self.margin) as f32).next_down().next_down();
+        self.threshold = self.threshold.max(threshold);
+        self.candidates.retain(|&candidate| score(candidate) > self.threshold);
+    }
+
+    /// Keeps the best `k` by f64 score.
+    fn keep_best(&mut self) {
+        let best = self.best();
+        self.candidates.sort_unstable_by_key(|&candidate| candidate as u32);
+        let place = |item: u32| self.candidates.binary_search_by_key(&item, |&candidate| candidate as u32);
+        self.candidates = best.iter().filter_map(|scored| Some(self.candidates[place(scored.item).ok()?])).collect();
+    }
+
+    fn best(&self) -> Vec<Scored> {
+        let items: Vec<u32> = self.candidates.iter().map(|&candidate| candidate as u32).collect();
+        let mut scored = Vec::with_capacity(items.len());
+        self.rows.score(&items, self.query, &mut scored);
+        best(scored, self.k)
     }
 
     fn leave_out_excluded(&mut self) {
@@ -91,8 +118,7 @@ impl<'a> Best<'a> {
     /// The best, in order.
     pub fn finish(mut self) -> Vec<Scored> {
         self.cut();
-        self.candidates.sort_unstable();
-        self.candidates.into_iter().map(scored).collect()
+        self.best()
     }
 }
 
@@ -101,14 +127,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_order_of_keys_is_the_order_of_candidates() {
-        let scores = [f32::MIN, -1.5, -f32::MIN_POSITIVE, -0.0, 0.0, 1e-40, 0.25, 0.250_000_03, f32::MAX];
-        let all: Vec<Scored> =
-            scores.iter().flat_map(|&score| [0, 7, u32::MAX].map(|item| Scored { item, score: score + 0.0 })).collect();
-        for left in &all {
-            assert_eq!(scored(key(left.score, left.item)), *left);
-            for right in &all {
-                assert_eq!(key(left.score, left.item).cmp(&key(right.score, right.item)), left.order(right));
+    fn keys_ascend_as_scores_fall_and_give_them_back() {
+        let scores = [f32::MIN, -1.5, -f32::MIN_POSITIVE, 0.0, 1e-40, 0.25, 0.250_000_03, f32::MAX];
+        for left in scores {
+            for item in [0, 7, u32::MAX] {
+                assert_eq!((score(key(left, item)), key(left, item) as u32), (left, item));
+                for right in scores.into_iter().filter(|right| *right != left) {
+                    assert_eq!(key(left, item) < key(right, 3), left > right);
+                }
             }
         }
     }

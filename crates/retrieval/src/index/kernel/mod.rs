@@ -77,16 +77,3 @@ pub(super) fn scores(level: Level, blocks: CodeBlocks<'_>, query: &CodedQuery, s
         Level::Vnni => unsafe { vnni::scores(blocks, query, scores) },
     }
 }
-
-/// Asks for the cache lines of `values`.
-#[inline(always)]
-pub(super) fn prefetch(values: &[f32]) {
-    #[cfg(target_arch = "x86_64")]
-    for line in values.chunks(64 / size_of::<f32>()) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: the address is that of a value, and every x86-64 has the instruction.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = values;
-}
