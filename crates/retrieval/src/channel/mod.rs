@@ -54,4 +54,9 @@ pub trait RecallChannel: Send + Sync {
     /// # Errors
     /// When the channel cannot answer at all; a query it knows nothing about gets an empty list.
     fn retrieve(&self, queries: &RecallQueries<'_>, k: usize) -> Result<Vec<Vec<Scored>>>;
+
+    /// The channel that this one approximates, to judge what that costs; `None` where it is exact.
+    fn exact(&self) -> Option<&dyn RecallChannel> {
+        None
+    }
 }

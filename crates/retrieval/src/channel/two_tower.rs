@@ -5,9 +5,9 @@ use super::{RecallChannel, RecallQueries};
 use crate::error::{Result, RetrievalError};
 use crate::index::{StoredIndex, VectorIndex};
 use crate::item_index::open_item_index;
-use crate::scan::ScanQueries;
+use crate::scan::{ItemBlocks, Panels, ScanQueries};
 use rayon::prelude::*;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use twinspire_core::CoreError;
 use twinspire_core::bundle::{Bundle, file};
 use twinspire_core::query::{QueryBatch, QueryEncoder, Scored};
@@ -17,6 +17,16 @@ pub(super) struct TwoTower {
     name: String,
     bundle: Arc<Bundle>,
     index: StoredIndex,
+    /// Where the index approximates.
+    exact: Option<Scanned>,
+}
+
+/// What an index approximates: every item is scanned.
+struct Scanned {
+    name: String,
+    bundle: Arc<Bundle>,
+    /// Made when it is asked for the first time.
+    panels: OnceLock<Panels>,
 }
 
 impl TwoTower {
@@ -26,7 +36,9 @@ impl TwoTower {
     /// As [`open_item_index`].
     pub fn open(name: String, bundle: Arc<Bundle>) -> Result<Self> {
         let index = open_item_index(&bundle)?;
-        Ok(Self { name, bundle, index })
+        let scanned = || Scanned { name: format!("{name}, exact"), bundle: bundle.clone(), panels: OnceLock::new() };
+        let exact = (!index.is_exact()).then(scanned);
+        Ok(Self { name, bundle, index, exact })
     }
 }
 
@@ -38,6 +50,24 @@ impl RecallChannel for TwoTower {
     fn retrieve(&self, queries: &RecallQueries<'_>, k: usize) -> Result<Vec<Vec<Scored>>> {
         let vectors = encode_each(self.bundle.query_encoder(), &queries.batch)?;
         Ok(self.index.search(ScanQueries { vectors: &vectors, excluded: &queries.excluded }, k, None))
+    }
+
+    fn exact(&self) -> Option<&dyn RecallChannel> {
+        self.exact.as_ref().map(|exact| exact as _)
+    }
+}
+
+impl RecallChannel for Scanned {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn retrieve(&self, queries: &RecallQueries<'_>, k: usize) -> Result<Vec<Vec<Scored>>> {
+        let (vectors, items) =
+            (encode_each(self.bundle.query_encoder(), &queries.batch)?, self.bundle.item_embeddings());
+        let panels = self.panels.get_or_init(|| Panels::new(&items.values, items.dimension));
+        let queries = ScanQueries { vectors: &vectors, excluded: &queries.excluded };
+        Ok(ItemBlocks::of(&items.values, panels).top_k(queries, k))
     }
 }
 

@@ -1,10 +1,10 @@
-//! The lists that are judged: those of every channel, the merged one, and plain popularity. In: a retriever and rows of
+//! The lists that are judged: those of every channel, the exact ones of channels that approximate, the merged one, and plain popularity. In: a retriever and rows of
 //! the query table. Out: one [`Lists`] for each name of the report, made by the channels and the merge of a request. The
 //! retriever may be of another corpus than the queries; then items are matched by id.
 
 use super::Truth;
 use super::tally::Lists;
-use crate::channel::RecallQueries;
+use crate::channel::{RecallChannel, RecallQueries};
 use crate::config::RetrievalSettings;
 use crate::error::Result;
 use crate::merge::{RankedList, merge};
@@ -53,6 +53,12 @@ impl Mapping {
     }
 }
 
+/// Some rows of the query table with their histories.
+pub(super) fn queries_of<'a>(truth: Truth<'a>, rows: Range<usize>, histories: &'a [Vec<u32>]) -> QueryBatch<'a> {
+    let histories = histories.iter().map(Vec::as_slice).collect();
+    QueryBatch { features: truth.queries().user_features().slice(rows), histories }
+}
+
 impl<'a> ListMaker<'a> {
     /// `mapping` is needed where the corpus of `retriever` is not that of the queries.
     pub fn new(
@@ -73,8 +79,14 @@ impl<'a> ListMaker<'a> {
 
     /// Names of the ways, in the order of [`ListMaker::make`].
     pub fn names(&self) -> Vec<String> {
-        let channels = self.retriever.channels().iter().map(|channel| channel.name().to_owned());
+        let channels = self.channels().map(|channel| channel.name().to_owned());
         channels.chain([MERGED, POPULARITY].map(str::to_owned)).collect()
+    }
+
+    /// The channels, then what some of them approximate.
+    fn channels(&self) -> impl Iterator<Item = &dyn RecallChannel> {
+        let channels = || self.retriever.channels().iter().map(|channel| &**channel);
+        channels().chain(channels().filter_map(RecallChannel::exact))
     }
 
     /// Items in the corpus of the queries.
@@ -102,13 +114,10 @@ impl<'a> ListMaker<'a> {
         let excluded = rows.clone().map(|row| self.forth(self.truth.excluded(row, self.leave_out_seen)));
         let excluded: Vec<Vec<u32>> = excluded.collect();
         let queries = RecallQueries {
-            batch: QueryBatch {
-                features: self.truth.queries().user_features().slice(rows),
-                histories: histories.iter().map(Vec::as_slice).collect(),
-            },
+            batch: queries_of(self.truth, rows, &histories),
             excluded: excluded.iter().map(Vec::as_slice).collect(),
         };
-        let asked = self.retriever.channels().iter().map(|channel| channel.retrieve(&queries, self.longest));
+        let asked = self.channels().map(|channel| channel.retrieve(&queries, self.longest));
         let found: Vec<Vec<Vec<Scored>>> = asked.collect::<Result<_>>()?;
         let items = |list: &Vec<Scored>| list.iter().map(|scored| scored.item).collect();
         let mut lists: Vec<Lists> = found.iter().map(|lists| lists.iter().map(items).collect()).collect();

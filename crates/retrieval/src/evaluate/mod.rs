@@ -7,9 +7,10 @@
 //! in `docs/reference/metrics.md`.
 //!
 //! Reading order: `lists` makes lists, `tally` keeps what figures need of them, `scale` computes `figures`, `bootstrap`
-//! intervals and `segment`s, `report` is what is stored; `judgement` and `compare` set two ways or two bundles side by side,
+//! intervals and `segment`s, `approximate` judges the index, `report` is what is stored; `judgement` and `compare` set two ways or two bundles side by side,
 //! query by query.
 
+mod approximate;
 mod bootstrap;
 mod compare;
 mod figures;
@@ -28,6 +29,7 @@ mod text;
 mod truth;
 mod validate;
 
+pub use approximate::IndexJudgement;
 pub use bootstrap::{Bootstrap, Interval};
 pub use compare::{Comparison, Difference, Paired};
 pub use figures::FIGURES;
@@ -105,6 +107,7 @@ fn report(
         lengths: settings.lengths().to_vec(),
         resamples: settings.resamples(),
         segments: scale.sizes(),
+        index: IndexJudgement::new(retriever, truth)?,
         rows: names.par_iter().zip(&tallies).map(|(name, tally)| scale.row(name, tally)).collect(),
     })
 }

@@ -20,6 +20,14 @@ pub fn report_page(title: &str, report: &Report) -> String {
     let series = series(report, |row| names.iter().map(|name| figure(row.metrics.get(name))).collect());
     page.curves(&Curves { at: &report.lengths, series: &series, shown: thousandths });
     segments(&mut page, report);
+    if let Some(index) = &report.index {
+        page.heading("What the index misses");
+        page.paragraph(&format!(
+            "Share of the exact list that a list of {} holds, {} queries.",
+            index.k, index.queries
+        ));
+        page.table(&index.table());
+    }
     for &length in &report.lengths {
         page.heading(&format!("Figures at {length}"));
         page.table(&table(report, length));

@@ -1,5 +1,6 @@
 //! The figures of an evaluation, as they are stored (`report.json` of a bundle).
 
+use super::approximate::IndexJudgement;
 use super::bootstrap::Interval;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -25,7 +26,10 @@ pub struct Report {
     pub resamples: usize,
     /// Segments of items (`head`, `torso`, `tail`, `cold`), then of users (`new`, `light`, `heavy`).
     pub segments: Vec<SegmentSize>,
-    /// Channels by priority, then `merged`, then `popularity`.
+    /// What the index misses, where it approximates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<IndexJudgement>,
+    /// Channels by priority, then the exact form of those that approximate, then `merged`, then `popularity`.
     pub rows: Vec<ReportRow>,
 }
 

@@ -3,7 +3,7 @@
 use super::figures::{FigureTable, Scorer};
 use super::impressions::Impressions;
 use super::*;
-use crate::config::{ChannelsSection, EvaluateSection, IndexSection};
+use crate::config::{ChannelsSection, EvaluateSection, IndexKind, IndexSection};
 use crate::embeddings::user_embeddings;
 use crate::scan::{ItemBlocks, ScanQueries};
 use crate::testing::{ALL_KINDS, ITEMS, USERS, World, item_id, load, of_user, open_tables, schema, settings};
@@ -187,6 +187,32 @@ fn a_true_item_that_was_seen_counts_as_missed_unless_seen_items_stay() {
     let with_seen = RetrievalSettings::check(&evaluate, &index, &channels, &schema(), &mut faults).unwrap();
     let report = judged(&with_seen);
     assert_eq!((report.true_items_left_out, report.row(MERGED).unwrap().metrics["recall@100"]), (0, 1.0));
+}
+
+#[test]
+fn what_an_index_misses_stands_beside_what_it_finds() {
+    let (world, mut faults) = (World::new(), Faults::default());
+    let evaluate_section = EvaluateSection { k: vec![5], ..Default::default() };
+    let index = IndexSection { kind: IndexKind::Ivf, k: 5, recall_target: 0.5, ..IndexSection::default() };
+    let channels = serde_json::from_str(r#"{"list": [{"kind": "two_tower"}]}"#).unwrap();
+    let chosen = RetrievalSettings::check(&evaluate_section, &index, &channels, &schema(), &mut faults).unwrap();
+    let report =
+        evaluate(&world.context(), &world.retriever(&chosen), &chosen, Part::Test, &world.test_queries()).unwrap();
+    let names: Vec<&str> = report.rows.iter().map(|row| row.name.as_str()).collect();
+    assert_eq!(names, ["two_tower", "two_tower, exact", MERGED, POPULARITY]);
+    let judged = report.index.as_ref().unwrap();
+    assert_eq!((judged.k, judged.queries, judged.stored.len()), (5, USERS as usize, judged.measured.len()));
+    assert!(
+        judged.measured.is_sorted_by(|left, right| left.looked_at <= right.looked_at && left.recall <= right.recall)
+    );
+    assert!(judged.measured[0].recall < judged.measured[7].recall, "{judged:?}");
+    let exact = settings(r#"{"list": [{"kind": "two_tower"}]}"#);
+    let scanned =
+        evaluate(&world.context(), &world.retriever(&exact), &exact, Part::Test, &world.test_queries()).unwrap();
+    assert_eq!(scanned.index, None);
+    assert_eq!(scanned.row("two_tower").unwrap().metrics["recall@5"], report.rows[1].metrics["recall@5"]);
+    assert!(report.lines().iter().any(|line| line.contains("recall (here)")));
+    assert!(report_page("run", &report).contains("What the index misses"));
 }
 
 #[test]

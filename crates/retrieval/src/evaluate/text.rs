@@ -41,6 +41,10 @@ impl Report {
         let mut lines = aligned(&std::iter::once(head).chain(rows).collect::<Vec<_>>());
         lines.extend(self.interval_lines());
         lines.extend(self.segment_lines());
+        lines.extend(self.index.iter().flat_map(|index| {
+            let head = format!("index: lists of {}, {} queries", index.k, index.queries);
+            [String::new(), head].into_iter().chain(aligned(&index.table()))
+        }));
         lines
     }
 

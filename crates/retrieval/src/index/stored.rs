@@ -3,8 +3,9 @@
 //! In: vectors, or the file of an index. Out: [`StoredIndex`]. It chooses no kind: [`super::choice`] does.
 
 use super::VectorIndex;
-use super::about::{BuiltKind, IndexReport};
+use super::about::{BuiltKind, CurvePoint, IndexReport};
 use super::exact::ExactIndex;
+use super::fit::Judged;
 use super::image::Image;
 use super::ivf::IvfIndex;
 use super::set::ItemSet;
@@ -67,6 +68,18 @@ impl StoredIndex {
     /// What it says of itself.
     pub fn report(&self) -> &IndexReport {
         &self.report
+    }
+
+    /// Recall and cost of other queries, `[queries, dimension]`, at the reaches of the stored curve; none where every item
+    /// is looked at. `vectors` are those it was built from.
+    pub fn curve_of(&self, vectors: &[f32], queries: &[f32]) -> Vec<CurvePoint> {
+        match (&self.kind, &self.report.cells) {
+            (Kind::Ivf(index), Some(cells)) => {
+                let judged = Judged::of(vectors, queries, self.report.dimension, self.report.k);
+                cells.curve.iter().map(|point| judged.judge(index, point.reach)).collect()
+            }
+            (Kind::Exact(_), _) | (Kind::Ivf(_), None) => Vec::new(),
+        }
     }
 
     /// Bytes of its file.
