@@ -227,7 +227,7 @@ mod tests {
             assert_eq!(found.len(), expected.len());
             for ((item, score), (expected_item, expected_score)) in found.iter().zip(expected) {
                 assert_eq!(item, expected_item);
-                assert!((f64::from(*score) - expected_score).abs() < 1e-6, "{score} {expected_score}");
+                assert!((score - expected_score).abs() < 1e-6, "{score} {expected_score}");
             }
         };
         close(found(&lists, 0), &[(1, 2.0 / 6f64.sqrt()), (2, 1.0 / 3f64.sqrt())]);
@@ -271,7 +271,7 @@ mod tests {
                 let both = (0..60).filter(|&user| has(user, *item) && has(user, scored.item));
                 let sum: f64 = both.map(|user| size(user).powf(-0.5)).sum();
                 let expected = sum / (users(*item) * users(scored.item)).sqrt();
-                assert!((f64::from(scored.score) - expected).abs() < 1e-6);
+                assert!((scored.score - expected).abs() < 1e-6);
             }
             let expected =
                 (0..150).filter(|&other| other != *item && (0..60).any(|user| has(user, *item) && has(user, other)));

@@ -193,7 +193,7 @@ fn a_true_item_that_was_seen_counts_as_missed_unless_seen_items_stay() {
 fn what_an_index_misses_stands_beside_what_it_finds() {
     let (world, mut faults) = (World::new(), Faults::default());
     let evaluate_section = EvaluateSection { k: vec![5], ..Default::default() };
-    let index = IndexSection { kind: IndexKind::Ivf, k: 5, recall_target: 0.5, ..IndexSection::default() };
+    let index = IndexSection { kind: IndexKind::Ivf, k: 5, recall_target: 0.5 };
     let channels = serde_json::from_str(r#"{"list": [{"kind": "two_tower"}]}"#).unwrap();
     let chosen = RetrievalSettings::check(&evaluate_section, &index, &channels, &schema(), &mut faults).unwrap();
     let report =
