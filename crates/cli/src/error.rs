@@ -166,7 +166,7 @@ impl CliError {
 
 fn core_exit(error: &CoreError) -> Exit {
     match error {
-        CoreError::Exists { .. } => Exit::Conflict,
+        CoreError::Exists { .. } | CoreError::InUse { .. } => Exit::Conflict,
         CoreError::Invalid { .. } => Exit::Usage,
         CoreError::Io { .. } | CoreError::Damaged { .. } | CoreError::Mismatch { .. } | CoreError::Missing { .. } => {
             Exit::Failed

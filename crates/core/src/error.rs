@@ -40,6 +40,12 @@ pub enum CoreError {
         /// The path that is taken.
         path: PathBuf,
     },
+    /// Somebody reads what was to be taken away: try again later.
+    #[error("{path} is in use", path = path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Input that should be there is not: a day without logs, a folder without files.
     #[error("{reason}")]
     Missing {
@@ -80,6 +86,7 @@ impl CoreError {
             Self::Damaged { .. } => "damaged",
             Self::Mismatch { .. } => "mismatch",
             Self::Exists { .. } => "exists",
+            Self::InUse { .. } => "in-use",
             Self::Missing { .. } => "missing-partition",
             Self::Invalid { .. } => "invalid-value",
         }
@@ -96,6 +103,7 @@ impl CoreError {
             Self::Missing { .. } => {
                 "check `input.path`, `--data`, `--date` and `--days`; every day of the window needs logs".into()
             }
+            Self::InUse { .. } => "another command works there: try again when it has ended".into(),
             Self::Exists { .. } => "nothing is lost; sealed folders are never overwritten".into(),
             Self::Invalid { .. } => "correct the value and try again".into(),
         }

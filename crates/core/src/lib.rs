@@ -5,12 +5,13 @@
 //! to nothing.
 //!
 //! Reading order: [`schema`], [`encode`] and [`behaviour`] (raw values and histories to model inputs), [`interaction`], [`history`], [`items`],
-//! [`sample`] (the tables), [`stage`] (how a stage writes them), [`query`] and [`bundle`] (what is served).
+//! [`sample`] (the tables), [`stage`] (how a stage writes them), [`query`] and [`bundle`] (what is served), [`retention`], [`in_use`] and [`deleted`] (what is taken away).
 
 pub mod behaviour;
 pub mod bundle;
 pub mod check;
 pub mod clock;
+pub mod deleted;
 pub mod embedding;
 pub mod encode;
 pub mod error;
@@ -18,6 +19,7 @@ pub mod failpoint;
 pub mod hash;
 pub mod history;
 pub mod ids;
+pub mod in_use;
 pub mod interaction;
 pub mod items;
 pub mod machine;
@@ -25,6 +27,7 @@ pub mod page;
 pub mod partition;
 pub mod progress;
 pub mod query;
+pub mod retention;
 pub mod rng;
 pub mod sample;
 pub mod schema;

@@ -11,6 +11,7 @@ use crate::ingest::{FileAccount, Limit, Plan, ReadFile, SideTable, Unit, read_un
 use crate::statistics::grouped;
 use jiff::Timestamp;
 use serde::Serialize;
+use twinspire_core::deleted::DeletedUsers;
 use twinspire_core::interaction::{NO_TIME, Part};
 
 /// Rows of a file that are looked at.
@@ -55,7 +56,7 @@ pub struct CheckReport {
 /// What would stop ingest: a missing partition or column, an unreadable file, a first or last day without rows. Rejects
 /// are no errors here.
 pub fn check_data(context: &DataContext<'_>, settings: &DataSettings) -> Result<CheckReport> {
-    let plan = Plan::new(context, settings)?;
+    let plan = Plan::new(context, settings, DeletedUsers::default())?;
     let mut files = Vec::new();
     for unit in chosen(&plan.units) {
         let mut events = SeenEvents::default();

@@ -45,6 +45,11 @@ impl RunFolders {
         Self { base: base_dir.to_owned(), run: base_dir.join("runs").join(date) }
     }
 
+    /// The folder of all runs.
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
+
     /// `runs/<date>`.
     pub fn run(&self) -> &Path {
         &self.run
@@ -87,7 +92,7 @@ impl Window {
 }
 
 /// Length of the window of dated logs when nothing says it; days before the first that has files are none.
-const DEFAULT_DAYS: u32 = 30;
+pub const DEFAULT_DAYS: u32 = 30;
 
 /// Name of the run folder: the last day of the window, or `undated` when the path has no `{date}` and no day was named.
 ///

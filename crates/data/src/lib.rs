@@ -6,7 +6,7 @@
 //!
 //! Reading order: [`config`], [`ingest`] (files to interactions), `bucket` (the interactions of some users in memory),
 //! `join` (impressions and clicks that are rows of their own), `clean` (rules that leave rows out), [`sample`]
-//! (interactions to samples), `unit` (the whole road in pieces), [`infer`] (a first config from a look at the files),
+//! (interactions to samples), `unit` (the whole road in pieces), [`forget`] (users who are deleted), [`infer`] (a first config from a look at the files),
 //! [`world`] (a made-up click world), [`convert`], [`logs`] (log files by themselves), `bench`.
 
 pub mod bench;
@@ -17,6 +17,7 @@ pub mod config;
 pub mod context;
 pub mod convert;
 pub mod error;
+pub mod forget;
 pub mod infer;
 pub mod ingest;
 mod join;

@@ -12,9 +12,10 @@ mod tools;
 pub use index::{BenchIndexArguments, IndexBuildArguments, IndexCommand, IndexSearchArguments};
 pub use logs::{LogsCheckArguments, LogsCommand, LogsConvertArguments};
 pub use pipeline::{
-    CheckArguments, CompareArguments, DemoArguments, EvaluateArguments, ExportArguments, InitArguments, MineArguments,
-    PublishArguments, ReportArguments, RunArguments, SamplesArguments, SamplesCommand, SamplesFinishArguments,
-    SamplesPlanArguments, SamplesReportArguments, SamplesUnitArguments, TrainArguments, WindowArguments,
+    CheckArguments, CompareArguments, Days, DemoArguments, EvaluateArguments, ExportArguments, InitArguments,
+    MineArguments, PublishArguments, ReportArguments, RetentionArguments, RunArguments, SamplesArguments,
+    SamplesCommand, SamplesFinishArguments, SamplesPlanArguments, SamplesReportArguments, SamplesUnitArguments,
+    TrainArguments, UsersCommand, UsersDeleteArguments, WindowArguments,
 };
 pub use query::{RecallArguments, ServeArguments};
 pub use tools::{
@@ -115,6 +116,11 @@ pub enum Command {
     Recall(RecallArguments),
     /// Answer queries over HTTP on a loopback address
     Serve(ServeArguments),
+    /// Remove the runs, interactions and bundles that `[retention]` does not keep; `run` does it at its end
+    Retention(RetentionArguments),
+    /// Delete users
+    #[command(subcommand)]
+    Users(UsersCommand),
     /// Build and search an index over vectors of any origin
     #[command(subcommand)]
     Index(IndexCommand),
@@ -152,6 +158,8 @@ impl Command {
             Self::Publish(_) => "publish",
             Self::Recall(_) => "recall",
             Self::Serve(_) => "serve",
+            Self::Retention(_) => "retention",
+            Self::Users(UsersCommand::Delete(_)) => "users delete",
             Self::Index(IndexCommand::Build(_)) => "index build",
             Self::Index(IndexCommand::Search(_)) => "index search",
             Self::Bench(BenchCommand::Index(_)) => "bench index",

@@ -194,6 +194,52 @@ pub struct RunArguments {
     /// Which days are read.
     #[command(flatten)]
     pub window: WindowArguments,
+    /// One run for each of these days, in order; what is there already is skipped, and the served bundle is never replaced
+    /// by one of an earlier day
+    #[arg(long, value_name = "FROM..TO", value_parser = parse_days, conflicts_with = "date")]
+    pub backfill: Option<Days>,
+}
+
+/// Days from one to another, both of which are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Days {
+    /// The first day.
+    pub first: Date,
+    /// The last day, not before the first.
+    pub last: Date,
+}
+
+/// Of `twinspire retention`.
+#[derive(Debug, Args)]
+pub struct RetentionArguments {
+    /// Only say what would be removed
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Of `twinspire users`.
+#[derive(Debug, Subcommand)]
+pub enum UsersCommand {
+    /// Delete users: their rows leave the interactions, and no later run reads them
+    Delete(UsersDeleteArguments),
+}
+
+/// Of `twinspire users delete`.
+#[derive(Debug, Args)]
+pub struct UsersDeleteArguments {
+    /// Users, as `input.user` names them; several columns are joined with `|`
+    #[arg(value_name = "USERS", required_unless_present = "from")]
+    pub users: Vec<String>,
+    /// A file with one user a line
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+}
+
+fn parse_days(text: &str) -> Result<Days, String> {
+    let expected = || "expected two days as FROM..TO, such as 2026-11-01..2026-11-20".to_owned();
+    let (first, last) = text.split_once("..").ok_or_else(expected)?;
+    let days = Days { first: parse_date(first)?, last: parse_date(last)? };
+    if days.first <= days.last { Ok(days) } else { Err(expected()) }
 }
 
 fn parse_date(text: &str) -> Result<Date, String> {

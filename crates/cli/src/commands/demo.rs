@@ -6,6 +6,7 @@ use crate::arguments::{DemoArguments, WindowArguments};
 use crate::config::{CheckedConfig, ConfigSource};
 use crate::error::CliError;
 use crate::output::{Reply, to_json};
+use crate::pipeline::Serve;
 use serde_json::json;
 use twinspire_core::query::Query;
 use twinspire_data::world::{CATEGORIES, World, WorldSettings, generate};
@@ -29,7 +30,7 @@ pub fn run(context: &CommandContext<'_>, arguments: &DemoArguments) -> Result<Re
         data_dir: Some(arguments.dir.clone()),
         overrides: context.globals.overrides(),
     })?;
-    let mut reply = stages::run_all(context, &config, &WindowArguments::default())?;
+    let mut reply = stages::run_all(context, &config, &WindowArguments::default(), Serve::Always)?;
     let retriever = open_current(context, &config)?;
     let (user, favourites) = someone(&world, &retriever)?;
     let answer = retriever.retrieve(&Query { user: Some(user.clone()), k: 10, ..Query::default() })?;

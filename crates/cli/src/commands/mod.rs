@@ -13,16 +13,19 @@ pub mod logs;
 pub mod mine;
 pub mod recall;
 pub mod report;
+pub mod retention;
+pub mod run;
 pub mod samples;
 pub mod serve;
 pub mod stages;
 pub mod table;
+pub mod users;
 
-use crate::arguments::{Command, GlobalArguments};
+use crate::arguments::{Command, GlobalArguments, UsersCommand};
 use crate::config::{CheckedConfig, ConfigSource, Override};
 use crate::error::CliError;
 use crate::output::{Output, Reply};
-use crate::pipeline::Surroundings;
+use crate::pipeline::{Serve, Surroundings};
 use stages::Stage;
 use twinspire_core::clock::Clock;
 use twinspire_core::progress::Progress;
@@ -83,7 +86,7 @@ pub fn dispatch(context: &CommandContext<'_>, command: &Command) -> Result<Reply
         Command::Demo(arguments) => demo::run(context, arguments),
         Command::Init(arguments) => init::run(context, arguments),
         Command::Check(arguments) => check::run(context, arguments),
-        Command::Run(arguments) => stages::run_all(context, &context.config()?, &arguments.window),
+        Command::Run(arguments) => run::run(context, arguments),
         Command::Samples(arguments) => samples::run(context, arguments),
         Command::Mine(arguments) => mine::run(context, arguments),
         Command::Compare(arguments) => compare::run(context, arguments),
@@ -91,9 +94,11 @@ pub fn dispatch(context: &CommandContext<'_>, command: &Command) -> Result<Reply
         Command::Export(arguments) => stages::run_one(context, &arguments.window, Stage::Export),
         Command::Evaluate(arguments) => evaluate::run(context, arguments),
         Command::Report(arguments) => report::run(context, arguments),
-        Command::Publish(arguments) => stages::run_one(context, &arguments.window, Stage::Publish),
+        Command::Publish(arguments) => stages::run_one(context, &arguments.window, Stage::Publish(Serve::Always)),
         Command::Recall(arguments) => recall::run(context, arguments),
         Command::Serve(arguments) => serve::run(context, arguments),
+        Command::Retention(arguments) => retention::run(context, arguments),
+        Command::Users(UsersCommand::Delete(arguments)) => users::delete(context, arguments),
         Command::Index(command) => index::run(context, command),
         Command::Bench(command) => bench::run(context, command),
         Command::Logs(command) => logs::run(context, command),

@@ -6,7 +6,7 @@ use crate::arguments::WindowArguments;
 use crate::config::CheckedConfig;
 use crate::error::CliError;
 use crate::output::Reply;
-use crate::pipeline::{EvaluateOutcome, Published, Run, SamplesOutcome, report_lines};
+use crate::pipeline::{EvaluateOutcome, Published, Run, SamplesOutcome, Serve, report_lines};
 use serde_json::{Map, Value, json};
 use twinspire_core::stage::StageOutcome;
 use twinspire_model::TrainReport;
@@ -23,11 +23,14 @@ pub enum Stage {
     /// Channels and golden set, then the figures of every channel.
     Evaluate,
     /// The sealed bundle.
-    Publish,
+    Publish(Serve),
 }
 
 impl Stage {
-    const ALL: [Self; 5] = [Self::Samples, Self::Train, Self::Export, Self::Evaluate, Self::Publish];
+    /// The whole chain, in order.
+    fn chain(serve: Serve) -> [Self; 5] {
+        [Self::Samples, Self::Train, Self::Export, Self::Evaluate, Self::Publish(serve)]
+    }
 }
 
 /// What a stage says: lines for people, and its part of the JSON.
@@ -53,8 +56,9 @@ pub fn run_all(
     context: &CommandContext<'_>,
     config: &CheckedConfig,
     window: &WindowArguments,
+    serve: Serve,
 ) -> Result<Reply, CliError> {
-    run_stages(context, config, window, &Stage::ALL)
+    run_stages(context, config, window, &Stage::chain(serve))
 }
 
 /// Seals the samples of a run whose units were run one by one.
@@ -95,7 +99,7 @@ fn run_stage(run: &Run<'_>, stage: Stage) -> Result<Vec<Said>, CliError> {
         Stage::Train => Ok(vec![train_said(&run.train()?)]),
         Stage::Export => Ok(vec![stage_said("embeddings", &run.export()?)]),
         Stage::Evaluate => Ok(vec![stage_said("draft", &run.draft()?), evaluate_said(&run.evaluate()?)]),
-        Stage::Publish => Ok(vec![published_said(&run.publish()?)]),
+        Stage::Publish(serve) => Ok(vec![published_said(&run.publish(serve)?)]),
     }
 }
 
@@ -156,9 +160,11 @@ fn evaluate_said(outcome: &EvaluateOutcome) -> Said {
 }
 
 fn published_said(published: &Published) -> Said {
-    let how = if published.unchanged { "was there already, and is current" } else { "published, and is current" };
-    let mut lines = vec![format!("== bundle {} {how}", published.bundle_id)];
+    let how = if published.unchanged { "was there already" } else { "published" };
+    let served = if published.current { "is current" } else { "is not served, since one of a later day is" };
+    let mut lines = vec![format!("== bundle {} {how}, and {served}", published.bundle_id)];
     lines.push(format!("it lies in {}", published.folder.display()));
-    lines.extend(published.previous.iter().map(|previous| format!("served before: {previous}")));
+    let when = if published.current { "before" } else { "now" };
+    lines.extend(published.previous.iter().map(|previous| format!("served {when}: {previous}")));
     Said { lines, name: "bundle", value: json!(published) }
 }

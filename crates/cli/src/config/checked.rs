@@ -7,9 +7,11 @@ use super::written::{ConfigSource, WrittenConfig};
 use crate::error::CliError;
 use std::path::{Path, PathBuf};
 use twinspire_core::check::Faults;
+use twinspire_core::retention::RetentionSettings;
 use twinspire_core::schema::{FeatureSchema, FeatureSection, KindName};
 use twinspire_data::DataSettings;
 use twinspire_data::config::Mode;
+use twinspire_data::context::DEFAULT_DAYS;
 use twinspire_model::ModelSettings;
 use twinspire_retrieval::RetrievalSettings;
 use twinspire_serve::ServeSettings;
@@ -24,6 +26,7 @@ pub struct CheckedConfig {
     model: ModelSettings,
     retrieval: RetrievalSettings,
     serve: ServeSettings,
+    retention: RetentionSettings,
     written: WrittenConfig,
     file: ConfigFile,
 }
@@ -62,7 +65,7 @@ impl WrittenConfig {
     fn finish(self, file: ConfigFile, sections: Sections) -> CheckedConfig {
         let folder = self.path.parent().unwrap_or(Path::new(""));
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        let Sections { data, model, retrieval, serve } = sections;
+        let Sections { data, model, retrieval, serve, retention } = sections;
         CheckedConfig {
             base_dir: folder.join(&file.base_dir),
             data_dir: self.data_dir.clone(),
@@ -71,6 +74,7 @@ impl WrittenConfig {
             model,
             retrieval,
             serve,
+            retention,
             written: self,
             file,
         }
@@ -88,6 +92,7 @@ struct Sections {
     model: ModelSettings,
     retrieval: RetrievalSettings,
     serve: ServeSettings,
+    retention: RetentionSettings,
 }
 
 impl Sections {
@@ -99,7 +104,9 @@ impl Sections {
         let model = ModelSettings::check(&file.model, &file.train, &features, labels, faults);
         let retrieval = RetrievalSettings::check(&file.evaluate, &file.index, &file.channels, &features, faults);
         let serve = ServeSettings::check(&file.serve, faults);
-        Some(Self { data: data?, model: model?, retrieval: retrieval?, serve: serve? })
+        let days = file.input.days.unwrap_or(DEFAULT_DAYS);
+        let retention = RetentionSettings::check(&file.retention, days, faults);
+        Some(Self { data: data?, model: model?, retrieval: retrieval?, serve: serve?, retention: retention? })
     }
 }
 
@@ -163,6 +170,11 @@ impl CheckedConfig {
         &self.serve
     }
 
+    /// Checked `[retention]`.
+    pub fn retention(&self) -> &RetentionSettings {
+        &self.retention
+    }
+
     /// The sections as they are written, with overrides and defaults.
     pub fn file(&self) -> &ConfigFile {
         &self.file
@@ -184,10 +196,10 @@ impl CheckedConfig {
     }
 
     /// The settings that decide the content of a bundle, as TOML: [`Self::effective_toml`] with the defaults of
-    /// `base_dir`, `threads` and `[serve]`, which say where and how fast, but not what.
+    /// `base_dir`, `threads`, `[serve]` and `[retention]`, which say where, how fast and how long, but not what.
     pub fn content_toml(&self) -> String {
-        let ConfigFile { base_dir, threads, serve, .. } = ConfigFile::default();
-        to_toml(&ConfigFile { base_dir, threads, serve, ..self.file.clone() })
+        let ConfigFile { base_dir, threads, serve, retention, .. } = ConfigFile::default();
+        to_toml(&ConfigFile { base_dir, threads, serve, retention, ..self.file.clone() })
     }
 }
 

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use twinspire_core::retention::RetentionSection;
 use twinspire_core::schema::FeatureSection;
 use twinspire_data::{CleanSection, InputSection, SamplesSection};
 use twinspire_model::{ModelSection, TrainSection};
@@ -40,6 +41,8 @@ pub struct ConfigFile {
     pub channels: ChannelsSection,
     /// Where the server listens and what it accepts.
     pub serve: ServeSection,
+    /// What stays after a run.
+    pub retention: RetentionSection,
 }
 
 impl Default for ConfigFile {
@@ -58,6 +61,7 @@ impl Default for ConfigFile {
             index: IndexSection::default(),
             channels: ChannelsSection::default(),
             serve: ServeSection::default(),
+            retention: RetentionSection::default(),
         }
     }
 }

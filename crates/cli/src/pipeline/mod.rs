@@ -17,14 +17,16 @@ mod train;
 pub use compare::{Compared, Recipe};
 pub use evaluate::{EvaluateOutcome, QueriesJudged, report_lines};
 pub use mine::MineOutcome;
-pub use publish::Published;
+pub use publish::{Published, Serve};
 pub use samples::SamplesOutcome;
 
 use crate::config::CheckedConfig;
 use crate::error::CliError;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use twinspire_core::clock::Clock;
 use twinspire_core::encode::FeatureEncoder;
+use twinspire_core::in_use::{InUse, lock_file};
 use twinspire_core::progress::Progress;
 use twinspire_core::sample::SampleLayout;
 use twinspire_core::stage::StageContext;
@@ -52,6 +54,8 @@ pub struct Run<'a> {
     window: Window,
     date: String,
     folders: RunFolders,
+    /// Held from the first stage on that reads or makes something.
+    in_use: OnceLock<InUse>,
 }
 
 impl<'a> Run<'a> {
@@ -64,7 +68,20 @@ impl<'a> Run<'a> {
         let config = surroundings.config;
         let date = run_date(&data_context(surroundings, window), config.data())?;
         let folders = RunFolders::new(config.base_dir(), &date);
-        Ok(Self { surroundings, window, date, folders })
+        let run = Self { surroundings, window, date, folders, in_use: OnceLock::new() };
+        if lock_file(config.base_dir()).exists() {
+            run.hold()?;
+        }
+        Ok(run)
+    }
+
+    /// Nothing of the `base_dir` is taken away while this run lives.
+    fn hold(&self) -> Result<(), CliError> {
+        if self.in_use.get().is_none() {
+            // A stage begins in one thread, so nobody else has set it meanwhile.
+            let _ = self.in_use.set(InUse::of_base_dir(self.config().base_dir())?);
+        }
+        Ok(())
     }
 
     /// Name of the run's folder: a date, or `undated`.

@@ -4,11 +4,11 @@ use super::Run;
 use crate::error::CliError;
 use std::path::PathBuf;
 use twinspire_core::CoreError;
-use twinspire_core::bundle::{Draft, bundles_folder, current, file, publish, set_current};
+use twinspire_core::bundle::{Draft, bundles_folder, current, date_of, file, publish, set_current};
 use twinspire_model::load_query_encoder;
 use twinspire_retrieval::Retriever;
 
-/// A sealed bundle that is now served.
+/// A sealed bundle.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Published {
     /// Its id.
@@ -17,18 +17,29 @@ pub struct Published {
     pub previous: Option<String>,
     /// A bundle of the same content was there already.
     pub unchanged: bool,
+    /// It is the one that is served now.
+    pub current: bool,
     /// Where it lies.
     pub folder: PathBuf,
 }
 
+/// When a bundle that was sealed becomes the one that is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Serve {
+    /// At once.
+    Always,
+    /// Unless one of a later day is served.
+    UnlessLater,
+}
+
 impl Run<'_> {
-    /// Seals the run's draft, opens it as the server would, and points `current` at it. A bundle that does not open
+    /// Seals the run's draft, opens it as the server would, and points `current` at it as `serve` says. A bundle that does not open
     /// never becomes current.
     ///
     /// # Errors
     /// No draft or report; a bundle that does not open or whose golden set differs; I/O. The earlier bundle is still
     /// current then.
-    pub fn publish(&self) -> Result<Published, CliError> {
+    pub fn publish(&self, serve: Serve) -> Result<Published, CliError> {
         self.need_stage("draft")?;
         self.need_stage("report")?;
         let (vfs, base_dir) = (self.surroundings.vfs, self.config().base_dir());
@@ -48,8 +59,12 @@ impl Run<'_> {
             Err(CoreError::Damaged { .. }) => None,
             found => found?.filter(|id| *id != bundle_id),
         };
-        set_current(vfs, base_dir, &bundle_id)?;
-        Ok(Published { bundle_id, previous, unchanged, folder })
+        let is_later = |id: &String| date_of(id) > self.date();
+        let current = serve == Serve::Always || !previous.as_ref().is_some_and(is_later);
+        if current {
+            set_current(vfs, base_dir, &bundle_id)?;
+        }
+        Ok(Published { bundle_id, previous, unchanged, current, folder })
     }
 
     fn bundle_draft(&self) -> Result<Draft, CliError> {

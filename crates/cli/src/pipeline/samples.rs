@@ -26,6 +26,7 @@ impl Run<'_> {
     /// # Errors
     /// As [`ingest`] and [`make_samples`].
     pub fn samples(&self) -> Result<SamplesOutcome, CliError> {
+        self.hold()?;
         let context = self.data_context();
         let ingest = ingest(&context, self.config().data(), &self.folders)?;
         let samples = make_samples(&context, self.config().data(), &self.folders)?;
@@ -57,6 +58,7 @@ impl Run<'_> {
     /// # Errors
     /// As [`plan_units`].
     pub fn plan_units(&self) -> Result<UnitPlan, CliError> {
+        self.hold()?;
         Ok(plan_units(&self.data_context(), self.config().data(), &self.folders)?)
     }
 
@@ -65,6 +67,7 @@ impl Run<'_> {
     /// # Errors
     /// As [`run_unit`].
     pub fn run_unit(&self, number: usize) -> Result<StageOutcome, CliError> {
+        self.hold()?;
         Ok(run_unit(&self.data_context(), self.config().data(), &self.folders, number)?)
     }
 

@@ -7,6 +7,7 @@
 #[path = "../binary/mod.rs"]
 mod binary;
 mod chain;
+mod daily;
 mod damage;
 mod determinism;
 mod faults;

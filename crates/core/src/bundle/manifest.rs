@@ -43,6 +43,11 @@ pub(super) fn bundle_id(date: &str, manifest: &BundleManifest) -> String {
     format!("{date}-{}", &sha256(&text)[..8])
 }
 
+/// The date of the run that a bundle is of: the first part of its id.
+pub fn date_of(bundle_id: &str) -> &str {
+    bundle_id.rsplit_once('-').map_or("", |(date, _)| date)
+}
+
 /// Accepts `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`.
 ///
 /// # Errors

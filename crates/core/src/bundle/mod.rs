@@ -13,7 +13,7 @@ mod tests;
 mod write;
 
 pub use golden::{Golden, GoldenCase, GoldenItem};
-pub use manifest::{BundleManifest, check_bundle_id};
+pub use manifest::{BundleManifest, check_bundle_id, date_of};
 pub use open::{Bundle, LoadQueryEncoder};
 pub use write::{Draft, bundles_folder, current, publish, set_current};
 

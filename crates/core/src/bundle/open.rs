@@ -1,10 +1,11 @@
 //! Opening a bundle, whole or not at all.
 
-use super::manifest::{BundleManifest, FORMAT, bundle_id, check_bundle_id};
+use super::manifest::{BundleManifest, FORMAT, bundle_id, check_bundle_id, date_of};
 use super::{Golden, file};
 use crate::embedding::EmbeddingTable;
 use crate::encode::FeatureEncoder;
 use crate::history::Histories;
+use crate::in_use::InUse;
 use crate::items::ItemTable;
 use crate::query::{Lookup, QueryEncoder};
 use crate::stage::file_record;
@@ -28,6 +29,8 @@ pub struct Bundle {
     manifest: BundleManifest,
     parts: Parts,
     golden: Golden,
+    /// It is not taken away meanwhile; nothing where its file system has no locks.
+    _in_use: Option<InUse>,
 }
 
 /// Makes the user tower from `model.safetensors`; the binary passes the model crate's function in.
@@ -39,12 +42,13 @@ impl Bundle {
     /// # Errors
     /// [`CoreError::Damaged`] or [`CoreError::Mismatch`], naming the file; nothing is half open.
     pub fn open(folder: &Path, load: LoadQueryEncoder<'_>) -> Result<Self> {
+        let in_use = InUse::of(&folder.join(file::MANIFEST)).ok();
         let manifest = read_manifest(folder)?;
         check_files(folder, &manifest)?;
         let parts = Parts::load(folder, load)?;
         check_parts(&manifest, &parts)?;
         let golden = read_json(&folder.join(file::GOLDEN))?;
-        Ok(Self { folder: folder.to_owned(), manifest, parts, golden })
+        Ok(Self { folder: folder.to_owned(), manifest, parts, golden, _in_use: in_use })
     }
 
     /// Opens the unsealed files of a draft, to compute its golden set. It has the id `draft` and an empty golden set.
@@ -68,7 +72,7 @@ impl Bundle {
         };
         check_parts(&manifest, &parts)?;
         let golden = Golden { instruction_set: manifest.instruction_set.clone(), cases: Vec::new() };
-        Ok(Self { folder: folder.to_owned(), manifest, parts, golden })
+        Ok(Self { folder: folder.to_owned(), manifest, parts, golden, _in_use: None })
     }
 
     /// Where it lies.
@@ -155,8 +159,7 @@ fn read_manifest(folder: &Path) -> Result<BundleManifest> {
         return Err(mismatch("format of the bundle", FORMAT, manifest.format));
     }
     check_bundle_id(&manifest.bundle_id).map_err(|error| CoreError::damaged(&path, error.to_string()))?;
-    let date = manifest.bundle_id.rsplit_once('-').map_or("", |(date, _)| date);
-    if bundle_id(date, &manifest) != manifest.bundle_id {
+    if bundle_id(date_of(&manifest.bundle_id), &manifest) != manifest.bundle_id {
         return Err(CoreError::damaged(&path, "its content does not fit its bundle id"));
     }
     let name = folder.file_name().unwrap_or_default().to_string_lossy();

@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 
 pub use memory::MemoryVfs;
 pub use publish::{
-    atomic_publish, copy_file, files_below, replace_file, replace_folder, replace_pointer, share_folder,
-    sweep_attempts, write_file,
+    atomic_publish, copy_file, files_below, remove_folder, replace_file, replace_folder, replace_pointer, share_folder,
+    sweep_attempts, sweep_removed, write_file,
 };
 pub use real::RealVfs;
 

@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 /// Role of a staging folder of [`share_folder`].
 const ATTEMPT: &str = "attempt";
 
+/// Role of a folder that [`remove_folder`] takes away.
+const REMOVED: &str = "removed";
+
 fn beside(folder: &Path, role: &str) -> PathBuf {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     folder.with_file_name(format!(".{name}.{role}"))
@@ -205,17 +208,43 @@ fn attempt(vfs: &dyn Vfs, folder: &Path) -> Result<PathBuf> {
 /// # Errors
 /// I/O, with the path.
 pub fn sweep_attempts(vfs: &dyn Vfs, parent: &Path) -> Result<()> {
+    sweep(vfs, parent, |name| name.contains(&format!(".{ATTEMPT}-")))
+}
+
+/// Takes hidden folders away that are left of something.
+fn sweep(vfs: &dyn Vfs, parent: &Path, is_left: impl Fn(&str) -> bool) -> Result<()> {
     if !at(parent, vfs.is_dir(parent))? {
         return Ok(());
     }
     for name in at(parent, vfs.list(parent))? {
         let text = name.to_string_lossy();
-        if text.starts_with('.') && text.contains(&format!(".{ATTEMPT}-")) {
+        if text.starts_with('.') && is_left(&text) {
             let left = parent.join(name);
             at(&left, vfs.remove_dir_all(&left))?;
         }
     }
     Ok(())
+}
+
+/// Takes a folder away so that a reader finds it whole or not at all: by one rename, then for good. What a dead process
+/// left of it is taken away by [`sweep_removed`].
+///
+/// # Errors
+/// I/O, with the path.
+pub fn remove_folder(vfs: &dyn Vfs, folder: &Path) -> Result<()> {
+    let removed = beside(folder, REMOVED);
+    at(&removed, vfs.remove_dir_all(&removed))?;
+    at(folder, vfs.rename(folder, &removed))?;
+    at(parent(folder), vfs.sync_dir(parent(folder)))?;
+    at(&removed, vfs.remove_dir_all(&removed))
+}
+
+/// Takes away what dead calls of [`remove_folder`] left in `parent`.
+///
+/// # Errors
+/// I/O, with the path.
+pub fn sweep_removed(vfs: &dyn Vfs, parent: &Path) -> Result<()> {
+    sweep(vfs, parent, |name| name.ends_with(&format!(".{REMOVED}")))
 }
 
 /// Writes a file aside and gives it its name by one rename: a reader sees the old file, the new one, or none. `write` makes

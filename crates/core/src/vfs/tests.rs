@@ -106,6 +106,22 @@ fn a_folder_whose_making_fails_leaves_the_old_one() {
 }
 
 #[test]
+fn a_removed_folder_is_whole_or_not_there() {
+    let start = durable_base();
+    replace_folder(&start, Path::new(FOLDER), fill(&start, "old")).unwrap();
+    at_every_point(
+        &start,
+        |vfs| remove_folder(vfs, Path::new(FOLDER)),
+        |vfs, done| {
+            let found = version(vfs);
+            assert!(found.is_none() || (!done && found.as_deref() == Some("old")));
+            sweep_removed(vfs, Path::new("base/runs")).unwrap();
+            assert_eq!(vfs.list(Path::new("base/runs")).unwrap().len(), usize::from(found.is_some()));
+        },
+    );
+}
+
+#[test]
 fn a_pointer_is_the_old_line_or_the_new_one() {
     let start = durable_base();
     replace_pointer(&start, Path::new(POINTER), "old").unwrap();

@@ -2,6 +2,7 @@
 //! units. Out: `window.json` ([`Gathered`]), `accounts.json`, `rejects.jsonl`; or the error for a day without rows or a file
 //! with too many bad ones. No row is read here.
 
+use super::plan::{ITEMS, USERS};
 use super::rejects::join_rejects;
 use super::unit::{SUMMARY, Summary};
 use super::{ACCOUNTS, FileAccount, Ingest, Limit, REJECTS, SIDE_TABLE, report};
@@ -65,7 +66,7 @@ impl Ingest<'_> {
     /// [`DataError::UnitMissing`]; [`DataError::EmptyFile`]; [`DataError::TooManyRejects`]; I/O.
     pub fn gather(&self) -> Result<StageOutcome> {
         let units = self.units_made()?;
-        let made: Vec<_> = units.iter().map(|(name, manifest)| (name, &manifest.fingerprint)).collect();
+        let made: Vec<_> = units.iter().map(|(name, manifest)| (name, &manifest.outputs)).collect();
         let input = self.plan.settings.input();
         let settings = json!({
             "units": made, "buckets": self.plan.buckets,
@@ -131,8 +132,8 @@ impl Ingest<'_> {
         };
         Gathered {
             tables: tables.collect(),
-            items: side("items"),
-            users: side("users"),
+            items: side(ITEMS),
+            users: side(USERS),
             latest,
             buckets: self.plan.buckets,
             units: units.len(),

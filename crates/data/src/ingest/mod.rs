@@ -49,7 +49,7 @@ pub use report::IngestReport;
 
 pub(crate) use account::Accountant;
 pub(crate) use gather::{Gathered, TableFile};
-pub(crate) use plan::{Plan, Unit};
+pub(crate) use plan::{Plan, USERS, Unit};
 pub(crate) use side::SideTable;
 pub(crate) use table::{Table, Verdict};
 pub(crate) use tfrecord::{Feature, push_example};
@@ -64,7 +64,7 @@ use twinspire_core::stage::{StageContext, StageKey, StageOutcome, read_json, run
 use unit::{write_log, write_side};
 
 const ACCOUNTS: &str = "accounts.json";
-const REJECTS: &str = "rejects.jsonl";
+pub(crate) const REJECTS: &str = "rejects.jsonl";
 const SIDE_TABLE: &str = "table.arrow";
 
 /// Reads the files of the window that have not been read yet or have changed since, and makes the run's `interactions`.
@@ -73,7 +73,7 @@ const SIDE_TABLE: &str = "table.arrow";
 /// A missing partition or column, an empty or unreadable file; [`crate::DataError::TooManyRejects`] when a file has more
 /// bad rows than allowed; I/O. What was read stays read.
 pub fn ingest(context: &DataContext<'_>, settings: &DataSettings, folders: &RunFolders) -> Result<IngestReport> {
-    let plan = Plan::new(context, settings)?;
+    let plan = Plan::of_run(context, settings, folders)?;
     let job = Ingest { context, plan: &plan, folders };
     let read = job.read_all()?;
     job.gathered_report(read)

@@ -7,10 +7,11 @@ use super::source::Form;
 use super::table::{Header, Table};
 use super::wanted::{AllWanted, Headers, Wanted};
 use crate::config::{DataSettings, InputSection, Split, TimeSettings, start_of_day};
-use crate::context::{DataContext, log_files, plain_files};
+use crate::context::{DataContext, RunFolders, log_files, plain_files};
 use crate::error::{DataError, Result};
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use twinspire_core::deleted::DeletedUsers;
 use twinspire_core::hash::fingerprint64;
 use twinspire_core::interaction::{NO_TIME, Part, SLOTS};
 use twinspire_core::partition::{Date, Partition};
@@ -62,10 +63,14 @@ impl Unit {
     }
 }
 
+/// Names of the side tables.
+pub(crate) const ITEMS: &str = "items";
+pub(crate) const USERS: &str = "users";
+
 /// A side table.
 #[derive(Debug, Clone)]
 pub(crate) struct SideFiles {
-    /// `items` or `users`.
+    /// [`ITEMS`] or [`USERS`].
     pub name: &'static str,
     pub files: Vec<PathBuf>,
     /// Columns that make up the key.
@@ -105,6 +110,8 @@ pub(crate) struct Plan<'a> {
     pub(super) form: Form,
     /// Rows that were corrected by hand.
     pub(super) corrections: Corrections,
+    /// Users whose rows are left out.
+    pub(super) deleted: DeletedUsers,
     pub units: Vec<Unit>,
     pub items: Option<SideFiles>,
     pub users: Option<SideFiles>,
@@ -118,11 +125,19 @@ pub(super) fn shown(path: &Path, data_dir: &Path) -> String {
 }
 
 impl<'a> Plan<'a> {
-    /// Finds the files and their columns.
+    /// As [`Plan::new`], with the list of deleted users that lies beside the runs.
+    ///
+    /// # Errors
+    /// As [`Plan::new`]; a damaged list.
+    pub fn of_run(context: &DataContext<'a>, settings: &'a DataSettings, folders: &RunFolders) -> Result<Self> {
+        Self::new(context, settings, DeletedUsers::read(context.stage.vfs, folders.base())?)
+    }
+
+    /// Finds the files and their columns; rows of `deleted` users will be left out.
     ///
     /// # Errors
     /// A missing partition, an empty file, a column that is not there.
-    pub fn new(context: &DataContext<'a>, settings: &'a DataSettings) -> Result<Self> {
+    pub fn new(context: &DataContext<'a>, settings: &'a DataSettings, deleted: DeletedUsers) -> Result<Self> {
         let logs = log_files(context, settings)?;
         let units = units(context, settings, logs)?;
         let mut form = settings.log_form();
@@ -130,11 +145,11 @@ impl<'a> Plan<'a> {
         form.columns = log.names().to_vec();
         let corrections = Corrections::read(context, settings.input().corrections.as_deref())?;
         let items = settings.items_table().map(|table| {
-            side_files(context, settings, "items", &table.path, (vec![table.item.clone()], "input.items.item"))
+            side_files(context, settings, ITEMS, &table.path, (vec![table.item.clone()], "input.items.item"))
         });
         let users = settings
             .users_table()
-            .map(|table| side_files(context, settings, "users", &table.path, (table.user.names(), "input.users.user")));
+            .map(|table| side_files(context, settings, USERS, &table.path, (table.user.names(), "input.users.user")));
         let items = items.transpose()?.map(|side| side.timed(settings.items_time())).transpose()?;
         let users = users.transpose()?.map(|side| side.timed(settings.users_time())).transpose()?;
         let headers = Headers {
@@ -144,7 +159,8 @@ impl<'a> Plan<'a> {
         };
         let wanted = AllWanted::find(settings, &headers)?;
         let buckets = bucket_count(&units, settings)?;
-        Ok(Self { settings, data_dir: context.data_dir, form, corrections, units, items, users, wanted, buckets })
+        let data_dir = context.data_dir;
+        Ok(Self { settings, data_dir, form, corrections, deleted, units, items, users, wanted, buckets })
     }
 
     /// Everything that decides the interactions of a file, its content aside.

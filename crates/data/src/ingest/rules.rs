@@ -8,8 +8,12 @@ use super::table::{Header, Verdict};
 use super::wanted::{KeyCells, Located};
 use crate::config::{Outcome, Split, TimeSettings};
 use crate::error::Result;
+use twinspire_core::deleted::DeletedUsers;
 use twinspire_core::ids::check_id;
 use twinspire_core::interaction::{EventKind, Part};
+
+/// Why a row is left out whose user was deleted, whatever else is wrong with it.
+pub(super) const DELETED: &str = "deleted_user";
 
 /// A row that is right.
 pub(crate) struct Event<'r> {
@@ -76,6 +80,7 @@ pub(super) struct RowRules<'a> {
     part: Option<PartCell<'a>>,
     unit_part: Part,
     located: Located<'a>,
+    deleted: &'a DeletedUsers,
     impressions: ImpressionRules<'a>,
     /// The request, where there are no users and a rule looks at requests.
     request: Option<usize>,
@@ -107,6 +112,7 @@ impl<'a> RowRules<'a> {
             part,
             unit_part: unit.part,
             located: plan.wanted.log.locate(header)?,
+            deleted: &plan.deleted,
             impressions: ImpressionRules::find(header, settings.clean())?,
             request: request.transpose()?,
         })
@@ -122,7 +128,11 @@ impl<'a> RowRules<'a> {
         let user = match &mut self.user {
             Some(cells) => {
                 let first = cells.first();
-                Some(cells.read(record).ok_or(Verdict::Rejected(Kind::BadId, first))?)
+                let user = cells.read(record).ok_or(Verdict::Rejected(Kind::BadId, first))?;
+                if self.deleted.has(user) {
+                    return Err(Verdict::Filtered(DELETED));
+                }
+                Some(user)
             }
             None => None,
         };

@@ -3,8 +3,8 @@
 //! the table has no time column) and `f:<column>`; of several rows for one key and time the first stays.
 
 use super::account::{Accountant, Kind};
-use super::plan::{Plan, SideFiles, shown};
-use super::rules::TimeCell;
+use super::plan::{Plan, SideFiles, USERS, shown};
+use super::rules::{DELETED, TimeCell};
 use super::table::{Table, Verdict};
 use super::unit::ReadFile;
 use super::wanted::{KeyCells, Wanted};
@@ -13,6 +13,7 @@ use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use rustc_hash::FxHashSet;
 use std::sync::Arc;
+use twinspire_core::deleted::DeletedUsers;
 use twinspire_core::interaction::NO_TIME;
 use twinspire_core::table::batch_of;
 
@@ -53,7 +54,7 @@ impl<'a> SideTable<'a> {
             let mut header = None;
             if let Some(mut table) = Table::open(path, &plan.settings.side_form())? {
                 table.correct(corrections);
-                made.read_file(&mut table, limit, &mut accountant)?;
+                made.read_file(&mut table, (limit, &plan.deleted), &mut accountant)?;
                 header = Some(table.header().clone());
             }
             made.files.push(ReadFile::new(accountant, header));
@@ -64,14 +65,23 @@ impl<'a> SideTable<'a> {
         Ok(made)
     }
 
-    fn read_file(&mut self, table: &mut Table, limit: u64, accountant: &mut Accountant) -> Result<()> {
+    fn read_file(
+        &mut self,
+        table: &mut Table,
+        (limit, deleted): (u64, &DeletedUsers),
+        accountant: &mut Accountant,
+    ) -> Result<()> {
         let mut key = KeyCells::find(table.header(), &self.side.key, self.side.config_key)?;
         let located = self.wanted.locate(table.header())?;
         let time = self.side.time.as_ref().map(|time| TimeCell::find(table.header(), time, &self.side.time_key()));
         let mut time = time.transpose()?;
+        let is_of_users = self.side.name == USERS;
         table.each(limit, accountant, |record, _| {
             let first = key.first();
             let Some(key) = key.read(record) else { return Ok(Verdict::Rejected(Kind::BadId, first)) };
+            if is_of_users && deleted.has(key) {
+                return Ok(Verdict::Filtered(DELETED));
+            }
             if let Some((kind, cell)) = located.fault(record) {
                 return Ok(Verdict::Rejected(kind, cell));
             }

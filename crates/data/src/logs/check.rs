@@ -12,6 +12,7 @@ use crate::statistics::{aligned, grouped};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use twinspire_core::deleted::DeletedUsers;
 use twinspire_core::partition::Date;
 
 /// Rejects of each kind that are shown.
@@ -63,7 +64,7 @@ pub struct LogsReport {
 /// # Errors
 /// What would stop ingest, too many rejects aside: a missing partition or column, a day without rows, an unreadable file.
 pub fn check_logs(context: &DataContext<'_>, settings: &DataSettings) -> Result<LogsReport> {
-    let plan = Plan::new(context, settings)?;
+    let plan = Plan::new(context, settings, DeletedUsers::default())?;
     let mut tally = Tally::default();
     context.progress.start("reading logs", Some(plan.units.len() as u64), "files");
     for units in plan.units.chunks(FILES) {

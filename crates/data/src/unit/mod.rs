@@ -79,7 +79,7 @@ fn plan_of(ingest: &Ingest<'_>, context: &DataContext<'_>, settings: &DataSettin
 /// # Errors
 /// A missing partition or column, an empty file; I/O.
 pub fn plan_units(context: &DataContext<'_>, settings: &DataSettings, folders: &RunFolders) -> Result<UnitPlan> {
-    let plan = Plan::new(context, settings)?;
+    let plan = Plan::of_run(context, settings, folders)?;
     let units = plan_of(&Ingest { context, plan: &plan, folders }, context, settings)?;
     let vfs = context.stage.vfs;
     let folder = folders.units();
@@ -99,7 +99,7 @@ pub fn run_unit(
     folders: &RunFolders,
     number: usize,
 ) -> Result<StageOutcome> {
-    let plan = Plan::new(context, settings)?;
+    let plan = Plan::of_run(context, settings, folders)?;
     let ingest = Ingest { context, plan: &plan, folders };
     let units = checked(&ingest, settings)?;
     if number >= units.len() {
@@ -122,7 +122,7 @@ pub fn finish_units(
     settings: &DataSettings,
     folders: &RunFolders,
 ) -> Result<(IngestReport, SamplesReport)> {
-    let plan = Plan::new(context, settings)?;
+    let plan = Plan::of_run(context, settings, folders)?;
     let ingest = Ingest { context, plan: &plan, folders };
     checked(&ingest, settings)?;
     let report = ingest.gathered_report(0)?;

@@ -107,7 +107,7 @@ pub enum LossSection {
         /// Divides the cosine; 0.02 to 10.
         #[serde(default = "default_temperature")]
         temperature: f64,
-        /// Subtracts the log of an item's share among the positives (logQ correction); true or false.
+        /// Subtracts the log of an item's share among the sampled positives (logQ correction); true or false.
         #[serde(default = "yes")]
         logq_correction: bool,
         /// Leaves out other rows of the batch that hold the same item; true or false.
