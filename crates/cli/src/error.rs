@@ -149,6 +149,7 @@ impl CliError {
             }
             Self::CheckRejects { .. } | Self::Data(DataError::TooManyRejects { .. }) => Exit::BadRows,
             Self::Model(ModelError::Diverged { .. }) => Exit::Diverged,
+            Self::Model(ModelError::Stopped { .. }) => Exit::Stopped,
             Self::Core(error)
             | Self::Data(DataError::Core(error))
             | Self::Model(ModelError::Core(error))

@@ -58,7 +58,9 @@ impl Exit {
             Self::Diverged => "training diverged: the loss or a gradient is not finite",
             Self::Refused => "refused by the publish gate; the earlier bundle is still served",
             Self::Conflict => "something of that name exists already, or a lock is held",
-            Self::Stopped => "stopped by Ctrl-C; finished stages are kept, and the next run goes on from there",
+            Self::Stopped => {
+                "stopped by Ctrl-C; finished stages and a checkpoint of training are kept, and the same command goes on from there"
+            }
         }
     }
 }

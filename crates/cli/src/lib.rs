@@ -4,13 +4,14 @@
 //! say, as lines or JSON; an exit code. Here is wiring and talk, no arithmetic and no file format.
 //!
 //! Reading order: [`arguments`], [`config`], [`commands`], [`pipeline`], then how the program talks: [`output`], [`report`],
-//! [`progress`].
+//! [`progress`], and how it is stopped: [`interrupt`].
 
 pub mod arguments;
 pub mod commands;
 pub mod config;
 pub mod error;
 pub mod exit;
+pub mod interrupt;
 pub mod output;
 pub mod pipeline;
 pub mod progress;
@@ -21,6 +22,7 @@ use clap::Parser;
 use commands::{CommandContext, dispatch};
 use error::CliError;
 use exit::Exit;
+use interrupt::Interrupt;
 use output::Output;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -51,6 +53,7 @@ fn execute(arguments: &Arguments) -> Exit {
         progress: progress.as_ref(),
         vfs: &RealVfs,
         clock: &SystemClock,
+        interrupt: &Interrupt::new(output),
     };
     let name = arguments.command.name();
     let done = dispatch(&context, &arguments.command).and_then(|reply| output.print(name, &reply).map(|()| reply.exit));

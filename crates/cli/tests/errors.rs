@@ -68,13 +68,17 @@ fn the_report_for_scripts_names_the_key_that_is_to_blame() {
 
 #[test]
 fn each_kind_of_end_has_its_exit_code() {
-    let diverged = ModelError::Diverged { epoch: 1, step: 7, what: "loss", loss: f64::NAN };
+    let (rows, checkpoint) = (vec![3, 1], Some("out/checkpoints/step-000000000006".into()));
+    let diverged = ModelError::Diverged { epoch: 1, step: 7, what: "loss", loss: f64::NAN, rows, checkpoint };
     let damaged = || CoreError::damaged("a", "b");
     let exists = || CoreError::Exists { path: "bundles/x".into() };
-    let ends: [(CliError, u8); 9] = [
+    let checkpoint = "out/checkpoints/step-000000000006".into();
+    let stopped = ModelError::Stopped { epoch: 1, step: 6, checkpoint };
+    let ends: [(CliError, u8); 10] = [
         (missing_column(), 1),
         (too_many_rejects(), 3),
         (diverged.into(), 4),
+        (stopped.into(), 130),
         (exists().into(), 6),
         (DataError::Core(exists()).into(), 6),
         (damaged().into(), 1),

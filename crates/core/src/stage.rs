@@ -233,6 +233,27 @@ pub fn write_json(vfs: &dyn Vfs, path: &Path, value: &impl Serialize) -> Result<
     write_file(vfs, path, &text)
 }
 
+/// Writes a file part by part, syncs it, and returns its record, named after the file.
+///
+/// # Errors
+/// I/O, with the path.
+pub fn write_parts<'a>(vfs: &dyn Vfs, path: &Path, parts: impl IntoIterator<Item = &'a [u8]>) -> Result<FileRecord> {
+    let write = |hasher: &mut Sha256| {
+        let (mut file, mut size) = (vfs.create(path)?, 0);
+        for part in parts {
+            file.write_all(part)?;
+            hasher.update(part);
+            size += part.len() as u64;
+        }
+        file.sync()?;
+        Ok(size)
+    };
+    let mut hasher = Sha256::new();
+    let size = write(&mut hasher).map_err(|error| CoreError::io(path, error))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(FileRecord { path: name, size, sha256: hexadecimal(&hasher.finalize()) })
+}
+
 /// Records of all files below a folder, sorted by path.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! Errors of this crate, grouped by what the caller does next.
 
 use crate::engine::NotFinite;
+use std::path::PathBuf;
 use twinspire_core::CoreError;
 
 /// A result of this crate.
@@ -9,17 +10,32 @@ pub type Result<T, E = ModelError> = std::result::Result<T, E>;
 /// What can go wrong while a model is trained, stored or loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// The loss or a gradient is not a finite number: change the settings and train again. Nothing was written.
-    #[error("training diverged in epoch {epoch}, step {step}: the {what} is not finite (loss {loss})")]
+    /// The loss, a gradient or a parameter is not a finite number: change the settings and train again. No model was
+    /// written.
+    #[error("training diverged in epoch {epoch}, step {step}: the {what} is not finite (loss {loss}){}", samples(rows))]
     Diverged {
         /// Epoch, counted from 1.
         epoch: u32,
         /// Step since the start, counted from 1.
         step: u64,
-        /// `loss` or `gradient`.
+        /// `loss`, `gradient` or `model`.
         what: &'static str,
-        /// The loss of the step.
+        /// The loss of the step, or of the epoch so far.
         loss: f64,
+        /// Numbers of the samples of the step; none where it is the model after it.
+        rows: Vec<u32>,
+        /// The newest checkpoint of the run, if there is one.
+        checkpoint: Option<PathBuf>,
+    },
+    /// It was told to end: the same command goes on from the checkpoint.
+    #[error("training stopped in epoch {epoch} after step {step}; checkpoint {}", checkpoint.display())]
+    Stopped {
+        /// Epoch, counted from 1.
+        epoch: u32,
+        /// Steps since the start.
+        step: u64,
+        /// What was written.
+        checkpoint: PathBuf,
     },
     /// The samples do not allow what the settings ask for.
     #[error("{what}: {reason}")]
@@ -40,10 +56,21 @@ pub enum ModelError {
     Core(#[from] CoreError),
 }
 
+/// The samples of a step, the first few by number.
+fn samples(rows: &[u32]) -> String {
+    const SHOWN: usize = 8;
+    if rows.is_empty() {
+        return String::new();
+    }
+    let shown: Vec<String> = rows.iter().take(SHOWN).map(u32::to_string).collect();
+    let more = if rows.len() > SHOWN { ", ..." } else { "" };
+    format!("; its {} samples are {}{more}", rows.len(), shown.join(", "))
+}
+
 impl ModelError {
-    /// A step that cannot be used; epoch and step count from 1.
-    pub(crate) fn diverged(epoch: u32, step: u64, fault: NotFinite) -> Self {
-        Self::Diverged { epoch, step, what: fault.what, loss: fault.loss }
+    /// A step that cannot be used, where nothing is written; epoch and step count from 1.
+    pub(crate) fn diverged((epoch, step): (u32, u64), fault: NotFinite, rows: &[u32]) -> Self {
+        Self::Diverged { epoch, step, what: fault.what, loss: fault.loss, rows: rows.to_vec(), checkpoint: None }
     }
 
     pub(crate) fn unsuitable(what: &str, reason: impl Into<String>) -> Self {
@@ -54,6 +81,7 @@ impl ModelError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Diverged { .. } => "diverged",
+            Self::Stopped { .. } => "stopped",
             Self::Unsuitable { .. } => "unsuitable-samples",
             Self::Unmined { .. } => "no-mined-negatives",
             Self::Core(error) => error.code(),
@@ -63,7 +91,12 @@ impl ModelError {
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Diverged { .. } => Some("try a lower train.learning_rate, or a higher train.loss.temperature".into()),
+            Self::Diverged { checkpoint, .. } => {
+                let kept = checkpoint.as_ref().map(|path| format!("; {} is kept", path.display()));
+                let advice = "try a lower train.learning_rate, or a higher train.loss.temperature";
+                Some(format!("{advice}{}", kept.unwrap_or_default()))
+            }
+            Self::Stopped { .. } => Some("the same command goes on from there".into()),
             Self::Unsuitable { .. } => None,
             Self::Unmined { .. } => Some("`twinspire mine` makes them with the bundle that is served".into()),
             Self::Core(error) => Some(error.hint()),

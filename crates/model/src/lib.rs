@@ -3,11 +3,12 @@
 //! In: encoded samples, histories and the corpus that the data stage left in a folder. Out: `model.safetensors` and
 //! `metrics.jsonl`, vectors of items and queries. This crate reads no logs, builds no index and answers no request.
 //!
-//! Reading order: [`config`], `layout` (where everything of a model lies), [`mod@train`] (the stage), `engine` (one step),
+//! Reading order: [`config`], `layout` (where everything of a model lies), [`mod@train`] (the stage), `checkpoint`, `engine` (one step),
 //! `tower` and `layer` (forward and backward), `loss`, `optimizer`; then [`model`], [`export`] and [`query`].
 
 mod batch;
 pub mod bench;
+mod checkpoint;
 pub mod config;
 mod engine;
 pub mod error;

@@ -24,6 +24,7 @@ pub mod users;
 use crate::arguments::{Command, GlobalArguments, UsersCommand};
 use crate::config::{CheckedConfig, ConfigSource, Override};
 use crate::error::CliError;
+use crate::interrupt::Interrupt;
 use crate::output::{Output, Reply};
 use crate::pipeline::{Serve, Surroundings};
 use stages::Stage;
@@ -46,6 +47,8 @@ pub struct CommandContext<'a> {
     pub vfs: &'a dyn Vfs,
     /// Every look at the time.
     pub clock: &'static dyn Clock,
+    /// How it is stopped.
+    pub interrupt: &'a Interrupt,
 }
 
 impl<'a> CommandContext<'a> {
@@ -54,7 +57,8 @@ impl<'a> CommandContext<'a> {
     where
         'a: 'c,
     {
-        Surroundings { config, vfs: self.vfs, clock: self.clock, progress: self.progress }
+        let Self { vfs, clock, progress, interrupt, .. } = *self;
+        Surroundings { config, vfs, clock, progress, interrupt }
     }
 
     /// The config file under environment and flags; `own` are the values of the command's own flags, which win.

@@ -5,11 +5,10 @@ use super::recall::open_current;
 use crate::arguments::ServeArguments;
 use crate::config::{CheckedConfig, Override};
 use crate::error::CliError;
+use crate::interrupt::Signals;
 use crate::output::Reply;
 use serde_json::json;
-use std::future::Future;
 use std::sync::Arc;
-use tokio::signal::unix::{SignalKind, signal};
 use twinspire_core::CoreError;
 use twinspire_serve::Server;
 
@@ -31,23 +30,11 @@ pub fn run(context: &CommandContext<'_>, arguments: &ServeArguments) -> Result<R
         .build()
         .map_err(|error| CoreError::io("threads of the server", error))?;
     runtime.block_on(async {
-        let stop = stop_signal()?;
+        let mut signals = Signals::listen()?;
         let server = Server::bind(config.serve(), retriever, context.clock).await?;
         let address = server.address();
         context.output.talk(&format!("serving bundle {bundle_id} on http://{address}; Ctrl-C stops"));
-        server.run(stop).await?;
+        server.run(async move { signals.next().await }).await?;
         Reply::new("stopped", &json!({ "bundle_id": bundle_id, "address": address.to_string() }))
-    })
-}
-
-/// Done after the first Ctrl-C or SIGTERM.
-fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, CliError> {
-    let listen = |kind| signal(kind).map_err(|error| CoreError::io("signals", error));
-    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
     })
 }

@@ -11,7 +11,7 @@ use twinspire_core::interaction::Part;
 use twinspire_core::items::ItemTable;
 use twinspire_core::sample::SampleTable;
 use twinspire_core::stage::{StageContext, StageKey, read_json, run_stage, write_json};
-use twinspire_model::{TrainContext, TwoTower, load_query_encoder, train};
+use twinspire_model::{TwoTower, load_query_encoder};
 use twinspire_retrieval::evaluate::{RecipeFigures, ReportRow, SegmentSize, Truth, judge_towers, segment_sizes};
 
 /// A recipe with its name.
@@ -98,15 +98,8 @@ impl Run<'_> {
 
     /// True when the model was up to date.
     fn train_recipe(&self, recipe: &Recipe, seed: u64, folder: &Path) -> Result<bool, CliError> {
-        let context = TrainContext {
-            stage: self.stage_of_seed(seed),
-            progress: self.surroundings.progress,
-            threads: self.config().threads(),
-        };
-        let report = self.with_validator(|validator| {
-            Ok(train(&context, recipe.config.model(), &self.samples_layout(), folder, validator)?)
-        })?;
-        Ok(report.outcome.is_skipped())
+        let made = self.train_in((recipe.config.model(), seed), folder)?;
+        Ok(made.outcome.is_skipped())
     }
 
     fn judge_recipe(

@@ -22,6 +22,7 @@ pub use samples::SamplesOutcome;
 
 use crate::config::CheckedConfig;
 use crate::error::CliError;
+use crate::interrupt::Interrupt;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use twinspire_core::clock::Clock;
@@ -46,6 +47,8 @@ pub struct Surroundings<'a> {
     pub clock: &'static dyn Clock,
     /// Hears how far the work is.
     pub progress: &'a dyn Progress,
+    /// How it is stopped.
+    pub interrupt: &'a Interrupt,
 }
 
 /// One run: its date and its folder.
@@ -103,7 +106,7 @@ impl<'a> Run<'a> {
     }
 
     fn retrieval_context(&self) -> RetrievalContext<'a> {
-        let Surroundings { config, vfs, clock, progress } = self.surroundings;
+        let Surroundings { config, vfs, clock, progress, .. } = self.surroundings;
         RetrievalContext { vfs, clock, progress, seed: config.seed(), threads: config.threads() }
     }
 

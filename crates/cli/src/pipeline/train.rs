@@ -3,28 +3,37 @@
 use super::Run;
 use crate::error::CliError;
 use std::collections::BTreeMap;
+use std::path::Path;
 use twinspire_core::history::Histories;
 use twinspire_core::interaction::Part;
 use twinspire_core::items::ItemTable;
 use twinspire_core::sample::SampleTable;
-use twinspire_model::{TrainContext, TrainReport, Validator, train};
+use twinspire_core::stage::StageContext;
+use twinspire_model::{ModelSettings, TrainContext, TrainReport, Validator, train};
 use twinspire_retrieval::evaluate::{Truth, recall_at_k};
 
 impl Run<'_> {
     /// `train`.
     ///
     /// # Errors
-    /// No samples; a loss or gradient that is not finite; I/O.
+    /// No samples; a loss or gradient that is not finite; Ctrl-C; I/O.
     pub fn train(&self) -> Result<TrainReport, CliError> {
         self.need_stage("samples")?;
-        let context = TrainContext {
-            stage: self.stage_context(),
-            progress: self.surroundings.progress,
-            threads: self.config().threads(),
-        };
-        let samples = self.samples_layout();
-        self.with_validator(|validator| {
-            Ok(train(&context, self.config().model(), &samples, self.folders.run(), validator)?)
+        self.train_in((self.config().model(), self.config().seed()), self.folders.run())
+    }
+
+    /// Trains on the samples of this run, and writes `<folder>/train`.
+    pub(super) fn train_in(
+        &self,
+        (settings, seed): (&ModelSettings, u64),
+        folder: &Path,
+    ) -> Result<TrainReport, CliError> {
+        let stage = StageContext { seed, ..self.stage_context() };
+        self.surroundings.interrupt.during(|stop| {
+            let (progress, threads) = (self.surroundings.progress, self.config().threads());
+            let context = TrainContext { stage, progress, threads, stop };
+            let samples = self.samples_layout();
+            self.with_validator(|validator| Ok(train(&context, settings, &samples, folder, validator)?))
         })
     }
 

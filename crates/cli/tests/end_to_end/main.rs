@@ -14,6 +14,7 @@ mod faults;
 mod http;
 mod index;
 mod judged;
+mod kills;
 mod negatives;
 mod recall;
 mod world;

@@ -22,6 +22,20 @@ fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
+/// Makes the folder that `path` will lie in, and makes its name durable: else a power loss takes away what was published
+/// in it.
+fn make_parent(vfs: &dyn Vfs, path: &Path) -> Result<()> {
+    let folder = parent(path);
+    let is_new = |folder: &&Path| !vfs.exists(folder).unwrap_or(false);
+    let made: Vec<&Path> = folder.ancestors().skip(1).take_while(is_new).collect();
+    at(folder, vfs.create_dir_all(folder))?;
+    // The folder itself may be there from an attempt that failed before it was durable.
+    for folder in made.into_iter().rev().chain([folder]) {
+        at(parent(folder), vfs.sync_dir(parent(folder)))?;
+    }
+    Ok(())
+}
+
 fn at<T>(path: &Path, result: std::io::Result<T>) -> Result<T> {
     result.map_err(|source| CoreError::io(path, source))
 }
@@ -131,7 +145,7 @@ pub fn atomic_publish<T, E: From<CoreError>>(
     if at(folder, vfs.exists(folder))? {
         return Err(CoreError::Exists { path: folder.to_owned() }.into());
     }
-    at(parent(folder), vfs.create_dir_all(parent(folder)))?;
+    make_parent(vfs, folder)?;
     let staging = beside(folder, "staging");
     let value = stage(vfs, &staging, write)?;
     reveal(vfs, &staging, folder)?;
@@ -148,7 +162,7 @@ pub fn replace_folder<T, E: From<CoreError>>(
     folder: &Path,
     write: impl FnOnce(&Path) -> Result<T, E>,
 ) -> Result<T, E> {
-    at(parent(folder), vfs.create_dir_all(parent(folder)))?;
+    make_parent(vfs, folder)?;
     let (staging, old) = (beside(folder, "staging"), beside(folder, "old"));
     let value = stage(vfs, &staging, write)?;
     at(&old, vfs.remove_dir_all(&old))?;
@@ -173,7 +187,7 @@ pub fn share_folder<T, E: From<CoreError>>(
     is_made: impl Fn() -> bool,
     write: impl FnOnce(&Path) -> Result<T, E>,
 ) -> Result<T, E> {
-    at(parent(folder), vfs.create_dir_all(parent(folder)))?;
+    make_parent(vfs, folder)?;
     let staging = attempt(vfs, folder)?;
     let value = fill(vfs, &staging, write)?;
     let old = beside(&staging, "old");
@@ -257,7 +271,7 @@ pub fn replace_file<E: From<CoreError>>(
     path: &Path,
     write: impl FnOnce(&Path) -> Result<(), E>,
 ) -> Result<(), E> {
-    at(parent(path), vfs.create_dir_all(parent(path)))?;
+    make_parent(vfs, path)?;
     let staging = beside(path, "staging");
     write(&staging)?;
     at(path, vfs.rename(&staging, path))?;
@@ -269,7 +283,7 @@ pub fn replace_file<E: From<CoreError>>(
 /// # Errors
 /// I/O, with the path.
 pub fn replace_pointer(vfs: &dyn Vfs, path: &Path, line: &str) -> Result<()> {
-    at(parent(path), vfs.create_dir_all(parent(path)))?;
+    make_parent(vfs, path)?;
     let staging = beside(path, "staging");
     write_file(vfs, &staging, format!("{line}\n").as_bytes())?;
     failpoint::hit("pointer.before_rename");

@@ -71,6 +71,20 @@ fn a_published_folder_is_whole_or_not_there() {
 }
 
 #[test]
+fn what_was_published_in_a_folder_that_was_not_there_survives_a_power_loss() {
+    let start = MemoryVfs::default();
+    let act = |vfs: &MemoryVfs| atomic_publish(vfs, Path::new(FOLDER), fill(vfs, "new"));
+    at_every_point(&start, act, |vfs, done| {
+        assert!(!done || version(vfs).is_some(), "publish returned, but the folder is lost");
+        if version(vfs).is_none() {
+            act(vfs).unwrap();
+            vfs.crash();
+            assert_eq!(version(vfs).as_deref(), Some("new"), "the next try does it");
+        }
+    });
+}
+
+#[test]
 fn a_published_folder_is_never_overwritten() {
     let vfs = durable_base();
     atomic_publish(&vfs, Path::new(FOLDER), fill(&vfs, "old")).unwrap();

@@ -164,7 +164,7 @@ impl Steps<'_> {
         let rows = &self.order[start..start + self.batch_size];
         let batch = Batch { samples: self.samples, rows, pairing: self.pairing, number };
         let sum = engine.step(&mut model.parameters, &batch, self.rate);
-        let sum = sum.map_err(|fault| ModelError::diverged(1, number + 1, fault))?;
+        let sum = sum.map_err(|fault| ModelError::diverged((1, number + 1), fault, rows))?;
         Ok(sum.mean())
     }
 }

@@ -11,5 +11,7 @@ pub use negatives::{
     ImpressedSection, InBatchSection, KnownPositives, ListedSection, NegativesSection, PopularitySection,
     SameAttributeSection, UniformSection,
 };
-pub use section::{AdamSection, Keep, LossSection, ModelSection, OptimizerSection, TowerSection, TrainSection};
+pub use section::{
+    AdamSection, CheckpointsSection, Keep, LossSection, ModelSection, OptimizerSection, TowerSection, TrainSection,
+};
 pub use settings::ModelSettings;

@@ -74,6 +74,8 @@ pub struct TrainSection {
     pub keep: Keep,
     /// How parameters move: `adam`.
     pub optimizer: OptimizerSection,
+    /// When a checkpoint is written, beside the end of every epoch.
+    pub checkpoints: CheckpointsSection,
 }
 
 impl Default for TrainSection {
@@ -91,7 +93,28 @@ impl Default for TrainSection {
             validation_steps: None,
             keep: Keep::Best,
             optimizer: OptimizerSection::default(),
+            checkpoints: CheckpointsSection::default(),
         }
+    }
+}
+
+/// When a checkpoint is written, beside the end of every epoch. It decides what a run that ends early loses, and nothing of
+/// the model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CheckpointsSection {
+    /// Seconds since the last one; 0: not by time.
+    pub seconds: u32,
+    /// Steps between two; without it, not by steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u64>,
+    /// How many of the newest are kept, beside the one of the best epoch; 1 to 1000.
+    pub keep: u32,
+}
+
+impl Default for CheckpointsSection {
+    fn default() -> Self {
+        Self { seconds: 60, steps: None, keep: 2 }
     }
 }
 

@@ -106,10 +106,16 @@ fn check_train(train: &TrainSection, faults: &mut Faults) {
     faults.require(train.epochs > 0, "train.epochs", train.epochs, "1 or more");
     let batch = train.batch_size;
     faults.require((2..=1 << 20).contains(&batch), "train.batch_size", batch, "2 to 1048576");
-    let steps = [("steps_per_epoch", train.steps_per_epoch), ("validation_steps", train.validation_steps)];
+    let steps = [
+        ("steps_per_epoch", train.steps_per_epoch),
+        ("validation_steps", train.validation_steps),
+        ("checkpoints.steps", train.checkpoints.steps),
+    ];
     for (key, value) in steps {
         faults.require(value != Some(0), &format!("train.{key}"), 0, "1 or more, or leave it out");
     }
+    let keep = train.checkpoints.keep;
+    faults.require((1..=1000).contains(&keep), "train.checkpoints.keep", keep, "1 to 1000");
 }
 
 fn check_rate(train: &TrainSection, faults: &mut Faults) {

@@ -13,6 +13,7 @@ mod softmax;
 pub(crate) use objective::{Objective, Pairing};
 
 use crate::batch::Samples;
+use crate::checkpoint::{Pieces, PiecesMut};
 use crate::config::AdamSection;
 use crate::kernel::Buffer;
 use crate::layout::ModelLayout;
@@ -95,9 +96,33 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// What it trains.
+    pub(crate) fn layout(&self) -> &'a ModelLayout {
+        self.layout
+    }
+
     /// Steps done so far.
     pub(crate) fn steps(&self) -> u64 {
         self.steps
+    }
+
+    /// Goes on after that many steps, whose moments were given to [`Engine::moments_mut`].
+    pub(crate) fn resume(&mut self, steps: u64) {
+        self.steps = steps;
+    }
+
+    /// What the optimizer remembers, as a checkpoint holds it.
+    pub(crate) fn moments(&self) -> Vec<Pieces<'_>> {
+        let tables = self.layout.tables.iter().zip(&self.tables);
+        let tables = tables.flat_map(|(spec, adam)| adam.moments(&spec.name));
+        tables.chain(self.dense.moments("dense")).collect()
+    }
+
+    /// As [`Engine::moments`], to be filled.
+    pub(crate) fn moments_mut(&mut self) -> Vec<PiecesMut<'_>> {
+        let tables = self.layout.tables.iter().zip(&mut self.tables);
+        let tables = tables.flat_map(|(spec, adam)| adam.moments_mut(&spec.name));
+        tables.chain(self.dense.moments_mut("dense")).collect()
     }
 
     /// Trains on a batch and returns its sums of losses and weights.

@@ -3,11 +3,13 @@
 //! In: vectors, labels, weights. Out: the sum of weighted losses and the gradients of that sum; dividing by the sum of
 //! weights is the optimizer's business, so that chunks need not know of each other.
 
+use serde::{Deserialize, Serialize};
+
 pub(crate) mod bce;
 pub(crate) mod softmax;
 
 /// Sums over the rows of a chunk.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LossSum {
     /// `Σ weight · loss`.
     pub(crate) loss: f64,

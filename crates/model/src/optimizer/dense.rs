@@ -1,6 +1,7 @@
 //! Adam over the dense parameters: gradients of the groups are summed in the order of the groups.
 
 use super::AdamStep;
+use crate::checkpoint::{Pieces, PiecesMut};
 use crate::kernel::{Buffer, for_every_level};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +20,18 @@ impl DenseAdam {
     /// Zero moments of `count` parameters.
     pub(crate) fn new(count: usize) -> Self {
         Self { mean: Buffer::zeros(count), square: Buffer::zeros(count) }
+    }
+
+    /// The moments, as a checkpoint holds them.
+    pub(crate) fn moments(&self, tensor: &str) -> Vec<Pieces<'_>> {
+        let named = [("mean", &self.mean), ("square", &self.square)];
+        named.map(|(role, numbers)| (format!("{role}/{tensor}"), vec![&numbers[..]])).into()
+    }
+
+    /// As [`DenseAdam::moments`], to be filled.
+    pub(crate) fn moments_mut(&mut self, tensor: &str) -> Vec<PiecesMut<'_>> {
+        let named = [("mean", &mut self.mean), ("square", &mut self.square)];
+        named.map(|(role, numbers)| (format!("{role}/{tensor}"), vec![&mut numbers[..]])).into()
     }
 
     /// Moves the parameters by the sum of the gradients, one a group. False when a gradient is not finite; the

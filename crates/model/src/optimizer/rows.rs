@@ -4,6 +4,7 @@
 //! and keeps its own; so its sums do not depend on how many threads there are, nor on how many shards.
 
 use super::AdamStep;
+use crate::checkpoint::{Pieces, PiecesMut};
 use crate::kernel::{Buffer, for_every_level, prefetch};
 use crate::layer::embedding::{AHEAD, Columns, with_width};
 use crate::layout::TableSpec;
@@ -60,6 +61,18 @@ impl TableAdam {
             square: Buffer::zeros(cells),
             shards: firsts.map(shard).collect(),
         }
+    }
+
+    /// The moments, as a checkpoint holds them.
+    pub(crate) fn moments(&self, tensor: &str) -> Vec<Pieces<'_>> {
+        let named = [("mean", &self.mean), ("square", &self.square)];
+        named.map(|(role, numbers)| (format!("{role}/{tensor}"), vec![&numbers[..]])).into()
+    }
+
+    /// As [`TableAdam::moments`], to be filled.
+    pub(crate) fn moments_mut(&mut self, tensor: &str) -> Vec<PiecesMut<'_>> {
+        let named = [("mean", &mut self.mean), ("square", &mut self.square)];
+        named.map(|(role, numbers)| (format!("{role}/{tensor}"), vec![&mut numbers[..]])).into()
     }
 
     /// Moves the rows for which `collect` adds gradients to a shard.

@@ -2,6 +2,7 @@
 
 mod gradient;
 mod reference;
+mod resume;
 mod sampled;
 mod shared;
 mod stage;

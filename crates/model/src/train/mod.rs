@@ -1,26 +1,33 @@
 //! The training stage: `runs/<date>/samples` to `runs/<date>/train`.
 //!
 //! In: the files of the samples stage and the checked settings. Out: `model.safetensors` (the epoch that is kept) and
-//! `metrics.jsonl` (one line an epoch). It is skipped when samples and settings are unchanged.
+//! `metrics.jsonl` (one line an epoch). It is skipped when samples and settings are unchanged, and goes on from the newest
+//! checkpoint in `runs/<date>/checkpoints` when it ended early.
 
 mod files;
 mod lists;
 mod run;
+mod state;
+mod trainer;
 
 pub(crate) use files::Files;
 pub(crate) use lists::ListFiles;
 pub use lists::{MINED_FILE, MINED_FOLDER};
 
+use crate::checkpoint::{CHECKPOINTS_FOLDER, Checkpoints};
 use crate::config::{Keep, ModelSettings, NegativesSection};
 use crate::error::{ModelError, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use twinspire_core::CoreError;
 use twinspire_core::interaction::Part;
 use twinspire_core::progress::Progress;
 use twinspire_core::sample::SampleLayout;
-use twinspire_core::stage::{FileRecord, StageContext, StageKey, StageOutcome, read_manifest, run_stage};
+use twinspire_core::stage::{
+    FileRecord, StageContext, StageKey, StageOutcome, file_record, instruction_set, read_manifest, run_stage,
+};
 
 /// Name of the model file in the stage folder.
 pub const MODEL_FILE: &str = "model.safetensors";
@@ -37,6 +44,9 @@ pub struct TrainContext<'a> {
     pub progress: &'a dyn Progress,
     /// Number of worker threads; 0 stands for all cores. Results do not depend on it.
     pub threads: usize,
+    /// Once it is true, training writes a checkpoint after the step that it is in, and ends with
+    /// [`ModelError::Stopped`].
+    pub stop: &'a AtomicBool,
 }
 
 /// (query vectors `[queries, dimension]`, item vectors `[items, dimension]`, dimension) to metrics by name, such as
@@ -77,10 +87,11 @@ pub struct TrainReport {
     pub model: PathBuf,
 }
 
-/// Trains and writes `<run_dir>/train`, unless it is up to date.
+/// Trains and writes `<run_dir>/train`, unless it is up to date. A run that ended early goes on from its newest
+/// checkpoint, and makes the same bytes as one that did not.
 ///
 /// # Errors
-/// `Diverged` when the loss or a gradient is not finite; `Unsuitable` when there is nothing to train on, or nothing that a
+/// `Stopped` when it was told to end; `Diverged` when the loss or a gradient is not finite; `Unsuitable` when there is nothing to train on, or nothing that a
 /// sampler could draw from; `Unmined`; damaged or foreign tables; I/O. An earlier folder is still there then.
 pub fn train(
     context: &TrainContext<'_>,
@@ -100,14 +111,32 @@ pub fn train(
     };
     let outcome = run_stage(&context.stage, &folder, &key, |staging| {
         let files = Files::open(samples, mined.map(|_| lists::mined_folder(samples)))?;
-        pool(context.threads)?.install(|| run::run(context, settings, &files, (staging, validator)))
+        let checkpoints = Checkpoints {
+            vfs: context.stage.vfs,
+            folder: run_dir.join(CHECKPOINTS_FOLDER),
+            made_from: made_from(&context.stage, &key)?,
+            keep: settings.train().checkpoints.keep as usize,
+        };
+        let place = run::Place { staging, checkpoints: &checkpoints };
+        pool(context.threads)?.install(|| run::run(context, settings, &files, &place, validator))
     })?;
     let epochs = read_metrics(context, &folder.join(METRICS_FILE))?;
     let kept_epoch = kept(settings.train().keep, &epochs);
     Ok(TrainReport { outcome, epochs, kept_epoch, model: folder.join(MODEL_FILE) })
 }
 
-/// What decides the bytes of this stage. Samples count by the checksums in their manifest; the test part is not read.
+/// What a checkpoint is made from: all that decides the bytes of the stage.
+fn made_from(stage: &StageContext<'_>, key: &StageKey) -> Result<serde_json::Value> {
+    let inputs = key.inputs.iter().map(|path| Ok(file_record(path, String::new())?.sha256));
+    let mut made_from = key.settings.clone();
+    made_from["inputs"] = inputs.collect::<Result<Vec<_>>>()?.into();
+    made_from["seed"] = stage.seed.into();
+    made_from["instruction_set"] = instruction_set().into();
+    made_from["version"] = env!("CARGO_PKG_VERSION").into();
+    Ok(made_from)
+}
+
+/// What decides the bytes of this stage, and so not how often a checkpoint is written. Samples count by the checksums in their manifest; the test part is not read.
 fn stage_settings(
     settings: &ModelSettings,
     inputs: &[FileRecord],
@@ -115,9 +144,11 @@ fn stage_settings(
 ) -> serde_json::Value {
     let test = Part::Test.name();
     let is_read = |record: &&FileRecord| !record.path.contains(test) && record.path != "statistics.json";
+    let mut train = serde_json::json!(settings.train());
+    train.as_object_mut().expect("a section is a table").remove("checkpoints");
     serde_json::json!({
         "model": settings.model(),
-        "train": settings.train(),
+        "train": train,
         "labels_mode": settings.labels_mode(),
         "validated": validator.is_some(),
         "samples": inputs.iter().filter(is_read).collect::<Vec<_>>(),

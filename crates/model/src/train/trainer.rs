@@ -1,0 +1,217 @@
+//! Epochs of steps, and the checkpoints between them.
+
+use super::state::RunState;
+use super::{EpochRecord, TrainContext};
+use crate::batch::{Samples, shuffle};
+use crate::checkpoint::Checkpoints;
+use crate::config::{Keep, ModelSettings};
+use crate::engine::{Batch, Engine, NotFinite, Objective, Pairing};
+use crate::error::{ModelError, Result};
+use crate::model::Parameters;
+use crate::schedule::learning_rate;
+use crate::validate::Judgement;
+use std::sync::atomic::Ordering;
+use twinspire_core::failpoint;
+
+/// Steps between two looks at the clock.
+const CLOCK_EVERY: usize = 16;
+
+/// Role of the tensors of the best epoch in a checkpoint.
+const KEPT: &str = "kept";
+
+/// What goes on from step to step beside the model.
+pub(super) struct Trainer<'a> {
+    context: &'a TrainContext<'a>,
+    settings: &'a ModelSettings,
+    samples: &'a Samples<'a>,
+    pairing: Pairing<'a>,
+    checkpoints: &'a Checkpoints<'a>,
+    /// Numbers of the samples, in the order of the epoch.
+    order: Vec<u32>,
+    pub(super) state: RunState,
+    /// Parameters of the best epoch, when it is not the last one that is kept.
+    pub(super) kept: Option<Parameters>,
+    /// The newest checkpoint, and when it was written (at first: when the run began), in microseconds.
+    saved: (Option<String>, i64),
+}
+
+/// What moves in a step.
+pub(super) type Moving<'m, 'e> = (&'m mut Engine<'e>, &'m mut Parameters);
+
+impl<'a> Trainer<'a> {
+    pub(super) fn new(
+        context: &'a TrainContext<'a>,
+        settings: &'a ModelSettings,
+        (samples, pairing): (&'a Samples<'a>, Pairing<'a>),
+        objective: &Objective,
+        checkpoints: &'a Checkpoints<'a>,
+    ) -> Result<Self> {
+        let order = samples.numbers(*objective != Objective::Bce || !settings.labels_mode());
+        if order.is_empty() {
+            return Err(ModelError::unsuitable("train", "the training part has no sample that this loss can use"));
+        }
+        let saved = (None, context.stage.clock.now_micros());
+        let state = RunState::default();
+        Ok(Self { context, settings, samples, pairing, checkpoints, order, state, kept: None, saved })
+    }
+
+    /// Goes on from the newest checkpoint, if there is one.
+    pub(super) fn resume(&mut self, (engine, parameters): Moving<'_, '_>) -> Result<()> {
+        let Some(loaded) = self.checkpoints.newest::<RunState>(self.context.progress)? else { return Ok(()) };
+        let layout = engine.layout();
+        loaded.fill(parameters.pieces_mut("parameters", layout))?;
+        let mut kept = parameters.clone();
+        let pieces = kept.pieces_mut(KEPT, layout);
+        self.kept = if loaded.holds(&pieces[0].0) { loaded.fill(pieces).map(|()| Some(kept))? } else { None };
+        loaded.fill(engine.moments_mut())?;
+        engine.resume(loaded.state.steps);
+        self.state = loaded.state;
+        self.saved.0 = Some(self.state.name());
+        let (epoch, steps) = (self.state.epoch + 1, self.state.steps);
+        self.context.progress.line(&format!("goes on from the checkpoint of step {steps}, in epoch {epoch}"));
+        Ok(())
+    }
+
+    /// Samples of one epoch.
+    fn epoch_samples(&self) -> usize {
+        let train = self.settings.train();
+        let steps = usize::try_from(train.steps_per_epoch.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
+        self.order.len().min(steps.saturating_mul(train.batch_size as usize))
+    }
+
+    /// The batches of the epoch that are left.
+    pub(super) fn epoch(&mut self, (engine, parameters): Moving<'_, '_>) -> Result<()> {
+        let (train, progress, epoch) = (self.settings.train(), self.context.progress, self.state.epoch);
+        let (samples, size) = (self.epoch_samples(), train.batch_size as usize);
+        let mut order = std::mem::take(&mut self.order);
+        shuffle(&mut order, self.context.stage.seed, epoch);
+        let rows = &order[..samples];
+        let before = rows.len().min(self.state.batch as usize * size);
+        progress.start(&format!("train epoch {}/{}", epoch + 1, train.epochs), Some(rows.len() as u64), "samples");
+        progress.advance(before as u64);
+        let (start, mut done) = (self.context.stage.clock.now_micros(), 0);
+        for (step, rows) in rows[before..].chunks(size).enumerate() {
+            self.step((engine, parameters), rows)?;
+            done += rows.len();
+            progress.advance(rows.len() as u64);
+            if step % CLOCK_EVERY == 0 {
+                let seconds = (self.context.stage.clock.now_micros() - start) as f64 / 1e6;
+                progress.state(&format!("loss {:.4}, {}", self.state.loss.mean(), speed(done, seconds)));
+            }
+            self.pause((engine, parameters), step)?;
+        }
+        progress.finish();
+        self.order = order;
+        Ok(())
+    }
+
+    fn step(&mut self, (engine, parameters): Moving<'_, '_>, rows: &[u32]) -> Result<()> {
+        let batch = Batch { samples: self.samples, rows, pairing: self.pairing, number: self.state.steps };
+        let rate = learning_rate(self.settings.train(), self.state.epoch);
+        let sum = engine.step(parameters, &batch, rate).map_err(|fault| self.diverged(fault, rows))?;
+        self.state.loss.add(sum);
+        self.state.batch += 1;
+        self.state.steps += 1;
+        failpoint::hit("train.step");
+        Ok(())
+    }
+
+    /// What follows a step: a checkpoint when one is due, the end when it was asked for. `step` counts from the start of
+    /// the epoch or of the process.
+    fn pause(&mut self, moving: Moving<'_, '_>, step: usize) -> Result<()> {
+        let checkpoints = &self.settings.train().checkpoints;
+        let by_steps = checkpoints.steps.is_some_and(|every| self.state.steps.is_multiple_of(every));
+        let spent = || self.context.stage.clock.now_micros() - self.saved.1;
+        let by_time = checkpoints.seconds > 0
+            && step.is_multiple_of(CLOCK_EVERY)
+            && spent() >= i64::from(checkpoints.seconds) * 1_000_000;
+        let is_stopped = self.is_stopped();
+        if by_steps || by_time || is_stopped {
+            self.save(moving)?;
+        }
+        if is_stopped { Err(self.stopped()) } else { Ok(()) }
+    }
+
+    /// Was this run told to end?
+    pub(super) fn is_stopped(&self) -> bool {
+        self.context.stop.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn stopped(&self) -> ModelError {
+        let checkpoint = self.checkpoints.folder.join(self.state.name());
+        ModelError::Stopped { epoch: self.state.epoch + 1, step: self.state.steps, checkpoint }
+    }
+
+    /// Writes a checkpoint of this moment, unless it is there.
+    pub(super) fn save(&mut self, (engine, parameters): Moving<'_, '_>) -> Result<()> {
+        let name = self.state.name();
+        if self.saved.0.as_ref() == Some(&name) {
+            return Ok(());
+        }
+        if !parameters.is_finite() {
+            let fault = NotFinite { what: "model", loss: self.state.loss.mean() };
+            return Err(self.diverged(fault, &[]));
+        }
+        let mut tensors = parameters.pieces("parameters", engine.layout());
+        if let Some(kept) = &self.kept {
+            tensors.extend(kept.pieces(KEPT, engine.layout()));
+        }
+        tensors.extend(engine.moments());
+        self.checkpoints.save(&name, self.state.best_name().as_deref(), &self.state, &tensors)?;
+        self.saved = (Some(name), self.context.stage.clock.now_micros());
+        Ok(())
+    }
+
+    /// The step that follows the state cannot be used.
+    fn diverged(&self, fault: NotFinite, rows: &[u32]) -> ModelError {
+        ModelError::Diverged {
+            epoch: self.state.epoch + 1,
+            step: self.state.steps + u64::from(!rows.is_empty()),
+            what: fault.what,
+            loss: fault.loss,
+            rows: rows.to_vec(),
+            checkpoint: self.saved.0.as_ref().and_then(|name| self.checkpoints.path(name)),
+        }
+    }
+
+    /// Ends an epoch that was judged.
+    pub(super) fn finish_epoch(&mut self, judgement: Judgement, parameters: &Parameters) {
+        let (train, rank) = (self.settings.train(), judgement.rank());
+        let best = match (rank, self.state.best) {
+            (Some(rank), Some(best)) => rank > best,
+            _ => true,
+        };
+        if best {
+            (self.state.best, self.state.best_steps) = (rank, Some(self.state.steps));
+            self.kept = (train.keep == Keep::Best && rank.is_some()).then(|| parameters.clone());
+        }
+        let record = EpochRecord {
+            epoch: self.state.epoch + 1,
+            steps: self.state.steps,
+            samples: self.epoch_samples() as u64,
+            learning_rate: learning_rate(train, self.state.epoch),
+            loss: self.state.loss.mean(),
+            validation: judgement.samples,
+            corpus: judgement.corpus,
+            best,
+        };
+        self.context.progress.line(&epoch_line(&record));
+        self.state.records.push(record);
+        (self.state.epoch, self.state.batch, self.state.loss) = (self.state.epoch + 1, 0, Default::default());
+    }
+}
+
+fn speed(samples: usize, seconds: f64) -> String {
+    if seconds <= 0.0 { "- samples/s".into() } else { format!("{:.0} samples/s", samples as f64 / seconds) }
+}
+
+fn epoch_line(record: &EpochRecord) -> String {
+    let mut line = format!("epoch {}: loss {:.5}", record.epoch, record.loss);
+    for (name, value) in &record.validation {
+        line.push_str(&format!(", validation {name} {value:.5}"));
+    }
+    for (name, value) in &record.corpus {
+        line.push_str(&format!(", {name} {value:.5}"));
+    }
+    line
+}
