@@ -122,6 +122,6 @@ fn ctrl_c_saves_and_the_same_command_goes_on() {
     assert_eq!((told.success(), ended.status.code(), &error["code"]), (true, Some(130), &"stopped".into()), "{error}");
     assert!(error["hint"].as_str().unwrap().contains("the same command goes on"), "{error}");
     let saved = error["message"].as_str().unwrap().split("checkpoint ").nth(1).unwrap().to_owned();
-    assert!(folder.path().join(saved).join("manifest.json").exists(), "{error}");
+    assert!(folder.path().join(saved).join("checkpoint.json").exists(), "{error}");
     assert!(finish(&folder) == expected, "other settings begin anew");
 }

@@ -22,16 +22,23 @@ fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
-/// Makes the folder that `path` will lie in, and makes its name durable: else a power loss takes away what was published
-/// in it.
+/// Makes the folder that `path` will lie in, level by level, each durable before the next: else a power loss takes away what
+/// was published in it.
 fn make_parent(vfs: &dyn Vfs, path: &Path) -> Result<()> {
     let folder = parent(path);
-    let is_new = |folder: &&Path| !vfs.exists(folder).unwrap_or(false);
-    let made: Vec<&Path> = folder.ancestors().skip(1).take_while(is_new).collect();
-    at(folder, vfs.create_dir_all(folder))?;
-    // The folder itself may be there from an attempt that failed before it was durable.
-    for folder in made.into_iter().rev().chain([folder]) {
-        at(parent(folder), vfs.sync_dir(parent(folder)))?;
+    let is_missing = |folder: &&Path| !vfs.exists(folder).unwrap_or(false);
+    let missing: Vec<&Path> = folder.ancestors().take_while(is_missing).collect();
+    if let Some(last) = folder.ancestors().nth(missing.len()) {
+        // It may be there from an attempt that failed before it was durable.
+        match vfs.sync_dir(parent(last)) {
+            // Who may not read a folder has not made the name in it.
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {}
+            synced => at(parent(last), synced)?,
+        }
+    }
+    for level in missing.into_iter().rev() {
+        at(level, vfs.create_dir_all(level))?;
+        at(parent(level), vfs.sync_dir(parent(level)))?;
     }
     Ok(())
 }

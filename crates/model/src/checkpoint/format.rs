@@ -1,7 +1,7 @@
 //! The files of one checkpoint.
 //!
 //! `tensors.f32`: all numbers, little-endian, one tensor after the other. `state.json`: the state of the run, and names and
-//! lengths of the tensors. `manifest.json`: what the checkpoint was made from, size and checksum of the other two.
+//! lengths of the tensors. `checkpoint.json`: what the checkpoint was made from, size and checksum of the other two.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use twinspire_core::stage::{FileRecord, read_json, sha256, write_json, write_par
 use twinspire_core::vfs::Vfs;
 use twinspire_core::{CoreError, Result, failpoint};
 
-pub(super) const MANIFEST: &str = "manifest.json";
+pub(super) const MANIFEST: &str = "checkpoint.json";
 pub(super) const STATE: &str = "state.json";
 pub(super) const TENSORS: &str = "tensors.f32";
 
@@ -24,7 +24,7 @@ pub(crate) type Pieces<'a> = (String, Vec<&'a [f32]>);
 /// As [`Pieces`], to be filled.
 pub(crate) type PiecesMut<'a> = (String, Vec<&'a mut [f32]>);
 
-/// What `manifest.json` says.
+/// What `checkpoint.json` says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Manifest {
     format: u32,

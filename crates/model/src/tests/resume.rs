@@ -145,7 +145,7 @@ fn a_step_that_cannot_be_used_names_its_samples_and_the_last_good_checkpoint() {
             panic!("{error}")
         };
         assert_eq!((rows.len(), path.file_name().unwrap()), (64, "step-000000000001".as_ref()));
-        assert!(path.join("manifest.json").exists(), "it is kept");
+        assert!(path.join("checkpoint.json").exists(), "it is kept");
         for part in ["epoch 1, step 2", &format!("{}, {}, ", rows[0], rows[1]), "step-000000000001 is kept"] {
             assert!(text.contains(part), "`{part}` is not in {text}");
         }
