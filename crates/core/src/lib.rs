@@ -5,8 +5,9 @@
 //! to nothing.
 //!
 //! Reading order: [`schema`], [`encode`] and [`behaviour`] (raw values and histories to model inputs), [`interaction`], [`history`], [`items`],
-//! [`sample`] (the tables), [`stage`] (how a stage writes them), [`query`] and [`bundle`] (what is served), [`retention`], [`in_use`] and [`deleted`] (what is taken away).
+//! [`attribute`], [`sample`] (the tables), [`stage`] (how a stage writes them), [`query`] and [`bundle`] (what is served), [`retention`], [`in_use`] and [`deleted`] (what is taken away).
 
+pub mod attribute;
 pub mod behaviour;
 pub mod bundle;
 pub mod check;

@@ -300,6 +300,11 @@ impl SampleLayout {
         self.folder.join("items.arrow")
     }
 
+    /// `attributes.arrow`, which is there where attributes of items are declared.
+    pub fn attributes(&self) -> PathBuf {
+        self.folder.join("attributes.arrow")
+    }
+
     /// `histories.arrow`.
     pub fn histories(&self) -> PathBuf {
         self.folder.join("histories.arrow")

@@ -70,6 +70,7 @@ pub fn judge(
     rounds: usize,
 ) -> Result<BenchReport> {
     let (items, truth) = (retriever.bundle().item_embeddings(), Truth::new(queries, retriever.bundle().histories())?);
+    let truth = truth.among(retriever.candidates());
     queries.check_references(items.ids.len(), retriever.bundle().histories().len())?;
     context.install(|| {
         let (mut seconds, mut metrics, others) = (Vec::new(), BTreeMap::new(), OthersBusy::start());

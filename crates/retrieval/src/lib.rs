@@ -17,6 +17,7 @@ pub mod context;
 pub mod embeddings;
 pub mod error;
 pub mod evaluate;
+mod filter;
 pub mod golden;
 pub mod index;
 pub mod item_index;
@@ -25,6 +26,7 @@ pub mod mine;
 pub mod retriever;
 mod rows;
 pub mod scan;
+pub mod set;
 #[cfg(test)]
 mod testing;
 
@@ -34,6 +36,8 @@ pub use config::{ChannelsSection, EvaluateSection, IndexSection, IndexSettings, 
 pub use context::{RetrievalContext, in_pool};
 pub use error::{Result, RetrievalError};
 pub use evaluate::{Report, evaluate};
+pub use filter::candidates_of;
 pub use item_index::build_item_index;
 pub use mine::mine;
 pub use retriever::Retriever;
+pub use set::ItemSet;

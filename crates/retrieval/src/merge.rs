@@ -18,6 +18,7 @@ use crate::error::Result;
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use twinspire_core::attribute::Filter;
 use twinspire_core::bundle::file;
 use twinspire_core::query::Scored;
 use twinspire_core::{CoreError, stage::write_json, vfs::Vfs};
@@ -27,19 +28,26 @@ use twinspire_core::{CoreError, stage::write_json, vfs::Vfs};
 #[serde(deny_unknown_fields)]
 pub struct MergePlan {
     leave_out_seen: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    filter: Option<Filter>,
     channels: Vec<ChannelSpec>,
 }
 
 impl MergePlan {
     /// `channels` in the order of the config; they are kept by priority.
-    pub(crate) fn new(leave_out_seen: bool, mut channels: Vec<ChannelSpec>) -> Self {
+    pub(crate) fn new(leave_out_seen: bool, filter: Option<Filter>, mut channels: Vec<ChannelSpec>) -> Self {
         channels.sort_by_key(|channel| channel.priority);
-        Self { leave_out_seen, channels }
+        Self { leave_out_seen, filter, channels }
     }
 
     /// Are the items of a user's history left out of the answer?
     pub fn leave_out_seen(&self) -> bool {
         self.leave_out_seen
+    }
+
+    /// What every candidate must be.
+    pub fn filter(&self) -> Option<&Filter> {
+        self.filter.as_ref()
     }
 
     /// The channels, by priority, then in the order of the config.

@@ -129,6 +129,15 @@ pub(crate) fn best(mut scored: Vec<Scored>, wanted: usize) -> Vec<Scored> {
     scored
 }
 
+/// Drops the items of `excluded`, which ascends, and keeps the best `k` of the rest.
+pub(crate) fn leave_out(mut found: Vec<Scored>, excluded: &[u32], k: usize) -> Vec<Scored> {
+    if !excluded.is_empty() {
+        found.retain(|scored| excluded.binary_search(&scored.item).is_err());
+    }
+    found.truncate(k);
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

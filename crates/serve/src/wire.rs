@@ -3,6 +3,7 @@
 use crate::http::problem::{Problem, pointer_part};
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
+use twinspire_core::attribute::Filter;
 use twinspire_core::clock::micros_of_seconds;
 use twinspire_core::encode::RawFeatures;
 use twinspire_core::query::Query;
@@ -10,7 +11,7 @@ use twinspire_retrieval::Answer;
 
 /// Most item ids that a request may send as history or to exclude.
 const MOST_IDS: usize = 1_000;
-const FIELDS: &str = "the fields are user, features, history, history_times, k, exclude, channels";
+const FIELDS: &str = "the fields are user, features, history, history_times, k, exclude, channels, filter";
 
 /// Body of `POST /v1/recall`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -38,6 +39,9 @@ pub struct RecallRequest {
     /// Names of the channels to ask; all by default.
     #[serde(default)]
     pub channels: Vec<String>,
+    /// What candidates must be, by the attributes that the config declares.
+    #[serde(default)]
+    pub filter: Option<Filter>,
 }
 
 fn ten() -> usize {
@@ -85,9 +89,9 @@ impl RecallRequest {
 
     /// The same request as the retriever takes it.
     pub fn into_query(self) -> Query {
-        let Self { user, features, history, history_times, k, exclude, channels } = self;
+        let Self { user, features, history, history_times, k, exclude, channels, filter } = self;
         let history_times = history_times.map(|times| times.into_iter().map(micros_of_seconds).collect());
-        Query { user, features, history, history_times, exclude, k, channels }
+        Query { user, features, history, history_times, exclude, k, channels, filter }
     }
 }
 
@@ -145,6 +149,8 @@ mod tests {
         assert_eq!(refusal(r#"{"history": ["a", 4]}"#), (422, "/history/1".into()));
         assert_eq!(refusal(r#"{"features": {"a/b": {}}}"#), (422, "/features/a~1b".into()));
         assert_eq!(refusal(r#"{"usr": "u"}"#), (422, "/usr".into()));
+        assert_eq!(refusal(r#"{"filter": {"equals": {}}}"#), (422, "/filter".into()));
+        assert_eq!(refusal(r#"{"filter": {"not": {"in": {"a": [[]]}}}}"#).1, "/filter/not/in/a/0");
         assert_eq!(refusal(r#"{"user": "u", "user": "v"}"#).0, 422);
         assert_eq!(refusal(" []"), (422, String::new()));
         assert_eq!(refusal(r#"["u"]"#), (422, String::new()));

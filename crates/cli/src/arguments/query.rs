@@ -1,6 +1,7 @@
 //! Arguments of the commands that answer queries.
 
 use clap::Args;
+use twinspire_core::attribute::Filter;
 use twinspire_core::encode::RawFeatures;
 
 /// Of `twinspire recall`.
@@ -27,6 +28,9 @@ pub struct RecallArguments {
     /// Item ids that must not come back, with commas between them
     #[arg(long, value_name = "ITEMS", value_delimiter = ',')]
     pub exclude: Vec<String>,
+    /// What candidates must be, as in `{"eq": {"city": "Wien"}}`; docs/concepts/filters.md has the language
+    #[arg(long, value_name = "JSON", value_parser = parse_filter)]
+    pub filter: Option<Filter>,
 }
 
 /// Of `twinspire serve`.
@@ -39,4 +43,9 @@ pub struct ServeArguments {
 
 fn parse_features(text: &str) -> Result<RawFeatures, String> {
     serde_json::from_str(text).map_err(|error| format!("expected a JSON object of features: {error}"))
+}
+
+/// A filter as JSON.
+pub(super) fn parse_filter(text: &str) -> Result<Filter, String> {
+    serde_json::from_str(text).map_err(|error| format!("expected a filter: {error}"))
 }

@@ -34,7 +34,7 @@ pub fn open_current(context: &CommandContext<'_>, config: &CheckedConfig) -> Res
 }
 
 fn query(arguments: &RecallArguments) -> Result<Query, CliError> {
-    let RecallArguments { user, features, history, history_times, k, channels, exclude } = arguments;
+    let RecallArguments { user, features, history, history_times, k, channels, exclude, filter } = arguments;
     if user.is_none() && features.is_none() && history.is_none() {
         let message = "nothing is known of the query".to_owned();
         let hint = "say who asks with `--user ID`, `--features JSON` or `--history ITEMS`".to_owned();
@@ -50,6 +50,7 @@ fn query(arguments: &RecallArguments) -> Result<Query, CliError> {
         exclude: exclude.clone(),
         k: *k,
         channels: channels.clone(),
+        filter: filter.clone(),
     })
 }
 

@@ -103,6 +103,9 @@ impl Sections {
         let data = DataSettings::check(&file.input, &file.clean, &file.samples, &features, faults);
         let model = ModelSettings::check(&file.model, &file.train, &features, labels, faults);
         let retrieval = RetrievalSettings::check(&file.evaluate, &file.index, &file.channels, &features, faults);
+        if let (Some(data), Some(retrieval)) = (&data, &retrieval) {
+            retrieval.check_filter(&data.attributes(), faults);
+        }
         let serve = ServeSettings::check(&file.serve, faults);
         let days = file.input.days.unwrap_or(DEFAULT_DAYS);
         let retention = RetentionSettings::check(&file.retention, days, faults);

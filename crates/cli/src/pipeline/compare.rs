@@ -12,6 +12,7 @@ use twinspire_core::items::ItemTable;
 use twinspire_core::sample::SampleTable;
 use twinspire_core::stage::{StageContext, StageKey, read_json, run_stage, write_json};
 use twinspire_model::{TwoTower, load_query_encoder};
+use twinspire_retrieval::ItemSet;
 use twinspire_retrieval::evaluate::{RecipeFigures, ReportRow, SegmentSize, Truth, judge_towers, segment_sizes};
 
 /// A recipe with its name.
@@ -44,6 +45,7 @@ struct Judges {
     items: Arc<ItemTable>,
     histories: Histories,
     queries: SampleTable,
+    candidates: Option<ItemSet>,
 }
 
 impl Run<'_> {
@@ -89,7 +91,7 @@ impl Run<'_> {
             });
         };
         let items = Arc::new(ItemTable::open(&self.samples_layout().items(), &self.encoder()?)?);
-        Ok(Judges { items, histories, queries })
+        Ok(Judges { items, histories, queries, candidates: self.candidates()? })
     }
 
     fn stage_of_seed(&self, seed: u64) -> StageContext<'_> {
@@ -113,8 +115,14 @@ impl Run<'_> {
         let settings = self.config().retrieval();
         let key = StageKey {
             stage: "judge",
-            settings: serde_json::json!({ "evaluate": self.config().file().evaluate }),
-            inputs: vec![model.clone(), samples.queries(Part::Validation), samples.items(), samples.histories()],
+            settings: serde_json::json!({
+                "evaluate": self.config().file().evaluate,
+                "filter": self.config().retrieval().plan().filter(),
+            }),
+            inputs: [model.clone(), samples.queries(Part::Validation), samples.items(), samples.histories()]
+                .into_iter()
+                .chain(Some(samples.attributes()).filter(|path| path.exists()))
+                .collect(),
         };
         let judged = folder.join("judged");
         run_stage(&self.stage_of_seed(seed), &judged, &key, |staging| {
@@ -122,7 +130,7 @@ impl Run<'_> {
             let items =
                 TwoTower::load(&model, &encoder)?.encode_items(&judges.items.features(), self.config().threads())?;
             let tower = load_query_encoder(&model, &encoder, judges.items.clone())?;
-            let truth = Truth::new(&judges.queries, &judges.histories)?;
+            let truth = Truth::new(&judges.queries, &judges.histories)?.among(judges.candidates.as_ref());
             let (truth, towers) = ((&truth, judges.items.counts()), (tower.as_ref(), &items[..]));
             let row = judge_towers(&self.retrieval_context(), settings, truth, towers, (&recipe.name, seed))?;
             write_json(self.surroundings.vfs, &staging.join(FIGURES), &row)?;

@@ -20,11 +20,15 @@ impl Run<'_> {
         self.need_stage("embeddings")?;
         let samples = self.samples_layout();
         let vectors = self.stage_folder("embeddings").join(ITEM_VECTORS);
+        let attributes = Some(samples.attributes()).filter(|path| path.exists());
         let config = self.config().content_toml();
         let key = StageKey {
             stage: "draft",
             settings: serde_json::json!({ "config": config }),
-            inputs: vec![self.model_path(), vectors, samples.features(), samples.items(), samples.histories()],
+            inputs: [self.model_path(), vectors, samples.features(), samples.items(), samples.histories()]
+                .into_iter()
+                .chain(attributes)
+                .collect(),
         };
         run_stage(&self.stage_context(), &self.stage_folder("draft"), &key, |staging| {
             self.write_draft(staging, &config)
@@ -33,6 +37,7 @@ impl Run<'_> {
 
     fn write_draft(&self, staging: &Path, config: &str) -> Result<BTreeMap<String, u64>, CliError> {
         let (samples, vfs) = (self.samples_layout(), self.surroundings.vfs);
+        let attributes = Some((samples.attributes(), file::ATTRIBUTES)).filter(|(path, _)| path.exists());
         let copies = [
             (samples.features(), file::FEATURES),
             (samples.items(), file::ITEMS),
@@ -40,7 +45,7 @@ impl Run<'_> {
             (self.model_path(), file::MODEL),
             (self.stage_folder("embeddings").join(ITEM_VECTORS), file::ITEM_EMBEDDINGS),
         ];
-        for (from, name) in copies {
+        for (from, name) in copies.into_iter().chain(attributes) {
             copy_file(vfs, &from, &staging.join(name))?;
         }
         write_file(vfs, &staging.join(file::CONFIG), config.as_bytes())?;

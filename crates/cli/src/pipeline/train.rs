@@ -11,6 +11,7 @@ use twinspire_core::sample::SampleTable;
 use twinspire_core::stage::StageContext;
 use twinspire_model::{ModelSettings, TrainContext, TrainReport, Validator, train};
 use twinspire_retrieval::evaluate::{Truth, recall_at_k};
+use twinspire_retrieval::{ItemSet, candidates_of};
 
 impl Run<'_> {
     /// `train`.
@@ -44,11 +45,20 @@ impl Run<'_> {
     ) -> Result<T, CliError> {
         let queries = self.validation()?;
         let settings = self.config().retrieval();
+        let candidates = queries.as_ref().map(|_| self.candidates()).transpose()?.flatten();
         let truth = queries.as_ref().map(|(table, histories)| Truth::new(table, histories)).transpose()?;
+        let truth = truth.map(|truth| truth.among(candidates.as_ref()));
         let judge = |queries: &[f32], items: &[f32], dimension: usize| -> BTreeMap<String, f64> {
             truth.as_ref().map(|truth| recall_at_k(settings, truth, (queries, items, dimension))).unwrap_or_default()
         };
         work(truth.is_some().then_some(&judge as Validator<'_>))
+    }
+
+    /// What may be a candidate; `None`: every item of the corpus.
+    pub(super) fn candidates(&self) -> Result<Option<ItemSet>, CliError> {
+        let layout = self.samples_layout();
+        let items = ItemTable::open(&layout.items(), &self.encoder()?)?;
+        Ok(candidates_of(&layout, &items, self.config().retrieval())?)
     }
 
     /// Queries of the validation part, if there are any.

@@ -1,6 +1,7 @@
 //! A bundle: everything that is served, under one id, sealed.
 //!
-//! Files: `manifest.json`, `features.json` ([`crate::encode::FeatureEncoder`]), `items.arrow`, `histories.arrow`, `model.safetensors`,
+//! Files: `manifest.json`, `features.json` ([`crate::encode::FeatureEncoder`]), `items.arrow`,
+//! `attributes.arrow` (where filters are declared), `histories.arrow`, `model.safetensors`,
 //! `item_embeddings.f32`, `items.index`, `channels/…` (one file a channel), `golden.json`, `config.toml`, `report.json`.
 //! `bundle_id` = `<date>-<8 hex digits>` of the SHA-256 over all that the manifest says.
 //! User tower, item vectors and encoder live in one [`Bundle`]; no function takes them apart.
@@ -25,6 +26,8 @@ pub mod file {
     pub const FEATURES: &str = "features.json";
     /// The corpus.
     pub const ITEMS: &str = "items.arrow";
+    /// Attributes of the items, where some are declared.
+    pub const ATTRIBUTES: &str = "attributes.arrow";
     /// Histories and raw user features.
     pub const HISTORIES: &str = "histories.arrow";
     /// Towers.

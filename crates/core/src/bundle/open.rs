@@ -2,6 +2,7 @@
 
 use super::manifest::{BundleManifest, FORMAT, bundle_id, check_bundle_id, date_of};
 use super::{Golden, file};
+use crate::attribute::AttributeTable;
 use crate::embedding::EmbeddingTable;
 use crate::encode::FeatureEncoder;
 use crate::history::Histories;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 struct Parts {
     encoder: FeatureEncoder,
     items: Arc<ItemTable>,
+    attributes: Option<AttributeTable>,
     histories: Histories,
     item_embeddings: EmbeddingTable,
     query_encoder: Box<dyn QueryEncoder>,
@@ -100,6 +102,11 @@ impl Bundle {
         &self.parts.items
     }
 
+    /// Attributes of the items, where some are declared.
+    pub fn attributes(&self) -> Option<&AttributeTable> {
+        self.parts.attributes.as_ref()
+    }
+
     /// Histories and raw user features.
     pub fn histories(&self) -> &Histories {
         &self.parts.histories
@@ -131,8 +138,10 @@ impl Parts {
         let features = folder.join(file::FEATURES);
         let encoder = FeatureEncoder::from_json(&features, &read_text(&features)?)?;
         let items = Arc::new(ItemTable::open(&folder.join(file::ITEMS), &encoder)?);
+        let attributes = folder.join(file::ATTRIBUTES);
         let ids = (0..items.len() as u32).map(|row| items.id(row).to_owned()).collect();
         Ok(Self {
+            attributes: attributes.exists().then(|| AttributeTable::open(&attributes)).transpose()?,
             histories: Histories::open(&folder.join(file::HISTORIES), items.len())?,
             item_embeddings: EmbeddingTable::read_raw(&folder.join(file::ITEM_EMBEDDINGS), ids)?,
             query_encoder: load(&folder.join(file::MODEL), &encoder, items.clone())?,
@@ -193,6 +202,7 @@ fn check_files(folder: &Path, manifest: &BundleManifest) -> Result<()> {
 fn check_parts(manifest: &BundleManifest, parts: &Parts) -> Result<()> {
     let table = &parts.item_embeddings;
     let fingerprint = parts.encoder.fingerprint();
+    let attributed = parts.attributes.as_ref().map_or(manifest.items, AttributeTable::items);
     if fingerprint != manifest.features_fingerprint {
         return Err(mismatch("fingerprint of the features", &manifest.features_fingerprint, &fingerprint));
     }
@@ -200,6 +210,7 @@ fn check_parts(manifest: &BundleManifest, parts: &Parts) -> Result<()> {
         ("length of the item vectors", manifest.dimension, table.dimension),
         ("length of the query vectors", manifest.dimension, parts.query_encoder.dimension()),
         ("number of items", manifest.items, parts.items.len()),
+        ("number of items of the attributes", manifest.items, attributed),
         ("number of users", manifest.users, parts.histories.len()),
     ];
     for (what, expected, found) in sizes {

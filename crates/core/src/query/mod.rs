@@ -7,6 +7,7 @@ mod past;
 pub use lookup::{EncodedQuery, Lookup};
 
 use crate::Result;
+use crate::attribute::Filter;
 use crate::encode::{EncodedView, RawFeatures};
 
 /// A request, before anything is looked up.
@@ -26,6 +27,8 @@ pub struct Query {
     pub k: usize,
     /// Names of the channels to ask; empty: all.
     pub channels: Vec<String>,
+    /// What candidates must be, beside what the bundle demands.
+    pub filter: Option<Filter>,
 }
 
 /// Encoded queries: what a user tower reads.

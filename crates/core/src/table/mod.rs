@@ -9,9 +9,9 @@ mod write;
 
 pub use encoded::{EncodedTable, check_ids, check_layout, encoded_columns, layout_text};
 pub use read::{
-    ListView, floats_f32, integers_i64, integers_u8, integers_u32, integers_u64, list_lengths, lists, read_mapped,
-    tables_in, text_column,
+    ListView, decode_table, floats_f32, integers_i64, integers_u8, integers_u32, integers_u64, list_lengths, lists,
+    read_mapped, tables_in, text_column,
 };
 pub(crate) use read::{SharedLists, shared, shared_lists};
 pub(crate) use write::texts;
-pub use write::{batch_of, concatenated, list_column, matrix_f32, matrix_u32, write_table};
+pub use write::{batch_of, concatenated, encode_table, list_column, matrix_f32, matrix_u32, write_table};

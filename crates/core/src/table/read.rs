@@ -26,6 +26,14 @@ pub fn read_mapped(path: &Path) -> Result<RecordBatch> {
     decode(buffer).map_err(|reason| CoreError::damaged(path, reason))
 }
 
+/// The table in the bytes of such a file, which are copied.
+///
+/// # Errors
+/// `Damaged`.
+pub fn decode_table(bytes: &[u8]) -> Result<RecordBatch> {
+    decode(Buffer::from(bytes)).map_err(|reason| CoreError::damaged("table", reason))
+}
+
 const TRAILER: usize = 10;
 
 fn decode(buffer: Buffer) -> std::result::Result<RecordBatch, String> {

@@ -10,6 +10,7 @@ use arrow_ipc::MetadataVersion;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
 use arrow_schema::{ArrowError, Field, Schema};
 use std::collections::HashMap;
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,14 +23,26 @@ fn io(path: &Path, error: ArrowError) -> CoreError {
 /// # Errors
 /// I/O, with the path.
 pub fn write_table(vfs: &dyn Vfs, path: &Path, batch: &RecordBatch) -> Result<()> {
-    let options = IpcWriteOptions::try_new(64, false, MetadataVersion::V5).map_err(|error| io(path, error))?;
     let mut file: Box<dyn VfsFile> = vfs.create(path).map_err(|error| CoreError::io(path, error))?;
-    let mut writer =
-        FileWriter::try_new_with_options(&mut file, &batch.schema(), options).map_err(|error| io(path, error))?;
-    writer.write(batch).map_err(|error| io(path, error))?;
-    writer.finish().map_err(|error| io(path, error))?;
-    drop(writer);
+    write_batch(&mut file, batch).map_err(|error| io(path, error))?;
     file.sync().map_err(|error| CoreError::io(path, error))
+}
+
+/// The bytes of such a file.
+///
+/// # Errors
+/// `Damaged` for a batch that has no form as a file.
+pub fn encode_table(batch: &RecordBatch) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    write_batch(&mut bytes, batch).map_err(|error| CoreError::damaged("table", error.to_string()))?;
+    Ok(bytes)
+}
+
+fn write_batch(target: &mut impl Write, batch: &RecordBatch) -> std::result::Result<(), ArrowError> {
+    let options = IpcWriteOptions::try_new(64, false, MetadataVersion::V5)?;
+    let mut writer = FileWriter::try_new_with_options(target, &batch.schema(), options)?;
+    writer.write(batch)?;
+    writer.finish()
 }
 
 /// A batch of named columns, none of which is nullable unless it holds nulls, with text metadata.

@@ -1,6 +1,6 @@
 //! The `[input]` section as it is written.
 
-use super::Format;
+use super::{AttributeSection, AvailableSection, Format};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -217,11 +217,15 @@ pub struct ItemsSection {
     pub item: String,
     /// Column that holds the moment from which a row is true, where an item has several rows; absent when it has one.
     pub time: Option<TimeSection>,
+    /// Columns by which requests may filter candidates, each a table such as `{ column = "price", kind = "number" }`. The newest row of an item counts.
+    pub attributes: Vec<AttributeSection>,
+    /// Column that says whether an item may be recommended; without it, all may. An item that may not is never a candidate, but trains and keeps its vector.
+    pub available: Option<AvailableSection>,
 }
 
 impl Default for ItemsSection {
     fn default() -> Self {
-        Self { path: String::new(), item: "item".into(), time: None }
+        Self { path: String::new(), item: "item".into(), time: None, attributes: Vec::new(), available: None }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The `[input]`, `[clean]` and `[samples]` sections: parsed types end in `Section`, [`DataSettings`] is what the rest
 //! of the crate holds. Checking collects every fault; it reads no file.
 
+mod attributes;
 mod clean;
 mod cleaning;
 mod form;
@@ -12,6 +13,7 @@ mod samples;
 mod settings;
 mod time;
 
+pub use attributes::{AttributeSection, AvailableSection};
 pub use clean::{
     CleanSection, ClickRateSection, Counted, DenySection, NeverShownSection, RangeSection, RateSection, SharedSection,
     SkipAboveSection,

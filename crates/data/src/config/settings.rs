@@ -2,12 +2,13 @@
 
 use super::form::{check_columns, check_lists};
 use super::{
-    CleanSection, DownSample, InputSection, ItemsSection, Join, KeyOf, Mode, Outcome, SamplesSection, Split,
-    TimeFormat, TimeSection, TimeSettings, TrafficRule, UsersSection, cleaning::check_clean,
+    AttributeSection, CleanSection, DownSample, InputSection, ItemsSection, Join, KeyOf, Mode, Outcome, SamplesSection,
+    Split, TimeFormat, TimeSection, TimeSettings, TrafficRule, UsersSection, cleaning::check_clean,
 };
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
 use std::path::Path;
+use twinspire_core::attribute::Attribute;
 use twinspire_core::check::Faults;
 use twinspire_core::partition::PathPattern;
 use twinspire_core::schema::{FeatureKind, FeatureSchema};
@@ -121,6 +122,12 @@ impl DataSettings {
     /// Side table of items, if there is one.
     pub fn items_table(&self) -> Option<&ItemsSection> {
         self.input.items.as_ref()
+    }
+
+    /// The attributes by which requests may filter, in their order.
+    pub fn attributes(&self) -> Vec<Attribute> {
+        let sections = self.items_table().map(|items| items.attributes.as_slice()).unwrap_or_default();
+        sections.iter().map(AttributeSection::attribute).collect()
     }
 
     /// The time of rows of the items' side table, if they have one.
@@ -306,6 +313,7 @@ fn check_side_tables(input: &InputSection, faults: &mut Faults) {
     if let Some(items) = &input.items {
         check_plain_path(&items.path, "input.items.path", faults);
         faults.require(!items.item.is_empty(), "input.items.item", "", "a column name is needed");
+        check_attributes(items, faults);
     }
     if let Some(users) = &input.users {
         check_plain_path(&users.path, "input.users.path", faults);
@@ -313,6 +321,29 @@ fn check_side_tables(input: &InputSection, faults: &mut Faults) {
         let reason = "as many columns as `input.user` has, which must be set";
         let fits = here.len() == there.len() && all_unique(&here);
         faults.require(fits, "input.users.user", format!("{here:?}"), reason);
+    }
+}
+
+/// Attributes have names, each once; a separator separates; an item can be available.
+fn check_attributes(items: &ItemsSection, faults: &mut Faults) {
+    for (number, attribute) in items.attributes.iter().enumerate() {
+        let at = |key: &str| format!("input.items.attributes[{number}].{key}");
+        let column = &attribute.column;
+        let is_new = items.attributes[..number].iter().all(|earlier| earlier.column != *column);
+        faults.require(
+            !column.is_empty() && is_new,
+            &at("column"),
+            column,
+            "a column name that no other attribute has",
+        );
+        let separates = attribute.separator.as_deref() != Some("");
+        faults.require(separates, &at("separator"), "", "one character or more, or leave it out");
+    }
+    if let Some(available) = &items.available {
+        let sound = !available.column.is_empty();
+        faults.require(sound, "input.items.available.column", "", "a column name is needed");
+        let sound = !available.values.is_empty();
+        faults.require(sound, "input.items.available.values", "[]", "one value at least");
     }
 }
 

@@ -4,9 +4,10 @@
 use super::account::Kind;
 use super::record::Record;
 use super::table::Header;
-use crate::config::DataSettings;
+use crate::config::{AttributeSection, DataSettings};
 use crate::error::Result;
 use serde::Serialize;
+use twinspire_core::attribute::AttributeKind;
 use twinspire_core::encode::{CellFault, cell_fault};
 use twinspire_core::ids::{check_id, join_key_into};
 use twinspire_core::schema::{FeatureKind, FeatureSpec, Side};
@@ -25,6 +26,8 @@ pub(crate) struct Wanted {
     pub raw: Vec<NamedColumn>,
     /// Columns whose cells a feature must be able to read.
     checks: Vec<(NamedColumn, FeatureSpec)>,
+    /// Columns whose cells must hold numbers that attributes have.
+    numbers: Vec<(NamedColumn, AttributeSection)>,
 }
 
 impl Wanted {
@@ -50,6 +53,24 @@ impl Wanted {
         }
     }
 
+    /// Columns of the attributes and of availability, which the table of items must have.
+    fn add_attributes(&mut self, settings: &DataSettings, header: Option<&Header>) -> Result<()> {
+        let (Some(items), Some(header)) = (settings.items_table(), header) else { return Ok(()) };
+        let attributes = items.attributes.iter().enumerate();
+        let keys = attributes.map(|(number, of)| (&of.column, format!("input.items.attributes[{number}].column")));
+        let available = items.available.iter().map(|of| (&of.column, "input.items.available.column".to_owned()));
+        for (column, key) in keys.chain(available) {
+            header.find(column, &key)?;
+            self.add_raw(&NamedColumn { column: column.clone(), key });
+        }
+        let numbers = items.attributes.iter().filter(|attribute| attribute.kind == AttributeKind::Number);
+        self.numbers.extend(numbers.map(|attribute| {
+            let (column, key) = (attribute.column.clone(), "input.items.attributes".to_owned());
+            (NamedColumn { column, key }, attribute.clone())
+        }));
+        Ok(())
+    }
+
     /// Numbers of the columns in a file.
     ///
     /// # Errors
@@ -58,7 +79,9 @@ impl Wanted {
         let number = |column: &NamedColumn| header.find(&column.column, &column.key);
         let raw: Result<Vec<usize>> = self.raw.iter().map(number).collect();
         let checks = self.checks.iter().map(|(column, feature)| Ok((number(column)?, feature)));
-        Ok(Located { raw: raw?, checks: checks.collect::<Result<_>>()? })
+        let numbers = self.numbers.iter().map(|(column, attribute)| Ok((number(column)?, attribute)));
+        let numbers = numbers.collect::<Result<_>>()?;
+        Ok(Located { raw: raw?, checks: checks.collect::<Result<_>>()?, numbers })
     }
 }
 
@@ -67,11 +90,21 @@ pub(crate) struct Located<'a> {
     /// Cells of the raw columns, in the order of [`Wanted::raw`].
     pub raw: Vec<usize>,
     checks: Vec<(usize, &'a FeatureSpec)>,
+    numbers: Vec<(usize, &'a AttributeSection)>,
 }
 
 impl Located<'_> {
-    /// The first cell that a feature could not read.
+    /// The first cell that a feature or an attribute could not read.
     pub fn fault(&self, record: &Record<'_>) -> Option<(Kind, usize)> {
+        self.fault_of_features(record).or_else(|| {
+            let is_sound =
+                |cell, attribute: &AttributeSection| attribute.values(record.cell(cell)).all(|value| value.is_some());
+            let fault = self.numbers.iter().find(|&&(cell, attribute)| !is_sound(cell, attribute));
+            fault.map(|&(cell, _)| (Kind::Cast, cell))
+        })
+    }
+
+    fn fault_of_features(&self, record: &Record<'_>) -> Option<(Kind, usize)> {
         self.checks.iter().find_map(|&(cell, feature)| {
             let kind = match cell_fault(feature, record.cell(cell))? {
                 CellFault::NotANumber => Kind::Cast,
@@ -187,6 +220,7 @@ impl AllWanted {
             headers.log.find(&column, &key)?;
             wanted.log.add_raw(&NamedColumn { column, key });
         }
+        wanted.items.add_attributes(settings, headers.items)?;
         Ok(wanted)
     }
 }

@@ -3,7 +3,7 @@
 //! before finds its units again.
 
 use super::encode::{JUDGED, PARTS};
-use super::fit::{FEATURES, Found, ITEMS};
+use super::fit::{ATTRIBUTES, FEATURES, Found, ITEMS};
 use super::job::{COUNTS, HISTORIES, Job, Step, queries_of, samples_of};
 use super::unchosen::{IMPRESSIONS, REJECTIONS};
 use crate::error::{DataError, Result};
@@ -29,6 +29,10 @@ impl Job<'_> {
             .collect::<Result<_>>()?;
         copy_file(vfs, &fit.join(FEATURES), &layout.features())?;
         copy_file(vfs, &fit.join(ITEMS), &layout.items())?;
+        let attributes = fit.join(ATTRIBUTES);
+        if vfs.exists(&attributes).map_err(|error| DataError::io(&attributes, error))? {
+            copy_file(vfs, &attributes, &layout.attributes())?;
+        }
         let histories = concatenated(&tables(&encoded, HISTORIES)?)?;
         let lengths = HistoryLengths::of(list_lengths(&histories, "items")?);
         write_table(vfs, &layout.histories(), &histories)?;

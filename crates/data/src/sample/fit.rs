@@ -1,6 +1,7 @@
 //! What is known once every bucket has been scanned. In: the `scan` folders, in the order of the buckets. Out:
-//! `features.json`, `items.arrow` and `found.json`; and, when they are opened again, [`Fit`].
+//! `features.json`, `items.arrow`, `attributes.arrow` and `found.json`; and, when they are opened again, [`Fit`].
 
+use super::attributes::attributes_of;
 use super::corpus::{Corpus, SeenItems};
 use super::job::Job;
 use super::numbers::ItemNumbers;
@@ -24,6 +25,8 @@ use twinspire_core::{CoreError, ids::MISSING};
 pub(super) const FEATURES: &str = "features.json";
 /// The corpus.
 pub(super) const ITEMS: &str = "items.arrow";
+/// Attributes of the corpus, where some are declared.
+pub(super) const ATTRIBUTES: &str = "attributes.arrow";
 const FOUND: &str = "found.json";
 
 /// What the first look at all buckets found.
@@ -105,6 +108,9 @@ pub(super) fn write_fit(job: &Job<'_>, scans: &[PathBuf], staging: &Path) -> Res
     let encoder = FeatureEncoder::new(job.settings.features().clone(), fitted)?;
     let rows = encode_items(job, &corpus, &encoder)?;
     write_table(vfs, &staging.join(ITEMS), &ItemTable::batch(corpus.ids(), corpus.counts(), rows, &encoder)?)?;
+    if let Some(batch) = attributes_of(&corpus, job.settings.items_table(), job.sources.items.as_ref())? {
+        write_table(vfs, &staging.join(ATTRIBUTES), &batch)?;
+    }
     let items = ItemNumbers::of(&ItemTable::open(&staging.join(ITEMS), &encoder)?);
     let encoder = fit_windows(job, scans, &items, encoder)?;
     write_file(vfs, &staging.join(FEATURES), encoder.to_json().as_bytes())?;

@@ -1,7 +1,7 @@
 //! Interactions to samples: the interactions of a window to `runs/<date>/samples`.
 //!
 //! In: the tables that [`crate::ingest`] wrote, bucket by bucket, and its side tables. Out: the files of
-//! [`SampleLayout`]: encoded samples and queries, the corpus, the histories, the fitted features, the statistics.
+//! [`SampleLayout`]: encoded samples and queries, the corpus, its attributes, the histories, the fitted features, the statistics.
 //! It reads no log and draws no negatives.
 //!
 //! The road: `crate::bucket` (rows of one bucket in order) → `crate::clean` → `split` (their parts) → `scan` and `corpus` (first pass: items,
@@ -9,6 +9,7 @@
 //! `finish` (files, in order). `job` runs each of them as a unit; `source` knows where each raw value comes from, `side`
 //! reads side tables. `watch` looks at all of it once more, for the ledger.
 
+mod attributes;
 mod corpus;
 mod down_sample;
 mod encode;
@@ -152,6 +153,7 @@ pub(crate) fn stage_settings(context: &DataContext<'_>, settings: &DataSettings)
         "features": settings.features(),
         "user": settings.user_columns(),
         "item": [Some(settings.item_column()), settings.items_table().map(|table| table.item.as_str())],
+        "attributes": settings.items_table().map(|table| (&table.attributes, &table.available)),
         "zone": settings.input().time.as_ref().map(|time| &time.zone),
         "last": last.map(|day| day.to_string()),
         "times": times,

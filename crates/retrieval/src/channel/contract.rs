@@ -3,6 +3,7 @@
 use super::popular::rank;
 use super::*;
 use crate::channel::lists::RankedLists;
+use crate::set::ItemSet;
 use crate::testing::{ALL_KINDS, CITIES, Click, ITEMS, NOW, USERS, World, item_id, of_user, positives_of, settings};
 use twinspire_core::encode::{RawFeatures, RawValue};
 use twinspire_core::ids::MISSING;
@@ -23,8 +24,17 @@ fn queries() -> Vec<Query> {
 }
 
 fn ask(channel: &dyn RecallChannel, encoded: &[EncodedQuery], excluded: &[u32], k: usize) -> Vec<Vec<Scored>> {
+    ask_among(channel, encoded, (excluded, None), k)
+}
+
+fn ask_among(
+    channel: &dyn RecallChannel,
+    encoded: &[EncodedQuery],
+    (excluded, allowed): (&[u32], Option<&ItemSet>),
+    k: usize,
+) -> Vec<Vec<Scored>> {
     let one = |query: &EncodedQuery| {
-        let queries = RecallQueries { batch: query.batch(), excluded: vec![excluded] };
+        let queries = RecallQueries { batch: query.batch(), excluded: vec![excluded], allowed };
         let mut lists = channel.retrieve(&queries, k).unwrap();
         assert_eq!(lists.len(), 1, "one list a query");
         lists.remove(0)
@@ -42,6 +52,15 @@ fn keeps_the_contract(channel: &dyn RecallChannel, encoded: &[EncodedQuery]) {
         assert!(list.iter().all(|scored| scored.item < ITEMS && scored.score.is_finite()));
         let kept: Vec<Scored> = list.iter().copied().filter(|scored| !excluded.contains(&scored.item)).collect();
         assert_eq!(*without, kept, "an exclusion takes items out and changes nothing else");
+    }
+    for step in [2, 7, 59, 60] {
+        let mut allowed = ItemSet::none(corpus);
+        (1..ITEMS).step_by(step).for_each(|item| allowed.insert(item));
+        let among = ask_among(channel, encoded, (&excluded, Some(&allowed)), 5);
+        for (without, among) in without.iter().zip(&among) {
+            let kept = without.iter().copied().filter(|scored| allowed.contains(scored.item));
+            assert!(kept.take(5).eq(among.iter().copied()), "what is not allowed takes nobody's place");
+        }
     }
     for k in [0, 1, 7, corpus] {
         let cut: Vec<Vec<Scored>> = all.iter().map(|list| list[..k.min(list.len())].to_vec()).collect();
@@ -74,7 +93,7 @@ fn a_batch_gets_the_lists_of_its_queries() {
     let table = world.test_queries();
     let histories: Vec<&[u32]> = (0..USERS).map(|user| retriever.bundle().histories().items(user)).collect();
     let batch = QueryBatch { features: table.user_features(), histories };
-    let queries = RecallQueries { excluded: vec![&[3, 8]; USERS as usize], batch };
+    let queries = RecallQueries { excluded: vec![&[3, 8]; USERS as usize], allowed: None, batch };
     let encoded: Vec<EncodedQuery> =
         (0..USERS).map(|user| retriever.bundle().lookup().encode(&of_user(user, 1), NOW).unwrap()).collect();
     for channel in retriever.channels() {

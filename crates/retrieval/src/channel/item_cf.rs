@@ -40,7 +40,7 @@ impl ItemCf {
         Ok(Self { name, neighbours: RankedLists::open(path, items)?, history_length })
     }
 
-    fn list(&self, history: &[u32], excluded: &[u32], k: usize) -> Result<Vec<Scored>> {
+    fn list(&self, history: &[u32], is_wanted: impl Fn(u32) -> bool, k: usize) -> Result<Vec<Scored>> {
         // Each sum is made in the order of the history; the order of the map reaches no result, since items are sorted.
         let mut scores: FxHashMap<u32, f64> = FxHashMap::default();
         for item in newest(history.iter().copied(), self.history_length) {
@@ -49,7 +49,7 @@ impl ItemCf {
             }
         }
         let found = scores.into_iter().map(|(item, score)| Scored { item, score });
-        let mut found: Vec<Scored> = found.filter(|scored| !contains(excluded, scored.item)).collect();
+        let mut found: Vec<Scored> = found.filter(|scored| is_wanted(scored.item)).collect();
         keep_best(&mut found, k);
         Ok(found)
     }
@@ -62,7 +62,10 @@ impl RecallChannel for ItemCf {
 
     fn retrieve(&self, queries: &RecallQueries<'_>, k: usize) -> Result<Vec<Vec<Scored>>> {
         let rows = queries.batch.histories.iter().zip(&queries.excluded);
-        rows.map(|(history, excluded)| self.list(history, excluded, k)).collect()
+        let list = |(history, excluded): (&&[u32], &&[u32])| {
+            self.list(history, |item| queries.allows(item) && !contains(excluded, item), k)
+        };
+        rows.map(list).collect()
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) use positives::Positives;
 pub(crate) use two_tower::encode_each;
 
 use crate::error::Result;
+use crate::set::ItemSet;
 use twinspire_core::query::{QueryBatch, Scored};
 
 /// Encoded queries, and what must not come back.
@@ -28,12 +29,19 @@ pub struct RecallQueries<'a> {
     pub batch: QueryBatch<'a>,
     /// One list a query: item indices, ascending.
     pub excluded: Vec<&'a [u32]>,
+    /// What may come back; without it, every item.
+    pub allowed: Option<&'a ItemSet>,
 }
 
 impl RecallQueries<'_> {
     /// Number of queries.
     pub fn len(&self) -> usize {
         self.excluded.len()
+    }
+
+    /// May an item come back whatever the query excludes?
+    fn allows(&self, item: u32) -> bool {
+        self.allowed.is_none_or(|allowed| allowed.contains(item))
     }
 
     /// True without queries.
@@ -47,8 +55,8 @@ pub trait RecallChannel: Send + Sync {
     /// Name in answers and reports.
     fn name(&self) -> &str;
 
-    /// One list a query: at most `k` items, in [`Scored::order`], each once, none excluded, every score finite. A list
-    /// does not depend on the other queries of the batch. A longer list begins with the shorter one, unless the channel
+    /// One list a query: at most `k` items, in [`Scored::order`], each once, none excluded, all allowed, every score
+    /// finite. What is not allowed is left out before a list is cut, so that it takes nobody's place. A list does not depend on the other queries of the batch. A longer list begins with the shorter one, unless the channel
     /// approximates: then it may hold what the shorter one missed.
     ///
     /// # Errors

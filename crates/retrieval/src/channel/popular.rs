@@ -2,22 +2,18 @@
 //!
 //! Score of an item: the sum over its training positives of 2^(-age / half-life), the age counted from the last
 //! training event; without a half-life or without times, their number. The overall list has every item of the corpus.
-//! A list for a value has the best 2000 items with a positive at that value; a query whose value is missing or has no
+//! A list for a value has the items with a positive at that value, all of them, since a filter may want any; a query whose value is missing or has no
 //! list gets the overall one.
 
 use super::lists::{KeyedLists, RankedLists, contains, kept};
 use super::positives::Positives;
 use super::{RecallChannel, RecallQueries};
-use crate::config::MOST_CANDIDATES;
 use crate::error::Result;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::path::Path;
 use twinspire_core::ids::MISSING;
 use twinspire_core::query::Scored;
-
-/// Items kept for a value: enough for the longest answer and as many exclusions.
-const LIST_LENGTH: usize = 2 * MOST_CANDIDATES;
 
 /// Key of the overall list.
 const OVERALL: u32 = MISSING;
@@ -39,13 +35,13 @@ impl Popular {
         Ok(Self { name, lists: RankedLists::open(path, items)?, column })
     }
 
-    fn list(&self, value: u32, excluded: &[u32], k: usize) -> Result<Vec<Scored>> {
+    fn list(&self, value: u32, is_wanted: impl Fn(u32) -> bool, k: usize) -> Result<Vec<Scored>> {
         let own = if value == OVERALL { None } else { self.lists.find(value)? };
         let list = match own {
             Some(list) => Some(list),
             None => self.lists.find(OVERALL)?,
         };
-        Ok(list.into_iter().flatten().filter(|scored| !contains(excluded, scored.item)).take(k).collect())
+        Ok(list.into_iter().flatten().filter(|scored| is_wanted(scored.item)).take(k).collect())
     }
 }
 
@@ -57,7 +53,10 @@ impl RecallChannel for Popular {
     fn retrieve(&self, queries: &RecallQueries<'_>, k: usize) -> Result<Vec<Vec<Scored>>> {
         let value = |row| self.column.map_or(OVERALL, |column| queries.batch.features.single_row(row)[column]);
         let rows = queries.excluded.iter().enumerate();
-        rows.map(|(row, excluded)| self.list(value(row), excluded, k)).collect()
+        let list = |(row, excluded): (usize, &&[u32])| {
+            self.list(value(row), |item| queries.allows(item) && !contains(excluded, item), k)
+        };
+        rows.map(list).collect()
     }
 }
 
@@ -79,7 +78,6 @@ pub(super) fn rank(positives: &Positives, column: Option<usize>, half_life_days:
     }
     for list in lists.values_mut() {
         list.sort_unstable_by(Scored::order);
-        list.truncate(LIST_LENGTH);
     }
     let mut all: Vec<Scored> = overall.into_iter().zip(0..).map(|(score, item)| kept(item, score)).collect();
     all.sort_unstable_by(Scored::order);

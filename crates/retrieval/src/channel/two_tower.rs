@@ -49,7 +49,7 @@ impl RecallChannel for TwoTower {
 
     fn retrieve(&self, queries: &RecallQueries<'_>, k: usize) -> Result<Vec<Vec<Scored>>> {
         let vectors = encode_each(self.bundle.query_encoder(), &queries.batch)?;
-        Ok(self.index.search(ScanQueries { vectors: &vectors, excluded: &queries.excluded }, k, None))
+        Ok(self.index.search(ScanQueries { vectors: &vectors, excluded: &queries.excluded }, k, queries.allowed))
     }
 
     fn exact(&self) -> Option<&dyn RecallChannel> {

@@ -40,6 +40,9 @@ impl Default for EvaluateSection {
 pub struct ChannelsSection {
     /// Leave the items of the user's history out of the answer; true or false.
     pub leave_out_seen: bool,
+    /// What every candidate must be: a filter as in a request, as JSON, such as `{"range": {"price": {"lt": 100}}}`; absent when every available item may come back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
     /// One entry a channel, as `[[channels.list]]`; by default `two_tower`, `item_cf` and `popular`.
     pub list: Vec<ChannelSection>,
 }
@@ -158,6 +161,6 @@ impl Default for ChannelsSection {
         };
         let half_life_days = half_life_days();
         let popular = ChannelSection::Popular { name: None, share: 1.0, priority: 3, half_life_days };
-        Self { leave_out_seen: true, list: vec![two_tower, item_cf, popular] }
+        Self { leave_out_seen: true, filter: None, list: vec![two_tower, item_cf, popular] }
     }
 }

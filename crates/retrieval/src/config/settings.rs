@@ -4,6 +4,7 @@ use super::{ChannelSpec, ChannelsSection, EvaluateSection, IndexSection, IndexSe
 use crate::error::{Result, RetrievalError};
 use crate::evaluate::shown_length;
 use crate::merge::MergePlan;
+use twinspire_core::attribute::{Attribute, Filter};
 use twinspire_core::check::Faults;
 use twinspire_core::interaction::Part;
 use twinspire_core::sample::SampleLayout;
@@ -42,13 +43,22 @@ impl RetrievalSettings {
         own.require(allowed, "evaluate.resamples", resamples, "0, or 100 to 10000");
         let index = IndexSettings::check(index, &mut own);
         let specs = channels.list.iter().map(|entry| entry.to_spec()).collect();
-        let plan = checked_plan(channels.leave_out_seen, specs, schema, &mut own);
+        let filter = checked_filter(channels.filter.as_deref(), &mut own);
+        let plan = checked_plan((channels.leave_out_seen, filter), specs, schema, &mut own);
         let sound = own.is_empty();
         for fault in own.into_vec() {
             faults.push(fault.key, fault.value, fault.reason, fault.hint);
         }
         let (part, judge_without_seen) = (evaluate.part, evaluate.leave_out_seen);
         index.filter(|_| sound).map(|index| Self { lengths, part, judge_without_seen, resamples, index, plan })
+    }
+
+    /// Checks that the filter of `[channels]` names attributes that there are.
+    pub fn check_filter(&self, attributes: &[Attribute], faults: &mut Faults) {
+        if let Some(Err(error)) = self.plan.filter().map(|filter| filter.resolve(attributes)) {
+            let declare = "declare it in input.items.attributes";
+            faults.push("channels.filter", "", error.to_string(), declare);
+        }
     }
 
     /// Lengths of the judged lists, ascending, each once.
@@ -108,8 +118,19 @@ fn checked_lengths(written: &[usize], faults: &mut Faults) -> Vec<usize> {
     lengths
 }
 
+fn checked_filter(written: Option<&str>, faults: &mut Faults) -> Option<Filter> {
+    let written = written?;
+    match serde_json::from_str(written) {
+        Ok(filter) => Some(filter),
+        Err(error) => {
+            faults.require(false, "channels.filter", written, &format!("a filter as JSON: {error}"));
+            None
+        }
+    }
+}
+
 fn checked_plan(
-    leave_out_seen: bool,
+    (leave_out_seen, filter): (bool, Option<Filter>),
     channels: Vec<ChannelSpec>,
     schema: &FeatureSchema,
     faults: &mut Faults,
@@ -123,5 +144,5 @@ fn checked_plan(
     }
     let total: f64 = channels.iter().map(|channel| channel.share).sum();
     faults.require(channels.is_empty() || total > 0.0, "channels.list", total, "one share at least must be above 0");
-    MergePlan::new(leave_out_seen, channels)
+    MergePlan::new(leave_out_seen, filter, channels)
 }

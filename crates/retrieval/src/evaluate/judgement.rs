@@ -123,7 +123,7 @@ impl Judgement {
 fn own_truth<'a>(retriever: &'a Retriever, queries: &'a SampleTable) -> Result<Truth<'a>> {
     let bundle = retriever.bundle();
     queries.check_references(bundle.items().len(), bundle.histories().len())?;
-    Truth::new(queries, bundle.histories())
+    Ok(Truth::new(queries, bundle.histories())?.among(retriever.candidates()))
 }
 
 fn judged(

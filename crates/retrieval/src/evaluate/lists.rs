@@ -116,6 +116,7 @@ impl<'a> ListMaker<'a> {
         let queries = RecallQueries {
             batch: queries_of(self.truth, rows, &histories),
             excluded: excluded.iter().map(Vec::as_slice).collect(),
+            allowed: self.retriever.candidates(),
         };
         let asked = self.channels().map(|channel| channel.retrieve(&queries, self.longest));
         let found: Vec<Vec<Vec<Scored>>> = asked.collect::<Result<_>>()?;
@@ -135,7 +136,8 @@ impl<'a> ListMaker<'a> {
     }
 
     fn most_popular(&self, excluded: &[u32]) -> Vec<u32> {
-        let items = self.by_count.iter().copied();
+        let may = |item: &u32| self.retriever.candidates().is_none_or(|allowed| allowed.contains(*item));
+        let items = self.by_count.iter().copied().filter(may);
         items.filter(|item| excluded.binary_search(item).is_err()).take(self.longest).collect()
     }
 }

@@ -76,7 +76,7 @@ pub fn evaluate(
         return Err(RetrievalError::NoQueries { part: part.name().to_owned(), folder });
     }
     let started = context.clock.now_micros();
-    let truth = Truth::new(queries, bundle.histories())?;
+    let truth = Truth::new(queries, bundle.histories())?.among(retriever.candidates());
     context.progress.start("judging queries", Some(queries.len() as u64), "queries");
     let report = context.install(|| report(context, retriever, settings, part, truth))?;
     context.progress.finish();
@@ -127,11 +127,12 @@ fn tallies(
     })
 }
 
-/// True items that cannot be hit, because they are in the history that is left out.
+/// True items that cannot be hit, because they are in the history that is left out, or no candidates.
 fn left_out(truth: Truth<'_>, leave_out_seen: bool) -> usize {
     let of_row = |row| {
         let excluded = truth.excluded(row, leave_out_seen);
-        truth.of(row).iter().filter(|item| excluded.binary_search(item).is_ok()).count()
+        let may = |item: &u32| truth.candidates().is_none_or(|candidates| candidates.contains(*item));
+        truth.of(row).iter().filter(|item| excluded.binary_search(item).is_ok() || !may(item)).count()
     };
     (0..truth.len()).map(of_row).sum()
 }

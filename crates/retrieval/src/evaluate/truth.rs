@@ -1,6 +1,7 @@
 //! What a query had seen and what it wanted. In: the query table and the histories. Out: item indices a row.
 
 use crate::error::Result;
+use crate::set::ItemSet;
 use twinspire_core::CoreError;
 use twinspire_core::history::Histories;
 use twinspire_core::ids::MISSING;
@@ -13,6 +14,7 @@ pub struct Truth<'a> {
     queries: &'a SampleTable,
     histories: &'a Histories,
     items: ListView<'a, u32>,
+    candidates: Option<&'a ItemSet>,
 }
 
 impl<'a> Truth<'a> {
@@ -23,7 +25,18 @@ impl<'a> Truth<'a> {
     /// `Damaged` when the table has no true items.
     pub fn new(queries: &'a SampleTable, histories: &'a Histories) -> Result<Self> {
         let items = queries.truth().ok_or_else(|| CoreError::damaged("queries", "there is no column `truth`"))?;
-        Ok(Self { queries, histories, items })
+        Ok(Self { queries, histories, items, candidates: None })
+    }
+
+    /// The same queries, of which only `candidates` may be found; without it, every item of the corpus. The true items
+    /// stay what they are.
+    pub fn among(self, candidates: Option<&'a ItemSet>) -> Self {
+        Self { candidates, ..self }
+    }
+
+    /// What may be found.
+    pub(super) fn candidates(&self) -> Option<&'a ItemSet> {
+        self.candidates
     }
 
     /// The rows.

@@ -79,7 +79,8 @@ fn tally(settings: &RetrievalSettings, truth: Truth<'_>, (queries, items, dimens
             rows.clone().map(|row| truth.excluded(row, settings.judge_without_seen())).collect();
         let excluded: Vec<&[u32]> = excluded.iter().map(Vec::as_slice).collect();
         let vectors = &queries[rows.start * dimension..rows.end * dimension];
-        let found = blocks.top_k(ScanQueries { vectors, excluded: &excluded }, longest);
+        let queries = ScanQueries { vectors, excluded: &excluded };
+        let found = blocks.top_k_among(queries, longest, truth.candidates());
         Ok(vec![found.iter().map(|list| list.iter().map(|scored| scored.item).collect()).collect()])
     });
     tallies.ok().and_then(|mut tallies| tallies.pop()).expect("a scan cannot fail, and there is one way")

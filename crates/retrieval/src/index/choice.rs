@@ -18,16 +18,18 @@ struct Costs {
     dimension: f64,
     /// One dimension of a wanted item: its selection, its f32 score and its place in the list.
     wanted: f64,
+    /// One dimension of an f32 vector that lies anywhere.
+    scattered: f64,
 }
 
 impl Costs {
     fn of(level: Level) -> Self {
         match level {
-            Level::Portable => Self { dimension: 0.4, wanted: 2.0 },
+            Level::Portable => Self { dimension: 0.4, wanted: 2.0, scattered: 1.0 },
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => Self { dimension: 0.06, wanted: 1.5 },
+            Level::Avx2 => Self { dimension: 0.06, wanted: 1.5, scattered: 0.3 },
             #[cfg(target_arch = "x86_64")]
-            Level::Vnni => Self { dimension: 0.018, wanted: 1.5 },
+            Level::Vnni => Self { dimension: 0.018, wanted: 1.5, scattered: 0.3 },
         }
     }
 
@@ -61,6 +63,19 @@ pub(super) fn predicted(kind: BuiltKind, items: usize, dimension: usize, k: usiz
         BuiltKind::Ivf => looked_at(items, k),
     };
     Costs::of(levels()[0]).microseconds(vectors, dimension, k.min(items))
+}
+
+/// Is it cheaper to score each of the `matching` items that a filter leaves of `items` than to search among all for `k` of
+/// them? A search must look at about `k · items / matching` items, since it cannot know where the matching ones lie.
+pub(super) fn scores_each(matching: usize, (kind, items, dimension): (BuiltKind, usize, usize), k: usize) -> bool {
+    let costs = Costs::of(levels()[0]);
+    let each = matching as f64 * costs.scattered * dimension as f64 / 1e3;
+    let spread_out = (k as f64 * items as f64 / matching.max(1) as f64).ceil() as usize;
+    let vectors = match kind {
+        BuiltKind::Exact => items as f64,
+        BuiltKind::Ivf => looked_at(items, spread_out.min(items)),
+    };
+    matching <= k || each <= costs.microseconds(vectors, dimension, 0)
 }
 
 /// Chooses for a corpus of `items` vectors of `dimension` and lists of `k`.

@@ -27,10 +27,10 @@ use super::VectorIndex;
 use super::codes::{CodeBlocks, CodedQuery};
 use super::image::Image;
 use super::kernel::{self, LANES};
-use super::set::{ItemSet, leave_out};
 use super::survivors::Survivors;
-use crate::rows::{Rows, best};
+use crate::rows::{Rows, best, leave_out};
 use crate::scan::{ItemBlocks, Panels, ScanQueries};
+use crate::set::ItemSet;
 use rayon::prelude::*;
 use std::sync::OnceLock;
 use twinspire_core::query::Scored;
@@ -84,10 +84,10 @@ impl ExactIndex {
 
 impl VectorIndex for ExactIndex {
     fn search(&self, queries: ScanQueries<'_>, k: usize, allowed: Option<&ItemSet>) -> Vec<Vec<Scored>> {
-        if queries.excluded.len() >= BATCH && allowed.is_none() {
+        if queries.excluded.len() >= BATCH {
             let rows = self.image.rows();
             let panels = self.batch.get_or_init(|| Panels::new(rows.values, rows.dimension));
-            return ItemBlocks::of(rows.values, panels).top_k(queries, k);
+            return ItemBlocks::of(rows.values, panels).top_k_among(queries, k, allowed);
         }
         let one = |(query, excluded): (&[f32], &&[u32])| {
             let found = self.search_one(query, (k + excluded.len(), allowed));

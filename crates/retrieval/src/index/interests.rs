@@ -2,8 +2,8 @@
 //! the best of its scores.
 
 use super::VectorIndex;
-use super::set::ItemSet;
 use crate::scan::ScanQueries;
+use crate::set::ItemSet;
 use rayon::prelude::*;
 use twinspire_core::query::Scored;
 

@@ -14,9 +14,10 @@ use super::codes::CodedQuery;
 use super::exact::CodedSearch;
 use super::image::Image;
 use super::kernel::{self, LANES};
-use super::set::{ItemSet, leave_out};
 use super::survivors::kth_best;
+use crate::rows::leave_out;
 use crate::scan::ScanQueries;
+use crate::set::ItemSet;
 use rayon::prelude::*;
 use twinspire_core::query::Scored;
 
@@ -71,7 +72,7 @@ impl IvfIndex {
         let coded = CodedQuery::new(query);
         let priorities = self.priorities(&coded, reach);
         let mut search = CodedSearch::new(&coded, self.image.rows(), (wanted, allowed, self.largest_error));
-        let bar = self.first_bar(&priorities, wanted);
+        let bar = self.first_bar(&priorities, self.spread_out(wanted, allowed));
         let mut blocks = 0;
         for cell in in_falling_order(&priorities, bar, f32::INFINITY) {
             blocks += self.see(cell, &mut search);
@@ -84,6 +85,12 @@ impl IvfIndex {
             blocks += self.see(cell, &mut search);
         }
         Probed { found: search.finish(query), blocks }
+    }
+
+    /// Items among which `wanted` allowed ones are expected, were they spread evenly.
+    fn spread_out(&self, wanted: usize, allowed: Option<&ItemSet>) -> usize {
+        let Some(allowed) = allowed else { return wanted };
+        (wanted as f64 * self.len() as f64 / allowed.count().max(1) as f64).ceil().min(self.len() as f64) as usize
     }
 
     /// The priority of the last cell that is seen whatever the threshold.

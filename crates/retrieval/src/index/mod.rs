@@ -15,12 +15,13 @@ mod codes;
 #[cfg(test)]
 mod contract;
 mod exact;
+#[cfg(test)]
+mod filtered;
 mod fit;
 mod image;
 mod interests;
 mod ivf;
 mod kernel;
-mod set;
 mod stored;
 mod survivors;
 #[cfg(test)]
@@ -31,11 +32,11 @@ pub use build::{IndexInput, build};
 pub use exact::ExactIndex;
 pub use interests::best_of_interests;
 pub use ivf::IvfIndex;
-pub use set::ItemSet;
 pub use stored::StoredIndex;
 
 use crate::error::{Result, RetrievalError};
 use crate::scan::ScanQueries;
+use crate::set::ItemSet;
 use twinspire_core::query::Scored;
 
 /// Largest value of a vector, in absolute value: beyond it sums of products leave the range of f32.

@@ -4,14 +4,18 @@
 
 use super::VectorIndex;
 use super::about::{BuiltKind, CurvePoint, IndexReport};
+use super::choice::scores_each;
 use super::exact::ExactIndex;
 use super::fit::Judged;
 use super::image::Image;
 use super::ivf::IvfIndex;
-use super::set::ItemSet;
 use crate::error::Result;
+use crate::rows::{best, leave_out};
 use crate::scan::ScanQueries;
+use crate::set::ItemSet;
+use rayon::prelude::*;
 use std::path::Path;
+use std::sync::OnceLock;
 use twinspire_core::CoreError;
 use twinspire_core::query::Scored;
 use twinspire_core::vfs::Vfs;
@@ -21,6 +25,7 @@ use twinspire_core::vfs::Vfs;
 pub struct StoredIndex {
     report: IndexReport,
     kind: Kind,
+    row_of_item: OnceLock<Vec<u32>>,
 }
 
 #[derive(Debug)]
@@ -36,7 +41,7 @@ impl StoredIndex {
             None => Kind::Exact(ExactIndex::of_image(image)),
             Some(cells) => Kind::Ivf(IvfIndex::new(image, cells.reach)),
         };
-        Self { report, kind }
+        Self { report, kind, row_of_item: OnceLock::new() }
     }
 
     /// Maps a file: nothing is copied, every byte is checked.
@@ -92,6 +97,35 @@ impl StoredIndex {
         self.image().ids().filter(|ids| !ids.is_empty()).map(|ids| ids.split('\n').collect()).unwrap_or_default()
     }
 
+    /// Scores each of a few items.
+    fn search_each(&self, queries: ScanQueries<'_>, k: usize, few: &ItemSet) -> Vec<Vec<Scored>> {
+        let rows = self.image().rows();
+        let mut wanted: Vec<u32> = match self.row_of_item() {
+            None => few.iter().collect(),
+            Some(row_of_item) => few.iter().map(|item| row_of_item[item as usize]).collect(),
+        };
+        wanted.sort_unstable();
+        let one = |(query, excluded): (&[f32], &&[u32])| {
+            let mut scored = Vec::with_capacity(wanted.len());
+            rows.score(&wanted, query, &mut scored);
+            leave_out(best(scored, k + excluded.len()), excluded, k)
+        };
+        match queries.excluded {
+            [excluded] => vec![one((queries.vectors, excluded))],
+            _ => queries.vectors.par_chunks_exact(rows.dimension).zip(queries.excluded).map(one).collect(),
+        }
+    }
+
+    /// Where rows do not lie in the order of the items: the row of each item, made when the first tight filter comes.
+    fn row_of_item(&self) -> Option<&[u32]> {
+        let items = self.image().rows().items?;
+        Some(self.row_of_item.get_or_init(|| {
+            let mut rows = vec![0; items.len()];
+            items.iter().zip(0..).for_each(|(&item, row)| rows[item as usize] = row);
+            rows
+        }))
+    }
+
     fn image(&self) -> &Image {
         match &self.kind {
             Kind::Exact(index) => index.image(),
@@ -108,8 +142,13 @@ impl StoredIndex {
 }
 
 impl VectorIndex for StoredIndex {
+    /// A tight filter needs no index: where the cost table says so, each item that it leaves is scored.
     fn search(&self, queries: ScanQueries<'_>, k: usize, allowed: Option<&ItemSet>) -> Vec<Vec<Scored>> {
-        self.index().search(queries, k, allowed)
+        let sizes = (self.report.kind, self.len(), self.report.dimension);
+        match allowed.filter(|allowed| scores_each(allowed.count(), sizes, k)) {
+            Some(few) => self.search_each(queries, k, few),
+            None => self.index().search(queries, k, allowed),
+        }
     }
 
     fn len(&self) -> usize {

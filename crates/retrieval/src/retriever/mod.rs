@@ -10,8 +10,10 @@ use crate::answer::{Answer, Candidate, ChannelHit, ChannelStatus, Outcome};
 use crate::channel::{RecallChannel, RecallQueries, open_channels};
 use crate::config::MOST_CANDIDATES;
 use crate::error::{Result, RetrievalError};
+use crate::filter::Corpus;
 use crate::golden;
 use crate::merge::{MergePlan, Place, RankedList, merge};
+use crate::set::ItemSet;
 use rustc_hash::FxHashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -26,6 +28,8 @@ pub struct Retriever {
     plan: MergePlan,
     /// In the order of the plan.
     channels: Vec<Box<dyn RecallChannel>>,
+    /// What may be a candidate at all; without it, every item.
+    candidates: Option<ItemSet>,
     clock: &'static dyn Clock,
 }
 
@@ -67,7 +71,11 @@ impl Retriever {
         let bundle = Arc::new(bundle);
         let plan = MergePlan::read(bundle.folder())?;
         let channels = open_channels(&bundle, &plan)?;
-        Ok(Self { bundle, plan, channels, clock })
+        let candidates = {
+            let find = |id: &str| bundle.items().find(id);
+            corpus_of(&bundle, &find).candidates(plan.filter())?
+        };
+        Ok(Self { bundle, plan, channels, candidates, clock })
     }
 
     /// The same retriever with another channel in the place of number `position`.
@@ -92,25 +100,35 @@ impl Retriever {
         &self.channels
     }
 
+    /// What may be a candidate: the items that are available and fit the filter of the plan. `None`: every item.
+    pub(crate) fn candidates(&self) -> Option<&ItemSet> {
+        self.candidates.as_ref()
+    }
+
     /// Answers a query as of now, which decides what windows of the history hold. A user who is not known is no error; a channel that fails is named in `degraded`, and the others
     /// answer.
     ///
     /// # Errors
-    /// `Invalid` that names the field at fault (`k`, `user`, `channels.0`, `features.city`, …);
+    /// `Invalid` that names the field at fault (`k`, `user`, `channels.0`, `features.city`, `filter`, …);
     /// [`RetrievalError::NoChannel`] when every channel failed.
     pub fn retrieve(&self, query: &Query) -> Result<Answer> {
         let started = self.clock.now_micros();
         let (asked, excluded) = (self.check(query)?, self.excluded_items(&query.exclude)?);
+        let fitting = self.fitting(query)?;
         let encoded = self.bundle.lookup().encode(query, started)?;
         let excluded = self.leave_out(excluded, &encoded.history);
-        let queries = RecallQueries { batch: encoded.batch(), excluded: vec![&excluded] };
+        let queries = RecallQueries {
+            batch: encoded.batch(),
+            excluded: vec![&excluded],
+            allowed: fitting.as_ref().or(self.candidates()),
+        };
         let mut asked: Vec<Asked> = asked.into_iter().map(|channel| self.ask(channel, &queries, query.k)).collect();
         if asked.iter().all(|asked| asked.failure.is_some()) {
             let failures = asked.drain(..).filter_map(|asked| Some((asked.status.name, asked.failure?)));
             let reasons = failures.map(|(name, error)| format!("{name}: {error}")).collect();
             return Err(RetrievalError::NoChannel { reasons });
         }
-        let candidates = self.candidates(&asked, query.k);
+        let candidates = self.merged(&asked, query.k);
         Ok(self.answer(asked, candidates, &encoded, started))
     }
 
@@ -135,6 +153,18 @@ impl Retriever {
             check_id(&format!("exclude.{position}"), id)?;
         }
         Ok(ids.iter().filter_map(|id| self.bundle.items().find(id)).collect())
+    }
+
+    /// The candidates that the query's own filter leaves, if it has one.
+    fn fitting(&self, query: &Query) -> Result<Option<ItemSet>> {
+        let Some(filter) = &query.filter else { return Ok(None) };
+        let find = |id: &str| self.bundle.items().find(id);
+        let corpus = corpus_of(&self.bundle, &find);
+        let mut fitting = corpus.fitting(&corpus.resolve(filter)?);
+        if let Some(candidates) = &self.candidates {
+            fitting.intersect(candidates);
+        }
+        Ok(Some(fitting))
     }
 
     fn leave_out(&self, mut excluded: Vec<u32>, history: &[u32]) -> Vec<u32> {
@@ -172,7 +202,7 @@ impl Retriever {
         (self.clock.now_micros() - started).max(0) as f64 / 1e3
     }
 
-    fn candidates(&self, asked: &[Asked], k: usize) -> Vec<Candidate> {
+    fn merged(&self, asked: &[Asked], k: usize) -> Vec<Candidate> {
         let share = |asked: &Asked| self.plan.channels()[asked.channel].share;
         let lists: Vec<RankedList<'_>> =
             asked.iter().map(|asked| RankedList { share: share(asked), found: &asked.found }).collect();
@@ -212,4 +242,9 @@ impl Retriever {
             took_ms: self.since(started),
         }
     }
+}
+
+/// The bundle as filters see it.
+fn corpus_of<'a>(bundle: &'a Bundle, find: &'a dyn Fn(&str) -> Option<u32>) -> Corpus<'a> {
+    Corpus { items: bundle.items().len(), attributes: bundle.attributes(), find }
 }

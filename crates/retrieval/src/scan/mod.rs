@@ -15,6 +15,7 @@ mod kernel;
 mod tests;
 
 use crate::rows::Rows;
+use crate::set::ItemSet;
 use best::Best;
 use kernel::{Kernel, Operands, PANEL, QUERIES, Tile, kernel};
 use rayon::prelude::*;
@@ -101,14 +102,26 @@ impl<'a> ItemBlocks<'a> {
     /// The best `k` items of each query, best first; fewer only where the corpus has no more. Queries are spread over
     /// the threads of the current pool.
     pub fn top_k(&self, queries: ScanQueries<'_>, k: usize) -> Vec<Vec<Scored>> {
+        self.top_k_among(queries, k, None)
+    }
+
+    /// As [`ItemBlocks::top_k`], of the items that are `allowed`; without it, every item is.
+    pub fn top_k_among(&self, queries: ScanQueries<'_>, k: usize, allowed: Option<&ItemSet>) -> Vec<Vec<Scored>> {
         let vectors = queries.vectors.par_chunks(GROUP * self.panels.dimension);
         let (groups, kernel) = (vectors.zip(queries.excluded.par_chunks(GROUP)), kernel());
         groups
-            .flat_map_iter(|(vectors, excluded)| self.top_k_of_group(ScanQueries { vectors, excluded }, k, kernel))
+            .flat_map_iter(|(vectors, excluded)| {
+                self.top_k_of_group(ScanQueries { vectors, excluded }, (k, allowed), kernel)
+            })
             .collect()
     }
 
-    fn top_k_of_group(&self, queries: ScanQueries<'_>, k: usize, kernel: Kernel) -> Vec<Vec<Scored>> {
+    fn top_k_of_group(
+        &self,
+        queries: ScanQueries<'_>,
+        (k, allowed): (usize, Option<&ItemSet>),
+        kernel: Kernel,
+    ) -> Vec<Vec<Scored>> {
         let Panels { items, dimension, ref values, .. } = *self.panels;
         let rows = Rows { values: self.rows, dimension, items: None };
         let (mut tile, asked) = (Tile::new(), queries.vectors.chunks_exact(dimension).zip(queries.excluded));
@@ -116,7 +129,11 @@ impl<'a> ItemBlocks<'a> {
         let mut best: Vec<Best<'_>> = asked.map(best).collect();
         for (first, panel) in (0..items).step_by(PANEL).zip(values.chunks_exact(PANEL * dimension)) {
             // Lanes beyond the last item hold nothing.
-            let valid = u64::MAX >> (u64::BITS as usize - PANEL.min(items - first));
+            let lanes = PANEL.min(items - first);
+            let valid = allowed.map_or(u64::MAX >> (u64::BITS as usize - lanes), |allowed| allowed.bits(first, lanes));
+            if valid == 0 {
+                continue;
+            }
             for (queries, best) in queries.vectors.chunks(QUERIES * dimension).zip(best.chunks_mut(QUERIES)) {
                 let mut thresholds = [0.0; QUERIES];
                 thresholds.iter_mut().zip(best.iter()).for_each(|(threshold, best)| *threshold = best.threshold());

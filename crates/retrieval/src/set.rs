@@ -1,8 +1,6 @@
 //! A set of items as a bitmap. In: item rows. Out: the answer to "is this item in it?", which a search asks for every
 //! item that comes near the best.
 
-use twinspire_core::query::Scored;
-
 /// A set of rows of the corpus.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemSet {
@@ -42,6 +40,43 @@ impl ItemSet {
         self.words.get(item as usize / 64).is_some_and(|word| word >> (item % 64) & 1 == 1)
     }
 
+    /// A bit for each of the `count` items from `first` on, at most 64, the first lowest.
+    pub(crate) fn bits(&self, first: usize, count: usize) -> u64 {
+        let word = |number: usize| self.words.get(number).copied().unwrap_or(0);
+        let (number, shift) = (first / 64, first % 64);
+        let low = word(number) >> shift;
+        let high = if shift == 0 { 0 } else { word(number + 1) << (64 - shift) };
+        (low | high) & (u64::MAX >> (64 - count))
+    }
+
+    /// Its items, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = u32> {
+        let of_word = |(number, &word): (usize, &u64)| {
+            let left = std::iter::successors(Some(word), |left| Some(left & left.wrapping_sub(1)));
+            left.take_while(|&left| left != 0).map(move |left| number as u32 * 64 + left.trailing_zeros())
+        };
+        self.words.iter().enumerate().flat_map(of_word)
+    }
+
+    /// Keeps the items that `other`, a set over the same corpus, has too.
+    pub fn intersect(&mut self, other: &Self) {
+        assert_eq!(self.items, other.items, "sets over one corpus");
+        self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word &= other);
+    }
+
+    /// Adds the items of `other`, a set over the same corpus.
+    pub fn unite(&mut self, other: &Self) {
+        assert_eq!(self.items, other.items, "sets over one corpus");
+        self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word |= other);
+    }
+
+    /// The items that are not in the set.
+    pub fn complement(&self) -> Self {
+        let mut all = Self::all(self.items);
+        all.words.iter_mut().zip(&self.words).for_each(|(word, own)| *word &= !own);
+        all
+    }
+
     /// Adds an item of the corpus.
     pub fn insert(&mut self, item: u32) {
         assert!((item as usize) < self.items, "an item of the corpus");
@@ -54,15 +89,6 @@ impl ItemSet {
             *word &= !(1 << (item % 64));
         }
     }
-}
-
-/// Drops the items of `excluded`, which ascends, and keeps the best `k` of the rest.
-pub(super) fn leave_out(mut found: Vec<Scored>, excluded: &[u32], k: usize) -> Vec<Scored> {
-    if !excluded.is_empty() {
-        found.retain(|scored| excluded.binary_search(&scored.item).is_err());
-    }
-    found.truncate(k);
-    found
 }
 
 #[cfg(test)]
@@ -78,6 +104,17 @@ mod tests {
             let mut all = ItemSet::all(items);
             assert_eq!((all.count(), all.items(), all.contains(items as u32)), (items, items, false));
             (0..200).filter(|item| item % 3 != 1).for_each(|item| all.remove(item));
+            assert_eq!(all, set);
+            assert!(set.iter().eq((0..items as u32).filter(|item| item % 3 == 1)));
+            let rest = set.complement();
+            assert!(rest.iter().eq((0..items as u32).filter(|item| item % 3 != 1)));
+            for (first, count) in [(0, 48), (48, 48), (96, 48), (63, 64), (1, 1)] {
+                let bit = |place: usize| u64::from(set.contains((first + place) as u32)) << place;
+                assert_eq!(set.bits(first, count), (0..count).map(bit).sum::<u64>());
+            }
+            all.unite(&rest);
+            assert_eq!(all, ItemSet::all(items));
+            all.intersect(&set);
             assert_eq!(all, set);
         }
     }
