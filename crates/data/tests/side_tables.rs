@@ -4,8 +4,10 @@
 
 mod workplace;
 
+use twinspire_core::attribute::{AttributeTable, AttributeValue};
 use twinspire_core::interaction::Part;
-use workplace::{FEATURES, Workplace};
+use twinspire_core::sample::SampleLayout;
+use workplace::{FEATURES, Workplace, checked};
 
 fn config(input: &str, samples: &str) -> String {
     format!("[input]\npath = \"log.csv\"\n{input}\n[samples]\n{samples}\n{FEATURES}")
@@ -89,4 +91,57 @@ fn a_side_row_of_the_same_key_and_time_or_without_a_time_is_rejected() {
     let report = place.ingest(&config).unwrap();
     let users = &report.accounts[1];
     assert_eq!((users.accepted, users.rejects()), (2, 2));
+}
+
+#[test]
+fn attributes_are_those_of_the_newest_row_and_bad_numbers_cost_their_row() {
+    let log = "user,item,t\nann,a,2026-11-01\nann,b,2026-11-02\nann,c,2026-11-03\n";
+    let place = Workplace::with("log.csv", log);
+    place.write(
+        "items.csv",
+        "id,city,price,tags,stock,since\n\
+        a,Wien,3.5,x|y|,1,2026-11-01\na,Graz,4,y,0,2026-11-05\nb,,-2,,yes,2026-11-01\nd,Graz,1e1,z,1,2026-11-01\n\
+        e,Wien,cheap,x,1,2026-11-01\n",
+    );
+    let input = "user = \"user\"\nmax_reject_ratio = 1.0\ntime = { column = \"t\" }\n\
+        [input.items]\npath = \"items.csv\"\nitem = \"id\"\ntime = { column = \"since\" }\n\
+        attributes = [{ column = \"city\" }, { column = \"price\", kind = \"number\" }, \
+        { column = \"tags\", separator = \"|\" }]\navailable = { column = \"stock\", values = [\"1\", \"yes\"] }";
+    let config = config(input, "split = { kind = \"by_date\" }");
+    let report = place.samples(&config);
+    drop(report);
+    let table = AttributeTable::open(&SampleLayout { folder: place.folders().samples() }.attributes()).unwrap();
+    assert_eq!(place.tables().items.len(), 4, "a, b, c of the log, d of the table; e was rejected");
+    let found: Vec<_> = table.iter().map(|(number, value, items)| (number, value, items.to_vec())).collect();
+    let text = |text: &str| AttributeValue::Text(text.to_owned());
+    let number = AttributeValue::Number;
+    let expected = [
+        (0, text("Graz"), vec![0, 3]),
+        (1, number(-2.0), vec![1]),
+        (1, number(4.0), vec![0]),
+        (1, number(10.0), vec![3]),
+        (2, text("y"), vec![0]),
+        (2, text("z"), vec![3]),
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(table.available(), Some(&[1, 3][..]), "a is sold out, nobody knows c");
+}
+
+#[test]
+fn attributes_that_cannot_be_meant_are_faults_of_the_config() {
+    let faults = |items: &str| {
+        let input =
+            format!("user = \"user\"\ntime = {{ column = \"t\" }}\n[input.items]\npath = \"items.csv\"\n{items}");
+        checked(&config(&input, "split = { kind = \"by_date\" }")).unwrap_err()
+    };
+    let twice = "attributes = [{ column = \"a\" }, { column = \"a\", separator = \"\" }]\navailable = { values = [] }";
+    let keys =
+        ["input.items.attributes[1].column", "input.items.attributes[1].separator", "input.items.available.values"];
+    assert_eq!(faults(twice), keys);
+    let place = Workplace::with("log.csv", "user,item,t\nann,a,2026-11-01\nann,b,2026-11-02\n");
+    place.write("items.csv", "item,city\na,Wien\n");
+    let input = "user = \"user\"\ntime = { column = \"t\" }\n\
+        [input.items]\npath = \"items.csv\"\navailable = { column = \"stock\" }";
+    let error = place.ingest(&config(input, "split = { kind = \"by_date\" }")).unwrap_err();
+    assert!(error.to_string().contains("stock"), "{error}");
 }

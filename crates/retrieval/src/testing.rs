@@ -11,6 +11,7 @@ use crate::retriever::Retriever;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use twinspire_core::attribute::{Attribute, AttributeKind, AttributeRows, AttributeValue};
 use twinspire_core::behaviour::WindowValue;
 use twinspire_core::bundle::{Draft, file, publish};
 use twinspire_core::check::Faults;
@@ -251,6 +252,22 @@ impl World {
 
     pub fn retriever(&self, settings: &RetrievalSettings) -> Retriever {
         Retriever::open_draft(&self.draft(settings), &load, &FixedClock(NOW)).unwrap()
+    }
+
+    /// The same, whose items have the attributes `parity` (`even`, `odd`) and `number`; `available` are those that may be
+    /// recommended.
+    pub fn with_attributes(&self, settings: &RetrievalSettings, available: Option<Vec<u32>>) -> Retriever {
+        let of = |name: &str, kind| Attribute { name: name.to_owned(), kind };
+        let attributes = vec![of("parity", AttributeKind::Text), of("number", AttributeKind::Number)];
+        let mut rows = AttributeRows::new(attributes, ITEMS as usize);
+        for item in 0..ITEMS {
+            rows.push(item, 0, AttributeValue::Text(["even", "odd"][item as usize % 2].to_owned()));
+            rows.push(item, 1, AttributeValue::Number(item.into()));
+        }
+        available.into_iter().for_each(|items| rows.set_available(items));
+        let draft = self.draft(settings);
+        write_table(&RealVfs, &draft.join(file::ATTRIBUTES), &rows.into_batch().unwrap()).unwrap();
+        Retriever::open_draft(&draft, &load, &FixedClock(NOW)).unwrap()
     }
 
     /// Seals the files of `draft` as they are.

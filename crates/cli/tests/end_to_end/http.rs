@@ -109,7 +109,9 @@ impl Answered {
 fn an_answer_over_http_is_that_of_recall() {
     let server = Server::start();
     let user = server.world.user();
-    let cases: [(Value, &[&str]); 4] = [
+    let filter = json!({ "not": { "in": { "category": ["books", "music"] } } });
+    let as_text = filter.to_string();
+    let cases: [(Value, &[&str]); 5] = [
         (json!({ "user": user, "k": 50 }), &["--user", &user, "-k", "50"]),
         (
             json!({ "features": { "city": "Lyon", "hour": 20, "device": "phone" } }),
@@ -119,6 +121,7 @@ fn an_answer_over_http_is_that_of_recall() {
             json!({ "history": ["i00001", "i00002"], "exclude": ["i00003"], "k": 1000 }),
             &["--history", "i00001,i00002", "--exclude", "i00003", "-k", "1000"],
         ),
+        (json!({ "user": user, "k": 1000, "filter": filter }), &["--user", &user, "-k", "1000", "--filter", &as_text]),
         (json!({ "user": "nobody", "channels": ["popular"] }), &["--user", "nobody", "--channels", "popular"]),
     ];
     for (query, words) in cases {
@@ -143,7 +146,7 @@ fn an_answer_over_http_is_that_of_recall() {
 #[test]
 fn every_refusal_is_a_problem_with_a_code_an_id_and_the_place() {
     let server = Server::start();
-    let refusals: [(&str, Refusal<'_>); 8] = [
+    let refusals: [(&str, Refusal<'_>); 10] = [
         ("{\"user\": ", (400, "bad-syntax", Some(""))),
         ("{\"k\": NaN}", (400, "bad-syntax", Some(""))),
         (r#"{"user": "u", "k": 0}"#, (422, "bad-value", Some("/k"))),
@@ -151,6 +154,8 @@ fn every_refusal_is_a_problem_with_a_code_an_id_and_the_place() {
         (r#"{"usr": "u"}"#, (422, "bad-value", Some("/usr"))),
         (r#"{"features": {"hour": "noon"}}"#, (422, "bad-value", Some("/features/hour"))),
         (r#"{"features": {"town": "Lyon"}}"#, (422, "bad-value", Some("/features/town"))),
+        (r#"{"filter": {"eq": {"town": "Lyon"}}}"#, (422, "bad-value", Some("/filter"))),
+        (r#"{"filter": {"range": {"price": 3}}}"#, (422, "bad-value", Some("/filter/range/price"))),
         (r#"{"channels": ["popular", "hnsw"]}"#, (422, "bad-value", Some("/channels/1"))),
     ];
     for (body, expected) in refusals {

@@ -127,9 +127,31 @@ fn excluded_items_do_not_come_back_and_the_next_ones_move_up() {
 }
 
 #[test]
+fn a_filter_by_attributes_leaves_as_many_candidates_as_were_asked_for() {
+    let world = published();
+    let user = world.user();
+    let all = items(&recall(world, &["--user", &user, "-k", "1000"]));
+    let filtered = |filter: &str| {
+        let words = ["--user", &user, "-k", "1000", "--filter", filter];
+        items(&recall(world, &words))
+    };
+    let (cheap, dear) = (r#"{"range": {"price": {"lt": 30}}}"#, r#"{"range": {"price": {"gte": 30}}}"#);
+    let mut both = [filtered(cheap), filtered(dear)].concat();
+    both.sort_unstable();
+    let mut expected = all.clone();
+    expected.sort_unstable();
+    assert_eq!(both, expected, "every item has a price on one side");
+    let few = filtered(cheap);
+    let words = ["--user", &user, "-k", "3", "--filter", cheap];
+    assert!(few.len() > 3 && items(&recall(world, &words)).len() == 3);
+    assert!(filtered(r#"{"eq": {"category": "nothing of the kind"}}"#).is_empty());
+    assert_eq!(filtered(&format!(r#"{{"items": ["{}"]}}"#, all[7])), [all[7].clone()]);
+}
+
+#[test]
 fn a_value_that_is_not_allowed_is_refused_and_named() {
     let world = published();
-    let refusals: [(&[&str], &str); 9] = [
+    let refusals: [(&[&str], &str); 12] = [
         (&["--user", "u", "-k", "0"], "k: expected 1 to 1000, found 0"),
         (&["--user", "u", "-k", "1001"], "k: expected 1 to 1000, found 1001"),
         (
@@ -143,6 +165,12 @@ fn a_value_that_is_not_allowed_is_refused_and_named() {
         (&["--features", r#"{"hour": "noon"}"#], "features.hour: "),
         (&["--features", r#"{"hour": NaN}"#], "expected a JSON object of features"),
         (&["--features", "{}", "--exclude", ","], "exclude.0: "),
+        (
+            &["--user", "u", "--filter", r#"{"eq": {"town": "Lyon"}}"#],
+            "there is no attribute `town`; there are: category, ",
+        ),
+        (&["--user", "u", "--filter", r#"{"eq": {"price": "dear"}}"#], "`price` is a number, \"dear\" is text"),
+        (&["--user", "u", "--filter", r#"{"equals": {}}"#], "expected a filter: unknown variant `equals`"),
         (&["--user", ""], "user: "),
         (&["-k", "5"], "nothing is known of the query"),
     ];

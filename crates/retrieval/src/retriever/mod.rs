@@ -4,6 +4,8 @@
 //! different bundles, since a [`Bundle`] cannot be taken apart.
 
 #[cfg(test)]
+mod filters;
+#[cfg(test)]
 mod tests;
 
 use crate::answer::{Answer, Candidate, ChannelHit, ChannelStatus, Outcome};
