@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use twinspire_core::attribute::{Attribute, AttributeKind, AttributeValue};
+use twinspire_core::check::Faults;
 
 /// An attribute of items, by which requests may filter.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -49,5 +50,32 @@ impl AttributeSection {
             AttributeKind::Text => Some(AttributeValue::Text(text.to_owned())),
             AttributeKind::Number => AttributeValue::number(text),
         })
+    }
+}
+
+/// Attributes have names, each once; a separator separates; an item can be available.
+pub(super) fn check_attributes(
+    attributes: &[AttributeSection],
+    available: Option<&AvailableSection>,
+    faults: &mut Faults,
+) {
+    for (number, attribute) in attributes.iter().enumerate() {
+        let at = |key: &str| format!("input.items.attributes[{number}].{key}");
+        let column = &attribute.column;
+        let is_new = attributes[..number].iter().all(|earlier| earlier.column != *column);
+        faults.require(
+            !column.is_empty() && is_new,
+            &at("column"),
+            column,
+            "a column name that no other attribute has",
+        );
+        let separates = attribute.separator.as_deref() != Some("");
+        faults.require(separates, &at("separator"), "", "one character or more, or leave it out");
+    }
+    if let Some(available) = available {
+        let sound = !available.column.is_empty();
+        faults.require(sound, "input.items.available.column", "", "a column name is needed");
+        let sound = !available.values.is_empty();
+        faults.require(sound, "input.items.available.values", "[]", "one value at least");
     }
 }

@@ -1,5 +1,6 @@
 //! The checked settings of the data stage, which nothing else can build.
 
+use super::attributes::check_attributes;
 use super::form::{check_columns, check_lists};
 use super::{
     AttributeSection, CleanSection, DownSample, InputSection, ItemsSection, Join, KeyOf, Mode, Outcome, SamplesSection,
@@ -313,7 +314,7 @@ fn check_side_tables(input: &InputSection, faults: &mut Faults) {
     if let Some(items) = &input.items {
         check_plain_path(&items.path, "input.items.path", faults);
         faults.require(!items.item.is_empty(), "input.items.item", "", "a column name is needed");
-        check_attributes(items, faults);
+        check_attributes(&items.attributes, items.available.as_ref(), faults);
     }
     if let Some(users) = &input.users {
         check_plain_path(&users.path, "input.users.path", faults);
@@ -321,29 +322,6 @@ fn check_side_tables(input: &InputSection, faults: &mut Faults) {
         let reason = "as many columns as `input.user` has, which must be set";
         let fits = here.len() == there.len() && all_unique(&here);
         faults.require(fits, "input.users.user", format!("{here:?}"), reason);
-    }
-}
-
-/// Attributes have names, each once; a separator separates; an item can be available.
-fn check_attributes(items: &ItemsSection, faults: &mut Faults) {
-    for (number, attribute) in items.attributes.iter().enumerate() {
-        let at = |key: &str| format!("input.items.attributes[{number}].{key}");
-        let column = &attribute.column;
-        let is_new = items.attributes[..number].iter().all(|earlier| earlier.column != *column);
-        faults.require(
-            !column.is_empty() && is_new,
-            &at("column"),
-            column,
-            "a column name that no other attribute has",
-        );
-        let separates = attribute.separator.as_deref() != Some("");
-        faults.require(separates, &at("separator"), "", "one character or more, or leave it out");
-    }
-    if let Some(available) = &items.available {
-        let sound = !available.column.is_empty();
-        faults.require(sound, "input.items.available.column", "", "a column name is needed");
-        let sound = !available.values.is_empty();
-        faults.require(sound, "input.items.available.values", "[]", "one value at least");
     }
 }
 
