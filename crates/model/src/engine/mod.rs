@@ -29,11 +29,14 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard};
 
 /// Rows that a worker takes through the towers at once.
-pub(crate) const CHUNK_ROWS: usize = 256;
+pub(crate) const CHUNK_ROWS: usize = 128;
 
 /// Most groups of chunks, and so most threads that train on one batch. A group costs memory traffic: a gradient of all
 /// dense parameters is written and read again.
 const MAX_GROUPS: usize = 8;
+
+/// Fewest chunks of a group, of those batches that have as many.
+const MIN_GROUP_CHUNKS: usize = 2;
 
 /// The rows of a batch, and what they are read from.
 #[derive(Clone, Copy)]
@@ -249,9 +252,12 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Finds the items of the rows, and draws the negatives that they share.
+    /// Finds the items of the rows, and draws the negatives that they share. Pairs of their own need neither.
     fn draw(&mut self, batch: &Batch<'_>) {
         self.items.clear();
+        if let (Pairing::Own, Objective::Bce) = (batch.pairing, &self.objective) {
+            return;
+        }
         self.items.extend(batch.rows.iter().map(|&row| batch.samples.outcome(row).item));
         self.drawn.clear();
         if let (Pairing::Drawn(drawn), Objective::Drawn { .. }) = (batch.pairing, &self.objective) {
@@ -303,7 +309,7 @@ impl Batch<'_> {
 
     /// Chunks of a group; the last group may have fewer.
     fn group_chunks(&self) -> usize {
-        self.chunks().div_ceil(MAX_GROUPS).max(1)
+        self.chunks().div_ceil(MAX_GROUPS).max(MIN_GROUP_CHUNKS)
     }
 
     /// Number of groups.

@@ -4,14 +4,14 @@
 //! machine at most, never on threads.
 
 mod buffer;
+mod lanes;
 mod math;
 mod vector;
 
 pub(crate) use buffer::Buffer;
+pub(crate) use lanes::{Lanes, Single};
 pub(crate) use math::{exp, ln};
-pub(crate) use vector::{
-    add_bias_relu, add_column_sums, add_scaled, add_to, bias_rows, dot, mask_by_sign, scale_rows, sum_of_squares,
-};
+pub(crate) use vector::{add_bias_relu, add_column_sums, add_scaled, add_to, bias_rows, dot, lane_dot, mask_by_sign};
 
 /// Which of the compiled forms runs here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

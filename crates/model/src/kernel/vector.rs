@@ -5,26 +5,29 @@ use super::for_every_level;
 /// Partial sums of a reduction: as wide as the widest vector register.
 const LANES: usize = 16;
 
+/// As [`dot`], in the level of the caller. Lanes are added in pairs.
+#[inline(always)]
+pub(crate) fn lane_dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    let ((a_blocks, a_rest), (b_blocks, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (x, y) in a_blocks.iter().zip(b_blocks) {
+        for lane in 0..LANES {
+            lanes[lane] += x[lane] * y[lane];
+        }
+    }
+    for half in [8, 4, 2, 1] {
+        for lane in 0..half {
+            lanes[lane] += lanes[lane + half];
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(x, y)| x * y).sum();
+    lanes[0] + rest
+}
+
 for_every_level! {
     /// `Σ a·b` over equally long slices.
     pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
-        let mut lanes = [0.0f32; LANES];
-        let (a_blocks, b_blocks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-        let mut rest = 0.0;
-        for (x, y) in a_blocks.remainder().iter().zip(b_blocks.remainder()) {
-            rest += x * y;
-        }
-        for (x, y) in a_blocks.zip(b_blocks) {
-            for lane in 0..LANES {
-                lanes[lane] += x[lane] * y[lane];
-            }
-        }
-        lanes.iter().sum::<f32>() + rest
-    }
-
-    /// `Σ a²`.
-    pub(crate) fn sum_of_squares(a: &[f32]) -> f32 {
-        dot(a, a)
+        lane_dot(a, b)
     }
 
     /// `target += source`.
@@ -67,20 +70,17 @@ for_every_level! {
         }
     }
 
-    /// Adds the sums of the columns of `[rows, width]` to `sums` `[width]`.
+    /// Adds the sums of the columns of `[rows, width]` to `sums` `[width]`, four rows at a time.
     pub(crate) fn add_column_sums(values: &[f32], sums: &mut [f32]) {
-        for row in values.chunks_exact(sums.len()) {
-            for (sum, value) in sums.iter_mut().zip(row) {
-                *sum += value;
-            }
+        let width = sums.len();
+        let blocks = values.chunks_exact(4 * width);
+        for row in blocks.remainder().chunks_exact(width) {
+            sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
         }
-    }
-
-    /// Multiplies row `r` of `[rows, width]` by `factors[r]`.
-    pub(crate) fn scale_rows(values: &mut [f32], factors: &[f32], width: usize) {
-        for (row, factor) in values.chunks_exact_mut(width).zip(factors) {
-            for value in row {
-                *value *= factor;
+        for block in blocks {
+            let ((a, b), (c, d)) = (block[..2 * width].split_at(width), block[2 * width..].split_at(width));
+            for (sum, ((a, b), (c, d))) in sums.iter_mut().zip(a.iter().zip(b).zip(c.iter().zip(d))) {
+                *sum += (a + b) + (c + d);
             }
         }
     }
@@ -109,12 +109,12 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_summed_and_rows_are_scaled() {
-        let mut values = [1.0, 2.0, 3.0, 4.0];
-        let mut sums = [9.0; 2];
-        add_column_sums(&values, &mut sums);
-        assert_eq!(sums, [13.0, 15.0]);
-        scale_rows(&mut values, &[2.0, 10.0], 2);
-        assert_eq!(values, [2.0, 4.0, 30.0, 40.0]);
+    fn columns_are_added_to_their_sums() {
+        for rows in 0..10usize {
+            let (mut sums, values) = ([9.0; 2], (0..2 * rows).map(|n| n as f32).collect::<Vec<_>>());
+            add_column_sums(&values, &mut sums);
+            let even = (rows * rows.saturating_sub(1)) as f32;
+            assert_eq!(sums, [9.0 + even, 9.0 + even + rows as f32]);
+        }
     }
 }

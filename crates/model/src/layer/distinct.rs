@@ -18,6 +18,9 @@ const NOWHERE: u32 = u32::MAX;
 /// Most distinct values, in eighths of the rows; looking products up costs less than multiplying from here on.
 const MOST_EIGHTHS: usize = 5;
 
+/// Values whose sums of gradients are made and used before those of the next ones, while they lie in the L2 cache.
+const BLOCK: usize = 256;
+
 /// The distinct values of one field in one batch.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Distinct {
@@ -32,7 +35,7 @@ pub(crate) struct Distinct {
     groups: Groups,
     /// `[ids, width]`; after the backward pass, their gradients.
     embeddings: Buffer,
-    /// `[ids, outputs]`: products on the way up, sums of gradients on the way down.
+    /// `[ids, outputs]`: products on the way up; its start holds sums of gradients on the way down.
     products: Buffer,
     /// Gradient of the field's rows of `W`, `[width, outputs]`.
     weight: Buffer,
@@ -137,12 +140,19 @@ impl Distinct {
     /// gradients of the layer's output `[rows, outputs]`, in parts.
     pub(crate) fn backward(&mut self, layer: &Linear, dense: &[f32], slopes: &[&[f32]]) {
         let (count, width, outputs) = (self.ids.len(), self.field.dimension, layer.outputs);
-        sum_groups(&mut self.products, &self.groups, slopes, outputs);
-        let sums = Matrix::new(&self.products, count, outputs);
+        let transposed = layer.matrix(dense).rows(self.field.column, width).transposed().copied();
+        let transposed = Matrix::new(&transposed, outputs, width);
         self.weight.resize(width * outputs);
-        multiply(&mut self.weight, Matrix::new(&self.embeddings, count, width).transposed(), sums, false);
-        let rows = layer.matrix(dense).rows(self.field.column, width);
-        multiply(&mut self.embeddings, sums, rows.transposed(), false);
+        for start in (0..count).step_by(BLOCK) {
+            let places = start..count.min(start + BLOCK);
+            let sums = &mut self.products[..places.len() * outputs];
+            sum_groups(sums, (&self.groups, places.clone()), slopes, outputs);
+            let sums = Matrix::new(sums, places.len(), outputs);
+            let embeddings = &mut self.embeddings[start * width..places.end * width];
+            let left = Matrix::new(embeddings, places.len(), width).transposed();
+            multiply(&mut self.weight, left, sums, start > 0);
+            multiply(embeddings, sums, transposed, false);
+        }
     }
 
     /// Gradient of the field's rows of `W`, `[width, outputs]`.
@@ -174,8 +184,11 @@ pub(crate) fn sum_of_indexed(target: &mut [f32], sources: &[(&[f32], &[u32])], w
     by_blocks!(width, sum_sources, (target, sources, width));
 }
 
-/// Row `p` of `target` `[places, width]` becomes the sum of the rows that `groups` holds for place `p`, in their order.
-fn sum_groups(target: &mut [f32], groups: &Groups, parts: &[&[f32]], width: usize) {
+/// The rows of `target` `[places, width]` become, for each of these places, the sum of the rows that `groups` holds for it, in
+/// their order.
+fn sum_groups(target: &mut [f32], (groups, places): (&Groups, Range<usize>), parts: &[&[f32]], width: usize) {
+    let start = places.start.checked_sub(1).map_or(0, |before| groups.ends[before] as usize);
+    let groups = (&groups.rows[start..], start, &groups.ends[places]);
     by_blocks!(width, sum_group_rows, (target, groups, parts, width));
 }
 
@@ -213,26 +226,27 @@ for_every_level! {
         N
     }
 
-    /// One block of columns of [`sum_groups`]; returns its width.
+    /// One block of columns of [`sum_groups`]; returns its width. `groups` are rows, how many came before them, and the
+    /// ends of places.
     pub(crate) fn sum_group_rows<const N: usize>(
         target: &mut [f32],
-        groups: &Groups,
+        groups: (&[(u32, u32)], usize, &[u32]),
         parts: &[&[f32]],
         width: usize,
         first: usize,
     ) -> usize {
-        let mut start = 0;
-        for (target, &end) in target.chunks_exact_mut(width).zip(&groups.ends) {
-            let mut sums = [0.0; N];
-            for number in start..end as usize {
-                if let Some(&(part, row)) = groups.rows.get(number + AHEAD) {
+        let ((rows, before, ends), mut start) = (groups, 0);
+        for (target, &end) in target.chunks_exact_mut(width).zip(ends) {
+            let (mut sums, end) = ([0.0; N], end as usize - before);
+            for number in start..end {
+                if let Some(&(part, row)) = rows.get(number + AHEAD) {
                     prefetch_row::<N>(parts[part as usize], (row as usize, width, first));
                 }
-                let (part, row) = groups.rows[number];
+                let (part, row) = rows[number];
                 add_row(&mut sums, parts[part as usize], (row as usize, width, first));
             }
             target[first..first + N].copy_from_slice(&sums);
-            start = end as usize;
+            start = end;
         }
         N
     }
@@ -268,7 +282,10 @@ mod tests {
             let (mut groups, mut sums) = (Groups::default(), vec![-1.0; 2 * width]);
             groups.sort(&[0, 1, 0], 2, [1, 2].into_iter());
             let (first, second) = source.split_at(width);
-            sum_groups(&mut sums, &groups, &[first, second], width);
+            sum_groups(&mut sums, (&groups, 0..2), &[first, second], width);
+            let mut last = vec![-1.0; width];
+            sum_groups(&mut last, (&groups, 1..2), &[first, second], width);
+            assert_eq!(last, sums[width..]);
             for column in 0..width {
                 assert_eq!(sums[width + column], source[width + column]);
                 assert_eq!(sums[column], source[column] + source[2 * width + column]);

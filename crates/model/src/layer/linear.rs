@@ -1,6 +1,6 @@
 //! A linear layer: `y = x · W + b`.
 
-use super::product::{MIN_ROWS, Matrix, multiply};
+use super::product::{Matrix, multiply};
 use crate::kernel::add_column_sums;
 
 /// Shape of a linear layer, and where its parameters lie among the dense parameters.
@@ -44,10 +44,9 @@ impl Linear {
         gradient[self.offset..self.offset + self.len()].split_at_mut(self.inputs * self.outputs)
     }
 
-    /// `y = x · W` without the bias. At least [`MIN_ROWS`] rows are computed, so that a row's bits do not depend on how
-    /// many others there are; both buffers must hold as many.
+    /// `y = x · W` without the bias.
     pub(crate) fn forward(&self, dense: &[f32], x: &[f32], rows: usize, y: &mut [f32]) {
-        multiply(y, Matrix::new(x, rows.max(MIN_ROWS), self.inputs), self.matrix(dense), false);
+        multiply(y, Matrix::new(x, rows, self.inputs), self.matrix(dense), false);
     }
 
     /// Adds the gradients of `W` and `b` to their places in `gradient`.

@@ -3,27 +3,29 @@
 //! A row shorter than [`SHORTEST`] becomes the zero vector and passes no gradient on: a direction cannot be learnt from
 //! it, and dividing by its length would blow the gradient up.
 
-use crate::kernel::{dot, scale_rows, sum_of_squares};
+use crate::kernel::{for_every_level, lane_dot};
 
 /// Rows shorter than this have no direction.
 pub(crate) const SHORTEST: f32 = 1e-12;
 
-/// Normalises rows `[rows, width]` in place; `factors` `[rows]` receives `1 / |x|`, or 0.
-pub(crate) fn forward(values: &mut [f32], width: usize, factors: &mut [f32]) {
-    for (row, factor) in values.chunks_exact(width).zip(factors.iter_mut()) {
-        let length = sum_of_squares(row).sqrt();
-        *factor = if length < SHORTEST { 0.0 } else { 1.0 / length };
+for_every_level! {
+    /// Normalises rows `[rows, width]` in place; `factors` `[rows]` receives `1 / |x|`, or 0.
+    pub(crate) fn forward(values: &mut [f32], width: usize, factors: &mut [f32]) {
+        for (row, factor) in values.chunks_exact_mut(width).zip(factors) {
+            let length = lane_dot(row, row).sqrt();
+            *factor = if length < SHORTEST { 0.0 } else { 1.0 / length };
+            row.iter_mut().for_each(|value| *value *= *factor);
+        }
     }
-    scale_rows(values, factors, width);
-}
 
-/// Turns `dv` into `dx = (dv - v (v·dv)) / |x|` in place; `vectors` are the normalised rows.
-pub(crate) fn backward(gradient: &mut [f32], vectors: &[f32], width: usize, factors: &[f32]) {
-    let rows = gradient.chunks_exact_mut(width).zip(vectors.chunks_exact(width)).zip(factors);
-    for ((dv, v), factor) in rows {
-        let along = dot(v, dv);
-        for (d, value) in dv.iter_mut().zip(v) {
-            *d = (*d - value * along) * factor;
+    /// Turns `dv` into `dx = (dv - v (v·dv)) / |x|` in place; `vectors` are the normalised rows.
+    pub(crate) fn backward(gradient: &mut [f32], vectors: &[f32], width: usize, factors: &[f32]) {
+        let rows = gradient.chunks_exact_mut(width).zip(vectors.chunks_exact(width)).zip(factors);
+        for ((dv, v), factor) in rows {
+            let along = lane_dot(v, dv);
+            for (d, value) in dv.iter_mut().zip(v) {
+                *d = (*d - value * along) * factor;
+            }
         }
     }
 }
@@ -31,6 +33,7 @@ pub(crate) fn backward(gradient: &mut [f32], vectors: &[f32], width: usize, fact
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::dot;
 
     #[test]
     fn rows_get_length_one_and_the_gradient_equals_finite_differences() {
@@ -43,7 +46,7 @@ mod tests {
         };
         let (mut vectors, mut factors) = (x, [0.0; 2]);
         forward(&mut vectors, 3, &mut factors);
-        assert!(vectors.chunks(3).all(|row| (sum_of_squares(row) - 1.0).abs() < 1e-6));
+        assert!(vectors.chunks(3).all(|row| (dot(row, row) - 1.0).abs() < 1e-6));
         let mut gradient = weights;
         backward(&mut gradient, &vectors, 3, &factors);
         for position in 0..6 {

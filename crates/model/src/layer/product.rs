@@ -1,13 +1,16 @@
-//! Matrix products over the `gemm` crate, on the calling thread.
+//! Matrix products on the calling thread.
+//!
+//! In: matrices with any strides. Out: their row-major product. A tile of it stays in registers while the whole depth
+//! passes by. Nothing is packed: what a chunk multiplies lies in the L2 cache. Only a right matrix whose rows are not
+//! consecutive numbers is copied first. Every number of a product is one chain of multiplications and additions over the
+//! depth, in order: its bits do not depend on how many rows or columns there are.
 
-use gemm::Parallelism;
+use crate::kernel::{Buffer, Lanes, Level, Single, level};
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{__m128, __m256, __m512};
 
-/// Depth of one product; deeper ones are split here, so that the order of additions does not depend on the number of
-/// rows (the library splits by itself above this depth, in a way that depends on the shape).
-const MAX_DEPTH: usize = 512;
-
-/// Fewest rows of a forward product. The library takes another order of additions for a single row.
-pub(crate) const MIN_ROWS: usize = 2;
+/// Fewest rows that the buffers of a pass hold.
+pub(crate) const MIN_ROWS: usize = 1;
 
 /// A matrix that is read, with any strides.
 #[derive(Debug, Clone, Copy)]
@@ -39,12 +42,24 @@ impl<'a> Matrix<'a> {
 
     /// Columns `start..start + count`.
     pub(crate) fn columns(self, start: usize, count: usize) -> Self {
+        assert!(start + count <= self.columns, "no columns {start}..{}", start + count);
         Self { data: &self.data[start * self.column_stride..], columns: count, ..self }
     }
 
     /// Rows `start..start + count`.
     pub(crate) fn rows(self, start: usize, count: usize) -> Self {
+        assert!(start + count <= self.rows, "no rows {start}..{}", start + count);
         Self { data: &self.data[start * self.row_stride..], rows: count, ..self }
+    }
+
+    /// The numbers, row by row.
+    pub(crate) fn copied(self) -> Buffer {
+        let mut copy = Buffer::zeros(self.rows * self.columns);
+        for (row, values) in copy.chunks_exact_mut(self.columns).enumerate() {
+            let source = self.data[row * self.row_stride..].iter().step_by(self.column_stride);
+            values.iter_mut().zip(source).for_each(|(value, number)| *value = *number);
+        }
+        copy
     }
 }
 
@@ -55,43 +70,141 @@ pub(crate) fn multiply(target: &mut [f32], left: Matrix<'_>, right: Matrix<'_>, 
 
 /// As [`multiply`]; a row of the target is followed by the next one after `stride` numbers.
 pub(crate) fn multiply_into((target, stride): (&mut [f32], usize), left: Matrix<'_>, right: Matrix<'_>, add: bool) {
-    let (rows, columns, depth) = (left.rows, right.columns, left.columns);
-    assert_eq!(depth, right.rows, "inner sizes differ");
-    if rows == 0 || columns == 0 {
+    assert_eq!(left.columns, right.rows, "inner sizes differ");
+    if left.rows == 0 || right.columns == 0 {
         return;
     }
-    assert!(stride >= columns && target.len() >= (rows - 1) * stride + columns, "the product does not fit its target");
-    for start in (0..depth).step_by(MAX_DEPTH) {
-        let count = MAX_DEPTH.min(depth - start);
-        product((target, stride), left.columns(start, count), right.rows(start, count), add || start > 0);
+    if right.column_stride != 1 {
+        let copy = right.copied();
+        return multiply_into((target, stride), left, Matrix::new(&copy, right.rows, right.columns), add);
+    }
+    let product = Product { left, right, stride, add };
+    match level() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the level says that this CPU has the features.
+        Level::V4 => unsafe { product.v4(target) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: likewise.
+        Level::V3 => unsafe { product.v3(target) },
+        #[cfg(not(target_arch = "x86_64"))]
+        Level::V4 | Level::V3 => product.portable(target),
+        Level::Portable => product.portable(target),
     }
 }
 
-fn product((target, stride): (&mut [f32], usize), left: Matrix<'_>, right: Matrix<'_>, add: bool) {
-    // SAFETY: `multiply_into` checked that the target holds the product, and the last number of each matrix lies inside
-    // its slice: `Matrix::new` checked the whole, and parts of it only get smaller.
-    unsafe {
-        gemm::gemm(
-            left.rows,
-            right.columns,
-            left.columns,
-            target.as_mut_ptr(),
-            1,
-            stride as isize,
-            add,
-            left.data.as_ptr(),
-            left.column_stride as isize,
-            left.row_stride as isize,
-            right.data.as_ptr(),
-            right.column_stride as isize,
-            right.row_stride as isize,
-            1.0,
-            1.0,
-            false,
-            false,
-            false,
-            Parallelism::None,
-        );
+/// A product, and how it is written to its target.
+#[derive(Clone, Copy)]
+struct Product<'a> {
+    left: Matrix<'a>,
+    right: Matrix<'a>,
+    stride: usize,
+    add: bool,
+}
+
+impl Product<'_> {
+    /// Tiles of 24 registers of the 32.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+    fn v4(self, target: &mut [f32]) {
+        // SAFETY: the function has the features.
+        unsafe { self.by_columns::<__m512, __m256, Single, 12>(target) };
+    }
+
+    /// Tiles of 12 registers of the 16.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    fn v3(self, target: &mut [f32]) {
+        // SAFETY: the function has the features.
+        unsafe { self.by_columns::<__m256, __m128, Single, 6>(target) };
+    }
+
+    fn portable(self, target: &mut [f32]) {
+        // SAFETY: arrays need no instruction that a machine may lack.
+        unsafe { self.by_columns::<[f32; 4], [f32; 2], [f32; 1], 4>(target) };
+    }
+
+    /// Blocks of columns, widest first: two wide registers, one, one of half the width, and single numbers.
+    #[inline(always)]
+    unsafe fn by_columns<Wide: Lanes, Half: Lanes, One: Lanes, const ROWS: usize>(self, target: &mut [f32]) {
+        let mut first = 0;
+        while first < self.right.columns {
+            let rest = self.right.columns - first;
+            // SAFETY: the caller says that the machine has the instructions.
+            first += unsafe {
+                if rest >= 2 * Wide::WIDTH {
+                    self.by_rows::<Wide, 2, ROWS>(target, first)
+                } else if rest >= Wide::WIDTH {
+                    self.by_rows::<Wide, 1, ROWS>(target, first)
+                } else if rest >= Half::WIDTH {
+                    self.by_rows::<Half, 1, ROWS>(target, first)
+                } else {
+                    self.by_rows::<One, 1, ROWS>(target, first)
+                }
+            };
+        }
+    }
+
+    /// All tiles of one block of columns; returns its width.
+    #[inline(always)]
+    unsafe fn by_rows<L: Lanes, const VECTORS: usize, const ROWS: usize>(
+        self,
+        target: &mut [f32],
+        column: usize,
+    ) -> usize {
+        let mut row = 0;
+        while row < self.left.rows {
+            // SAFETY: the caller says that the machine has the instructions.
+            row += unsafe {
+                match self.left.rows - row {
+                    rest if rest >= ROWS => self.tile::<L, VECTORS, ROWS>(target, (row, column)),
+                    4.. => self.tile::<L, VECTORS, 4>(target, (row, column)),
+                    _ => self.tile::<L, VECTORS, 1>(target, (row, column)),
+                }
+            };
+        }
+        VECTORS * L::WIDTH
+    }
+
+    /// The numbers from `(row, column)` on; returns the number of rows.
+    #[inline(always)]
+    unsafe fn tile<L: Lanes, const VECTORS: usize, const ROWS: usize>(
+        self,
+        target: &mut [f32],
+        (row, column): (usize, usize),
+    ) -> usize {
+        let Product { left, right, stride, add } = self;
+        let (depth, target) = (left.columns, &mut target[row * stride + column..]);
+        let factors = &left.data[row * left.row_stride..];
+        let last = (ROWS - 1) * left.row_stride + depth.saturating_sub(1) * left.column_stride;
+        assert!(depth == 0 || last < factors.len(), "a tile lies inside its matrix");
+        // SAFETY: the caller says that the machine has the instructions. A factor has a row below `ROWS` and a step below
+        // `depth`, so that it lies before `last`, which is inside.
+        unsafe {
+            let mut sums = [[L::splat(0.0); VECTORS]; ROWS];
+            if add {
+                for (row, sums) in sums.iter_mut().enumerate() {
+                    for (vector, sum) in sums.iter_mut().enumerate() {
+                        *sum = L::load(&target[row * stride + vector * L::WIDTH..]);
+                    }
+                }
+            }
+            for step in 0..depth {
+                let terms = &right.data[step * right.row_stride + column..][..VECTORS * L::WIDTH];
+                let terms: [L; VECTORS] = std::array::from_fn(|vector| L::load(&terms[vector * L::WIDTH..]));
+                for (row, sums) in sums.iter_mut().enumerate() {
+                    let factor = *factors.get_unchecked(row * left.row_stride + step * left.column_stride);
+                    for (sum, terms) in sums.iter_mut().zip(terms) {
+                        *sum = sum.add_product(L::splat(factor), terms);
+                    }
+                }
+            }
+            for (row, sums) in sums.iter().enumerate() {
+                for (vector, sum) in sums.iter().enumerate() {
+                    sum.store(&mut target[row * stride + vector * L::WIDTH..]);
+                }
+            }
+        }
+        ROWS
     }
 }
 
@@ -127,16 +240,40 @@ mod tests {
     }
 
     #[test]
+    fn a_product_without_depth_is_zero_and_one_without_rows_writes_nothing() {
+        let (mut c, nothing) = ([1.0; 80], Matrix::new(&[], 2, 0));
+        multiply(&mut c, nothing, Matrix::new(&[], 0, 40), false);
+        assert_eq!(c, [0.0; 80]);
+        multiply(&mut [], Matrix::new(&[], 0, 3), Matrix::new(&[1.0; 6], 3, 2), false);
+    }
+
+    #[test]
     fn a_row_has_the_same_bits_in_a_small_and_in_a_large_product() {
         for (columns, depth) in [(128, 112), (64, 128), (32, 64), (32, 700), (2, 5)] {
             let (a, b) = (numbers(300 * depth, 1), numbers(depth * columns, 2));
             let mut whole = vec![0.0; 300 * columns];
             multiply(&mut whole, Matrix::new(&a, 300, depth), Matrix::new(&b, depth, columns), false);
-            for rows in [MIN_ROWS, 3, 17, 64, 65, 256] {
+            for rows in [1, 2, 3, 17, 64, 65, 256] {
                 let mut part = vec![0.0; rows * columns];
                 multiply(&mut part, Matrix::new(&a, rows, depth), Matrix::new(&b, depth, columns), false);
                 assert_eq!(part, whole[..rows * columns], "{rows} x {columns} x {depth}");
             }
+        }
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn narrower_registers_give_the_same_bits_and_plain_numbers_nearly_the_same() {
+        let (a, b) = (numbers(31 * 70, 1), numbers(70 * 61, 2));
+        let product = Product { left: Matrix::new(&a, 31, 70), right: Matrix::new(&b, 70, 61), stride: 61, add: false };
+        let [mut best, mut narrow, mut plain] = [(); 3].map(|()| vec![0.0; 31 * 61]);
+        multiply(&mut best, product.left, product.right, false);
+        product.portable(&mut plain);
+        assert!(best.iter().zip(&plain).all(|(best, plain)| (best - plain).abs() < 1e-4));
+        if level() != Level::Portable {
+            // SAFETY: the level says that this CPU has AVX2 and FMA at least.
+            unsafe { product.v3(&mut narrow) };
+            assert_eq!(best, narrow);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! `y = factor · z + bias` (a sigmoid layer of one unit), `loss = -label · ln σ(y) - (1 - label) · ln(1 - σ(y))`.
 
 use super::LossSum;
-use crate::kernel::{dot, exp, for_every_level, ln};
+use crate::kernel::{exp, for_every_level, lane_dot, ln};
 
 /// `p` is kept this far from 0 and 1.
 const MARGIN: f32 = 1e-6;
@@ -31,13 +31,13 @@ pub(crate) struct Gradients<'a> {
 
 /// `Σ weight · loss`; `scores` receives the logits `y`.
 pub(crate) fn forward(pairs: &Pairs<'_>, head: &[f32], scores: &mut [f32]) -> LossSum {
-    cosines(pairs, scores);
+    cosines(*pairs, scores);
     LossSum { loss: losses(scores, pairs.labels, pairs.weights, head), weight: sum(pairs.weights) }
 }
 
 /// As [`forward`], with the gradients of the sum; `scores` is overwritten.
 pub(crate) fn backward(pairs: &Pairs<'_>, head: &[f32], scores: &mut [f32], gradients: Gradients<'_>) -> LossSum {
-    cosines(pairs, scores);
+    cosines(*pairs, scores);
     let loss = slopes(scores, pairs.labels, pairs.weights, head, gradients.head);
     let width = pairs.dimension;
     let items = pairs.items.chunks_exact(width * pairs.group);
@@ -52,16 +52,6 @@ pub(crate) fn backward(pairs: &Pairs<'_>, head: &[f32], scores: &mut [f32], grad
 
 fn sum(weights: &[f32]) -> f64 {
     weights.iter().map(|&weight| f64::from(weight)).sum()
-}
-
-fn cosines(pairs: &Pairs<'_>, scores: &mut [f32]) {
-    let width = pairs.dimension;
-    let groups = pairs.items.chunks_exact(width * pairs.group).zip(scores.chunks_exact_mut(pairs.group));
-    for (user, (items, scores)) in pairs.users.chunks_exact(width).zip(groups) {
-        for (item, score) in items.chunks_exact(width).zip(scores) {
-            *score = dot(user, item);
-        }
-    }
 }
 
 /// `p` before and after it is clamped, and `logit(p)`.
@@ -81,7 +71,43 @@ fn cross_entropy(y: f32, label: f32) -> (f32, f32) {
     (y.max(0.0) - y * label + ln(1.0 + small), sigmoid)
 }
 
+/// Pairs that are taken at once.
+const LANES: usize = 16;
+
+/// [`slopes`] of one block; adds to the sums of losses and of the head's gradients. A weight of 0 adds nothing.
+#[inline(always)]
+fn block_slopes(
+    scores: &mut [f32; LANES],
+    (labels, weights): (&[f32; LANES], &[f32; LANES]),
+    head: &[f32],
+    sums: &mut [[f64; LANES]; 3],
+) {
+    let (factor, bias) = (head[0], head[1]);
+    let [losses, by_factor, by_bias] = sums;
+    for lane in 0..LANES {
+        let (share, clamped, z) = logit(scores[lane]);
+        let (entropy, sigmoid) = cross_entropy(factor * z + bias, labels[lane]);
+        let dy = weights[lane] * (sigmoid - labels[lane]);
+        let passes = if share == clamped { 0.5 } else { 0.0 };
+        scores[lane] = dy * factor * passes / (clamped * (1.0 - clamped));
+        losses[lane] += f64::from(weights[lane] * entropy);
+        by_factor[lane] += f64::from(dy * z);
+        by_bias[lane] += f64::from(dy);
+    }
+}
+
 for_every_level! {
+    /// Cosines of users with their items.
+    pub(crate) fn cosines(pairs: Pairs<'_>, scores: &mut [f32]) {
+        let width = pairs.dimension;
+        let groups = pairs.items.chunks_exact(width * pairs.group).zip(scores.chunks_exact_mut(pairs.group));
+        for (user, (items, scores)) in pairs.users.chunks_exact(width).zip(groups) {
+            for (item, score) in items.chunks_exact(width).zip(scores) {
+                *score = lane_dot(user, item);
+            }
+        }
+    }
+
     /// Cosines become logits `y`; the sum of weighted losses is returned.
     pub(crate) fn losses(scores: &mut [f32], labels: &[f32], weights: &[f32], head: &[f32]) -> f64 {
         let (factor, bias) = (head[0], head[1]);
@@ -93,7 +119,7 @@ for_every_level! {
         total
     }
 
-    /// Cosines become `weight · d loss / d cosine`; adds the head's gradient, returns the sum of weighted losses.
+    /// Cosines become `weight · d loss / d cosine`; writes the head's gradient, returns the sum of weighted losses.
     pub(crate) fn slopes(
         scores: &mut [f32],
         labels: &[f32],
@@ -101,27 +127,20 @@ for_every_level! {
         head: &[f32],
         head_gradient: &mut [f32],
     ) -> f64 {
-        const LANES: usize = 16;
-        let (factor, bias) = (head[0], head[1]);
-        let (mut loss, mut by_factor, mut by_bias) = (0.0f64, 0.0f64, 0.0f64);
-        let blocks = scores.chunks_mut(LANES).zip(labels.chunks(LANES)).zip(weights.chunks(LANES));
-        for ((scores, labels), weights) in blocks {
-            let mut terms = [[0.0f32; LANES]; 3];
-            for (lane, ((score, label), weight)) in scores.iter_mut().zip(labels).zip(weights).enumerate() {
-                let (share, clamped, z) = logit(*score);
-                let (entropy, sigmoid) = cross_entropy(factor * z + bias, *label);
-                let dy = *weight * (sigmoid - *label);
-                let passes = if share == clamped { 0.5 } else { 0.0 };
-                *score = dy * factor * passes / (clamped * (1.0 - clamped));
-                terms[0][lane] = *weight * entropy;
-                terms[1][lane] = dy * z;
-                terms[2][lane] = dy;
-            }
-            let sums = terms.map(|lanes| lanes.iter().map(|&term| f64::from(term)).sum::<f64>());
-            loss += sums[0];
-            by_factor += sums[1];
-            by_bias += sums[2];
+        let mut sums = [[0.0f64; LANES]; 3];
+        let ((labels, last_labels), (weights, last_weights)) = (labels.as_chunks(), weights.as_chunks());
+        let (blocks, last) = scores.as_chunks_mut();
+        for ((scores, labels), weights) in blocks.iter_mut().zip(labels).zip(weights) {
+            block_slopes(scores, (labels, weights), head, &mut sums);
         }
+        let mut padded = [[0.0; LANES]; 3];
+        for (padded, last) in padded.iter_mut().zip([&*last, last_labels, last_weights]) {
+            padded[..last.len()].copy_from_slice(last);
+        }
+        let [mut slopes, labels, weights] = padded;
+        block_slopes(&mut slopes, (&labels, &weights), head, &mut sums);
+        last.copy_from_slice(&slopes[..last.len()]);
+        let [loss, by_factor, by_bias] = sums.map(|lanes| lanes.iter().sum::<f64>());
         head_gradient[0] = by_factor as f32;
         head_gradient[1] = by_bias as f32;
         loss

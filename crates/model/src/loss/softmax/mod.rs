@@ -11,7 +11,7 @@ mod tests;
 
 use super::LossSum;
 use crate::kernel::{Buffer, add_scaled, dot, exp, for_every_level};
-use crate::layer::product::{Matrix, multiply};
+use crate::layer::product::{Matrix, multiply, multiply_into};
 use rayon::prelude::*;
 
 /// Users whose scores are held at once.
@@ -23,8 +23,17 @@ const GROUP_ROWS: usize = 256;
 /// Most groups; the grid depends on the batch only.
 const MAX_GROUPS: usize = 16;
 
+/// Scores that become exponentials at once.
+const LANES: usize = 16;
+
 /// Largest exponent. With a temperature of 0.02 the least one is then about -55, and no sum leaves the range of `f32`.
 const TOP: f32 = 70.0;
+
+/// Numbers between the starts of two rows of scores. Rows of a power of two of numbers would all fall into the same few
+/// sets of the cache.
+fn stride(candidates: usize) -> usize {
+    candidates.next_multiple_of(LANES) + LANES
+}
 
 /// A batch of unit vectors.
 #[derive(Clone, Copy)]
@@ -58,7 +67,7 @@ pub(crate) struct Gradients<'a> {
 /// Memory of a pass, reused from step to step.
 #[derive(Debug, Default)]
 pub(crate) struct Workspace {
-    /// `[dimension, candidates]`, divided by the temperature.
+    /// `[dimension, candidates]`, divided by the temperature; rows follow each other after [`stride`] numbers.
     transposed: Buffer,
     /// Added to the scores, with the fixed shift.
     candidate_shifts: Vec<f32>,
@@ -67,7 +76,7 @@ pub(crate) struct Workspace {
 
 #[derive(Debug, Default)]
 struct Group {
-    /// `[TILE, candidates]`.
+    /// `[TILE, candidates]`, likewise.
     scores: Buffer,
     /// `[TILE, dimension]`.
     scaled_users: Buffer,
@@ -130,9 +139,10 @@ impl Workspace {
 
     /// Lays the candidates out, and returns the fixed shift.
     fn prepare(&mut self, batch: &Batch<'_>) -> f32 {
-        self.transposed.resize(batch.candidates.len());
+        let stride = stride(batch.candidate_shifts.len());
+        self.transposed.resize(batch.dimension * stride);
         let inverse = 1.0 / batch.temperature;
-        transpose_scaled(batch.candidates, &mut self.transposed, batch.dimension, inverse);
+        transpose_scaled(batch.candidates, (&mut self.transposed, stride), batch.dimension, inverse);
         let shifts = batch.candidate_shifts.iter().chain(batch.item_shifts);
         let fixed = TOP - (inverse + shifts.copied().fold(f32::NEG_INFINITY, f32::max));
         self.candidate_shifts.clear();
@@ -150,7 +160,7 @@ impl Group {
     fn pass(&mut self, prepared: &Prepared<'_>, first: usize, (users, items): (&mut [f32], &mut [f32])) {
         let (batch, dimension) = (prepared.batch, prepared.batch.dimension);
         let candidates = batch.candidate_shifts.len();
-        self.scores.resize(TILE * candidates);
+        self.scores.resize(TILE * stride(candidates));
         self.scaled_users.resize(TILE * dimension);
         self.own.resize(TILE * batch.group(), 0.0);
         self.factors.resize(TILE, 0.0);
@@ -167,15 +177,14 @@ impl Group {
         let (columns, dimension) = (batch.candidate_shifts.len(), batch.dimension);
         let count = user_gradients.len() / dimension;
         let users = &batch.users[first * dimension..][..count * dimension];
-        let transposed = Matrix::new(prepared.transposed, dimension, columns);
-        multiply(&mut self.scores, Matrix::new(users, count, dimension), transposed, false);
+        let stride = stride(columns);
+        let transposed = Matrix::new(prepared.transposed, dimension, stride).columns(0, columns);
+        multiply_into((&mut self.scores, stride), Matrix::new(users, count, dimension), transposed, false);
         for (local, user) in users.chunks_exact(dimension).enumerate() {
             self.row(prepared, (first + local, local), user);
         }
-        let scores = Matrix::new(&self.scores, count, columns);
-        // A product without depth writes nothing.
-        user_gradients.fill(0.0);
-        multiply(user_gradients, scores, Matrix::new(batch.candidates, columns, dimension), true);
+        let scores = Matrix::new(&self.scores, count, stride).columns(0, columns);
+        multiply(user_gradients, scores, Matrix::new(batch.candidates, columns, dimension), false);
         for (local, user) in users.chunks_exact(dimension).enumerate() {
             let scaled = &mut self.scaled_users[local * dimension..][..dimension];
             scaled.iter_mut().zip(user).for_each(|(scaled, user)| *scaled = user * self.factors[local]);
@@ -210,7 +219,7 @@ impl Group {
     fn row(&mut self, prepared: &Prepared<'_>, (row, local): (usize, usize), user: &[f32]) {
         let batch = prepared.batch;
         let (columns, dimension, group) = (batch.candidate_shifts.len(), batch.dimension, batch.group());
-        let scores = &mut self.scores[local * columns..][..columns];
+        let scores = &mut self.scores[local * stride(columns)..][..columns];
         self.hidden.clear();
         (batch.hidden)(row, &mut self.hidden);
         self.hidden.iter().for_each(|&candidate| scores[candidate as usize] = f32::NEG_INFINITY);
@@ -231,7 +240,6 @@ impl Group {
 for_every_level! {
     /// `scores` become `exp(score + shift)`; returns their sum.
     pub(crate) fn exponentials(scores: &mut [f32], shifts: &[f32]) -> f32 {
-        const LANES: usize = 16;
         let mut lanes = [0.0f32; LANES];
         let (mut blocks, shift_blocks) = (scores.chunks_exact_mut(LANES), shifts.chunks_exact(LANES));
         let rest_shifts = shift_blocks.remainder();
@@ -249,10 +257,10 @@ for_every_level! {
         sum
     }
 
-    /// `[rows, width]` to `[width, rows]`, times `factor`.
-    pub(crate) fn transpose_scaled(source: &[f32], target: &mut [f32], width: usize, factor: f32) {
-        let rows = source.len() / width;
-        for (column, target) in target.chunks_exact_mut(rows.max(1)).enumerate() {
+    /// `[rows, width]` to `[width, rows]`, times `factor`; a row of the target is followed by the next one after a stride.
+    pub(crate) fn transpose_scaled(source: &[f32], target: (&mut [f32], usize), width: usize, factor: f32) {
+        let (target, stride) = target;
+        for (column, target) in target.chunks_exact_mut(stride).enumerate() {
             for (value, row) in target.iter_mut().zip(source.chunks_exact(width)) {
                 *value = row[column] * factor;
             }
