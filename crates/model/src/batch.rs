@@ -88,23 +88,30 @@ impl<'a> Samples<'a> {
         (&self.tables[number], (row - self.starts[number]) as usize)
     }
 
-    /// Asks for the memory of samples that are read next: in the order of an epoch they lie anywhere.
-    pub(crate) fn prefetch(&self, rows: &[u32]) {
+    /// Asks for the memory of samples that are read next: in the order of an epoch they lie anywhere. The numbers of their
+    /// items are read too if `numbered`, or where samples have no item features of their own.
+    pub(crate) fn prefetch(&self, rows: &[u32], numbered: bool) {
         for &row in rows {
             let (view, row) = self.locate(row);
             if self.histories.is_some() {
                 let columns = [view.table.users(), view.table.history_end(), view.table.history_skip()];
                 columns.into_iter().for_each(|column| prefetch(column, row));
             }
-            prefetch(view.table.items(), row);
+            if numbered || view.items.is_none() {
+                prefetch(view.table.items(), row);
+            }
             [view.table.labels(), view.table.weights()].into_iter().for_each(|column| prefetch(column, row));
             [Some(&view.users), view.items.as_ref()].into_iter().flatten().for_each(|features| {
-                prefetch(features.single, row * (features.single.len() / features.rows));
+                // A row may begin in one cache line and end in the next.
+                let width = features.single.len() / features.rows;
+                prefetch(features.single, row * width);
+                prefetch(features.single, (row * width + width).saturating_sub(1));
             });
         }
     }
 
-    /// Item, label and weight of a sample.
+    /// Item, label and weight of a sample; inlined, so that what a caller does not use is not read.
+    #[inline(always)]
     pub(crate) fn outcome(&self, row: u32) -> Outcome {
         let (view, row) = self.locate(row);
         Outcome { item: view.table.items()[row], label: view.table.labels()[row], weight: view.table.weights()[row] }

@@ -8,7 +8,7 @@ use crate::input::ChunkInput;
 use crate::kernel::{Buffer, add_bias_relu, add_to, bias_rows, mask_by_sign};
 use crate::layer::linear::Linear;
 use crate::layer::normalize;
-use crate::layer::product::MIN_ROWS;
+use crate::layer::product::{MIN_ROWS, Matrix, multiply};
 use crate::shared::Shared;
 
 /// Layers of one tower.
@@ -16,6 +16,15 @@ use crate::shared::Shared;
 pub(crate) struct Tower {
     layers: Vec<Linear>,
     residual: bool,
+}
+
+/// Dense parameters as a backward pass reads them, and where it adds their gradients.
+#[derive(Debug)]
+pub(crate) struct Weights<'a> {
+    pub(crate) dense: &'a [f32],
+    /// What [`Tower::transpose`] wrote.
+    pub(crate) transposed: &'a [f32],
+    pub(crate) gradient: &'a mut [f32],
 }
 
 /// What a pass over up to `rows` rows remembers.
@@ -81,6 +90,12 @@ impl Tower {
         !self.is_residual(0)
     }
 
+    /// Writes the transposed weights of all layers but the first, which a backward pass reads, to their places in
+    /// `transposed`. They are the same for all chunks of a step.
+    pub(crate) fn transpose(&self, dense: &[f32], transposed: &mut [f32]) {
+        self.layers.iter().skip(1).for_each(|layer| layer.transpose(dense, transposed));
+    }
+
     /// Unit vectors of the rows of `input`, left in the workspace.
     pub(crate) fn forward(
         &self,
@@ -114,7 +129,7 @@ impl Tower {
     /// their places in `gradient`; the input keeps its own.
     pub(crate) fn backward(
         &self,
-        (dense, gradient): (&[f32], &mut [f32]),
+        Weights { dense, transposed, gradient }: Weights<'_>,
         input: &mut ChunkInput,
         vectors_gradient: &[f32],
         workspace: &mut TowerWorkspace,
@@ -142,7 +157,8 @@ impl Tower {
             if let Some(skipped) = skipped {
                 below[..cells].copy_from_slice(skipped);
             }
-            layer.backward_input(dense, above, rows, (below, residual));
+            let upstream = Matrix::new(above, rows, layer.outputs);
+            multiply(below, upstream, layer.transposed(transposed), residual);
             std::mem::swap(&mut above, &mut below);
         }
     }

@@ -11,14 +11,15 @@ use crate::model::Parameters;
 use crate::negative::{Draw, Positive};
 use crate::optimizer::Shard;
 use crate::shared::Shared;
-use crate::tower::TowerWorkspace;
+use crate::tower::{TowerWorkspace, Weights};
 
 /// Inputs and outcomes of a chunk, and the gradients of its inputs.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
     user: ChunkInput,
     item: ChunkInput,
-    /// Corpus row of each item: positives, each with negatives of its own, then a part of those that all rows share.
+    /// Where negatives are drawn, corpus row of each item: positives, each with negatives of its own, then a part of those
+    /// that all rows share.
     items: Vec<u32>,
     /// One an item, the shared ones aside, as the next three.
     labels: Vec<f32>,
@@ -82,9 +83,9 @@ impl Chunk {
         (items, drawn): (&[u32], &[Draw]),
     ) {
         let (samples, rows) = (batch.samples, &batch.rows[batch.chunk(number)]);
-        samples.prefetch(rows);
+        samples.prefetch(rows, !matches!(batch.pairing, Pairing::Own));
         self.read_outcomes(batch, (number, rows), items);
-        self.scores.resize(self.items.len(), 0.0);
+        self.scores.resize(self.labels.len(), 0.0);
         self.items.extend(drawn.iter().map(|draw| draw.item));
         let corpus = samples.corpus();
         self.user.read(&layout.user, corpus, (&UsersOf(samples, rows), rows.len()));
@@ -106,11 +107,11 @@ impl Chunk {
         };
         for &row in rows {
             let outcome = batch.samples.outcome(row);
-            self.items.push(outcome.item);
             self.labels.push(outcome.label);
             self.weights.push(outcome.weight);
             self.shifts.push(0.0);
             let Some((mix, rng)) = &mut drawn else { continue };
+            self.items.push(outcome.item);
             let event = batch.samples.event(row);
             let positive = Positive { item: outcome.item, user: event.user, time: event.time, batch: items };
             mix.draw_own(&positive, mix.known(batch.samples, row), rng, |draw| {
@@ -148,35 +149,25 @@ impl Chunk {
     }
 
     /// Logits and loss of the pairs; no gradient is computed.
-    pub(super) fn pairs_forward(
-        &mut self,
-        layout: &ModelLayout,
-        (parameters, _): (&Parameters, &mut [f32]),
-        buffers: &mut Buffers,
-    ) {
+    pub(super) fn pairs_forward(&mut self, layout: &ModelLayout, weights: Weights<'_>, buffers: &mut Buffers) {
         let mut scores = std::mem::take(&mut self.scores);
         let pairs = self.pairs(buffers.vectors(self), layout.dimension());
-        self.sum = bce::forward(&pairs, &parameters.dense[layout.head..], &mut scores);
+        self.sum = bce::forward(&pairs, &weights.dense[layout.head..], &mut scores);
         self.scores = scores;
     }
 
     /// Loss of the pairs and all gradients; those of dense parameters are added to `gradient`.
-    pub(super) fn pairs_backward(
-        &mut self,
-        layout: &ModelLayout,
-        (parameters, gradient): (&Parameters, &mut [f32]),
-        buffers: &mut Buffers,
-    ) {
+    pub(super) fn pairs_backward(&mut self, layout: &ModelLayout, weights: Weights<'_>, buffers: &mut Buffers) {
         let (mut scores, mut head) = (std::mem::take(&mut self.scores), [0.0; 2]);
         let vectors = buffers.towers.vectors(self);
         let users = &mut buffers.user_gradient[..vectors.0.len()];
         let items = &mut buffers.item_gradient[..vectors.1.len()];
         let pairs = self.pairs(vectors, layout.dimension());
         let gradients = Gradients { users: &mut *users, items: &mut *items, head: &mut head };
-        self.sum = bce::backward(&pairs, &parameters.dense[layout.head..], &mut scores, gradients);
+        self.sum = bce::backward(&pairs, &weights.dense[layout.head..], &mut scores, gradients);
         self.scores = scores;
-        add_to(&mut gradient[layout.head..], &head);
-        self.towers_backward(layout, (parameters, gradient), &mut buffers.towers, (users, items));
+        add_to(&mut weights.gradient[layout.head..], &head);
+        self.towers_backward(layout, weights, &mut buffers.towers, (users, items));
     }
 
     /// All gradients from those of the vectors of users and items, `[rows, dimension]` each; those of dense parameters
@@ -184,22 +175,24 @@ impl Chunk {
     pub(super) fn vectors_backward(
         &mut self,
         layout: &ModelLayout,
-        (parameters, gradient): (&Parameters, &mut [f32]),
+        weights: Weights<'_>,
         buffers: &mut Buffers,
         gradients: (&[f32], &[f32]),
     ) {
-        self.towers_backward(layout, (parameters, gradient), &mut buffers.towers, gradients);
+        self.towers_backward(layout, weights, &mut buffers.towers, gradients);
     }
 
     fn towers_backward(
         &mut self,
         layout: &ModelLayout,
-        (Parameters { dense, .. }, gradient): (&Parameters, &mut [f32]),
+        Weights { dense, transposed, gradient }: Weights<'_>,
         towers: &mut Towers,
         (users, items): (&[f32], &[f32]),
     ) {
-        layout.user_tower.backward((dense, &mut *gradient), &mut self.user, users, &mut towers.user);
-        layout.item_tower.backward((dense, gradient), &mut self.item, items, &mut towers.item);
+        let weights = Weights { dense, transposed, gradient: &mut *gradient };
+        layout.user_tower.backward(weights, &mut self.user, users, &mut towers.user);
+        let weights = Weights { dense, transposed, gradient };
+        layout.item_tower.backward(weights, &mut self.item, items, &mut towers.item);
     }
 
     /// Sums over the pairs.

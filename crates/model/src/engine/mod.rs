@@ -22,6 +22,7 @@ use crate::model::Parameters;
 use crate::negative::Draw;
 use crate::optimizer::{AdamStep, DenseAdam, Shard, TableAdam};
 use crate::shared::Shared;
+use crate::tower::Weights;
 use chunk::{Buffers, Chunk};
 use rayon::prelude::*;
 use softmax::BatchColumns;
@@ -63,6 +64,8 @@ pub(crate) struct Engine<'a> {
     objective: Objective,
     adam: AdamSection,
     chunks: Vec<Chunk>,
+    /// Transposed weights, each at its place among the dense parameters.
+    transposed: Buffer,
     /// Gradient of all dense parameters, one a group of chunks.
     gradients: Vec<Buffer>,
     /// Fields of the user tower and of the item tower whose values a batch shares.
@@ -87,6 +90,7 @@ impl<'a> Engine<'a> {
             objective,
             adam,
             chunks: Vec::new(),
+            transposed: Buffer::zeros(layout.dense_len()),
             gradients: Vec::new(),
             shared: Default::default(),
             buffers: Vec::new(),
@@ -151,6 +155,9 @@ impl<'a> Engine<'a> {
 
     /// Leaves the gradients of a batch in its groups and chunks, not yet divided by the sum of weights.
     pub(crate) fn gradients(&mut self, parameters: &Parameters, batch: &Batch<'_>) -> LossSum {
+        for tower in [&self.layout.user_tower, &self.layout.item_tower] {
+            tower.transpose(&parameters.dense, &mut self.transposed);
+        }
         if self.objective != Objective::Bce {
             let sum = self.softmax_loss(parameters, batch);
             self.softmax_backward(parameters, batch);
@@ -190,11 +197,12 @@ impl<'a> Engine<'a> {
         &mut self,
         parameters: &Parameters,
         batch: &Batch<'_>,
-        finish: fn(&mut Chunk, &ModelLayout, (&Parameters, &mut [f32]), &mut Buffers),
+        finish: fn(&mut Chunk, &ModelLayout, Weights<'_>, &mut Buffers),
     ) -> LossSum {
         self.reserve(batch, rayon::current_num_threads());
         self.read(parameters, batch);
         let (layout, buffers, shared) = (self.layout, &self.buffers, &self.shared);
+        let (dense, transposed) = (&parameters.dense[..], &self.transposed[..]);
         let size = batch.group_chunks();
         let groups = self.chunks[..batch.chunks()].par_chunks_mut(size).zip(&mut self.gradients);
         groups.enumerate().for_each(|(group, (chunks, gradient))| {
@@ -202,7 +210,7 @@ impl<'a> Engine<'a> {
             gradient.fill(0.0);
             for (number, chunk) in (group * size..).zip(chunks) {
                 chunk.forward(layout, parameters, (shared, batch.starts(number, 0)), &mut buffers);
-                finish(chunk, layout, (parameters, gradient), &mut buffers);
+                finish(chunk, layout, Weights { dense, transposed, gradient: &mut *gradient }, &mut buffers);
             }
         });
         let mut sum = LossSum::default();

@@ -6,6 +6,7 @@ use crate::kernel::Buffer;
 use crate::loss::{LossSum, softmax};
 use crate::model::Parameters;
 use crate::negative::Draw;
+use crate::tower::Weights;
 use rayon::prelude::*;
 
 /// Columns of a whole batch.
@@ -77,6 +78,7 @@ impl Engine<'_> {
     /// Backward passes of all chunks.
     pub(super) fn softmax_backward(&mut self, parameters: &Parameters, batch: &Batch<'_>) {
         let (layout, columns, drawn) = (self.layout, &self.columns, self.drawn.len());
+        let (dense, transposed) = (&parameters.dense[..], &self.transposed[..]);
         let repeated = if self.objective.takes_rows(&batch.pairing) { batch.rows.len() } else { 0 };
         let size = batch.group_chunks();
         let groups = self.chunks[..batch.chunks()].par_chunks_mut(size).zip(self.buffers.par_chunks(size));
@@ -86,7 +88,8 @@ impl Engine<'_> {
                 let rows = batch.chunk(number);
                 let users = &columns.users[1][rows.start * layout.dimension()..rows.end * layout.dimension()];
                 let items = columns.gradient(batch, (number, drawn), layout.dimension(), repeated);
-                chunk.vectors_backward(layout, (parameters, gradient), &mut lock(buffers), (users, &items));
+                let weights = Weights { dense, transposed, gradient: &mut *gradient };
+                chunk.vectors_backward(layout, weights, &mut lock(buffers), (users, &items));
             }
         });
         self.shared_backward(parameters, batch);

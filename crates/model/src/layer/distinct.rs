@@ -99,11 +99,12 @@ impl Distinct {
     fn count(&mut self, ids: &[u32], most: usize) -> bool {
         let (missing, mut found) = (self.places.len() - 1, self.ids.len());
         self.ids.resize(found + ids.len(), 0);
+        let (places, known) = (&mut self.places[..], &mut self.ids[..]);
         self.index.extend(ids.iter().map(|&id| {
-            let place = &mut self.places[(id as usize).min(missing)];
+            let place = &mut places[(id as usize).min(missing)];
             let is_new = *place == NOWHERE;
             *place = if is_new { found as u32 } else { *place };
-            self.ids[found] = id;
+            known[found] = id;
             found += usize::from(is_new);
             *place
         }));

@@ -39,6 +39,16 @@ impl Linear {
         Matrix::new(self.weight(dense), self.inputs, self.outputs)
     }
 
+    /// Writes `Wᵀ` to the layer's place among transposed weights, `transposed`.
+    pub(crate) fn transpose(&self, dense: &[f32], transposed: &mut [f32]) {
+        self.matrix(dense).transposed().copy_to(&mut transposed[self.offset..self.bias_offset()]);
+    }
+
+    /// `Wᵀ` from that place, `[outputs, inputs]`.
+    pub(crate) fn transposed<'a>(&self, transposed: &'a [f32]) -> Matrix<'a> {
+        Matrix::new(self.weight(transposed), self.outputs, self.inputs)
+    }
+
     /// Gradients of `W` and `b` among those of all dense parameters.
     pub(crate) fn gradients<'a>(&self, gradient: &'a mut [f32]) -> (&'a mut [f32], &'a mut [f32]) {
         gradient[self.offset..self.offset + self.len()].split_at_mut(self.inputs * self.outputs)

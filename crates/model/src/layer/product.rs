@@ -55,11 +55,16 @@ impl<'a> Matrix<'a> {
     /// The numbers, row by row.
     pub(crate) fn copied(self) -> Buffer {
         let mut copy = Buffer::zeros(self.rows * self.columns);
-        for (row, values) in copy.chunks_exact_mut(self.columns).enumerate() {
+        self.copy_to(&mut copy);
+        copy
+    }
+
+    /// Writes the numbers, row by row, to as many.
+    pub(crate) fn copy_to(self, target: &mut [f32]) {
+        for (row, values) in target.chunks_exact_mut(self.columns).enumerate() {
             let source = self.data[row * self.row_stride..].iter().step_by(self.column_stride);
             values.iter_mut().zip(source).for_each(|(value, number)| *value = *number);
         }
-        copy
     }
 }
 

@@ -7,6 +7,7 @@ use crate::kernel::add_to;
 use crate::model::TwoTower;
 use crate::optimizer::TableAdam;
 use crate::shared::Shared;
+use crate::tower::Weights;
 
 const ROWS: usize = 200;
 
@@ -28,6 +29,8 @@ fn pass(share: bool) -> (Vec<f32>, Vec<f32>, Vec<f32>, usize) {
     if share {
         shared.find((item_tower, layout), parameters, inputs.iter());
     }
+    let mut transposed = vec![0.0; tower.layout.dense_len()];
+    item_tower.transpose(&parameters.dense, &mut transposed);
     let (mut vectors, mut gradient) = (Vec::new(), vec![0.0; tower.layout.dense_len()]);
     for (input, start) in inputs.iter_mut().zip([0, FIRST]) {
         let (rows, mut workspace) = (input.rows(), item_tower.workspace(ROWS, true));
@@ -36,7 +39,8 @@ fn pass(share: bool) -> (Vec<f32>, Vec<f32>, Vec<f32>, usize) {
         vectors.extend_from_slice(workspace.vectors(rows));
         let upstream: Vec<f32> = (0..rows * tower.dimension()).map(|n| ((n + start) % 7) as f32 - 3.0).collect();
         let mut part = vec![0.0; gradient.len()];
-        item_tower.backward((&parameters.dense, &mut part), input, &upstream, &mut workspace);
+        let weights = Weights { dense: &parameters.dense, transposed: &transposed, gradient: &mut part };
+        item_tower.backward(weights, input, &upstream, &mut workspace);
         add_to(&mut gradient, &part);
     }
     shared.backward(layer, &parameters.dense, inputs.iter());
