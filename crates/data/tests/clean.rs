@@ -129,7 +129,7 @@ fn without_users_the_rows_of_a_request_meet_in_one_bucket() {
 fn rules_are_applied_in_their_order_and_see_what_earlier_ones_left() {
     let text = "user,item,t,click\na,x,1,1\na,x,1,1\na,x,1,1\na,y,2,1\n";
     let place = Workplace::with("log.csv", text);
-    let clean = "[clean]\ndrop_duplicates = true\n[[clean.rate]]\nwindow = \"1h\"\nat_most = 2";
+    let clean = "[clean]\ndrop_duplicates = {}\n[[clean.rate]]\nwindow = \"1h\"\nat_most = 2";
     assert_eq!(left_out(&place, &config(NAMED, clean)), counts([("duplicate", 2)]));
 }
 
@@ -160,6 +160,25 @@ fn rules_that_cannot_work_are_refused_together() {
         "clean.click_rate[0].least_rows",
     ];
     assert_eq!(faults(NAMED, numbers), expected);
+}
+
+#[test]
+fn rows_are_duplicates_when_they_are_the_same_in_the_named_columns() {
+    let text = "user,item,t,click,page,place\n\
+        a,x,1,1,p,1\na,x,2,1,p,2\na,x,2,0,p,2\na,y,2,1,p,2\na,x,2,1,q,2\nb,x,1,1,p,1\na,x,1,1,,1\na,x,3,1,,3\n";
+    let place = Workplace::with("log.csv", text);
+    let duplicates = |by: &str| {
+        let found = left_out(&place, &config(NAMED, &format!("[clean]\ndrop_duplicates = {{ by = {by} }}")));
+        found.get("duplicate").copied().unwrap_or_default()
+    };
+    assert_eq!(duplicates("[\"page\", \"item\"]"), 2, "t = 2 on page p, and t = 3 without a page");
+    assert_eq!(duplicates("[\"item\", \"page\", \"user\", \"t\"]"), 0, "the user is always a part");
+    assert_eq!(duplicates("\"place\""), 3, "x and y at place 2, x at place 1");
+    assert_eq!(duplicates("[\"t\", \"item\"]"), 2);
+    let faults =
+        |by: &str| checked(&config(NAMED, &format!("[clean]\ndrop_duplicates = {{ by = {by} }}"))).unwrap_err();
+    assert_eq!(faults("[]"), ["clean.drop_duplicates.by"]);
+    assert_eq!(faults("[\"page\", \"page\"]"), ["clean.drop_duplicates.by"]);
 }
 
 /// A log of 3,000 users behind 90 addresses, a file of its own for each tenth.

@@ -31,7 +31,7 @@ fn figures_of_a_small_log_are_those_of_a_pencil() {
         r,hot,2026-11-02 10:00:00,click,z\nr,robot,2026-11-02 10:00:01,click,z\na,end,2026-11-03 10:00:00,click,x\n";
     let place = Workplace::with("log.csv", text);
     place.write("deny.txt", "z\n");
-    let clean = "[clean]\ndrop_duplicates = true\n[[clean.deny]]\nby = \"ip\"\npath = \"deny.txt\"";
+    let clean = "[clean]\ndrop_duplicates = {}\n[[clean.deny]]\nby = \"ip\"\npath = \"deny.txt\"";
     place.samples(&config(clean, ""));
     let ledger = place.ledger(&config(clean, ""), 1);
     let day = |day: u32, event: &str, positives| DayPositives {
@@ -72,7 +72,7 @@ fn rules_left_out_what_the_samples_stage_counted_and_down_sampling_cools_the_sam
         }
         place.write(&format!("{file}.csv"), text);
     }
-    let clean = "[clean]\ndrop_duplicates = true\n[[clean.rate]]\nby = \"ip\"\nwindow = \"1m\"\nat_most = 16\n\
+    let clean = "[clean]\ndrop_duplicates = {}\n[[clean.rate]]\nby = \"ip\"\nwindow = \"1m\"\nat_most = 16\n\
         [[clean.click_rate]]\nat_most = 0.55\nleast_rows = 50";
     let config = config(clean, "down_sample = { kind = \"cap\", at_most = 500 }");
     let statistics = place.samples(&config).statistics;

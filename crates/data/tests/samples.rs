@@ -253,7 +253,7 @@ fn a_query_reads_the_user_key_as_the_samples_did_whatever_side_its_feature_is_on
 #[test]
 fn duplicates_are_filtered_and_counted() {
     let place = Workplace::with("log.csv", "user,item,t\nann,a,1\nann,a,1\nann,a,2\nbob,a,1\nann,b,1\nann,a,1\n");
-    let kept = config(USER_AND_TIME, LAST_OUT).replace("[samples]", "[clean]\ndrop_duplicates = true\n[samples]");
+    let kept = config(USER_AND_TIME, LAST_OUT).replace("[samples]", "[clean]\ndrop_duplicates = {}\n[samples]");
     let statistics = place.samples(&kept).statistics;
     assert_eq!((statistics.read, statistics.filtered["duplicate"]), (6, 2));
     assert_eq!(statistics.parts.values().map(|part| part.interactions).sum::<u64>(), 4);

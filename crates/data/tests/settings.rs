@@ -38,8 +38,7 @@ fn a_day_stands_in_the_path_of_the_logs_only_and_an_order_has_no_days() {
 #[test]
 fn what_needs_a_user_is_refused_without_one() {
     let history = "[[features]]\nname = \"seen\"\nside = \"user\"\nkind = \"history\"\nof = [\"item\"]\n";
-    let text =
-        format!("[input]\npath = \"log.csv\"\n{SPLIT}{FEATURES}") + history + "[clean]\ndrop_duplicates = true\n";
+    let text = format!("[input]\npath = \"log.csv\"\n{SPLIT}{FEATURES}") + history + "[clean]\ndrop_duplicates = {}\n";
     assert_eq!(checked(&text).unwrap_err(), ["clean.drop_duplicates", "features[2].kind"]);
 }
 

@@ -15,7 +15,7 @@ use twinspire_data::{DataError, DataSettings, Result};
 use workplace::{FEATURES, Told, Workplace, checked};
 
 const CONFIG: &str = "[input]\npath = \"logs/{date}/*.csv\"\nuser = \"user\"\ntime = { column = \"t\" }\n\
-    max_reject_ratio = 0.2\nitems = { path = \"items.csv\" }\n[clean]\ndrop_duplicates = true\n\
+    max_reject_ratio = 0.2\nitems = { path = \"items.csv\" }\n[clean]\ndrop_duplicates = {}\n\
     users = [{ by = \"price\", at_most = 60 }]\n\
     [samples]\nsplit = { kind = \"by_date\", validation_days = 1, test_days = 1 }\n";
 

@@ -22,12 +22,13 @@ pub(crate) use tally::Suspects;
 use crate::bucket::Bucket;
 use crate::config::{DataSettings, KeyOf, Suspicion};
 use crate::join::Joining;
+use duplicate::Duplicates;
 use skip_above::SkipAbove;
 use traffic::{BucketKey, Traffic};
 
 /// A rule on the rows of a bucket.
 enum Rule {
-    Duplicate,
+    Duplicate(Duplicates),
     Traffic(Traffic),
     SkipAbove(SkipAbove),
 }
@@ -35,7 +36,7 @@ enum Rule {
 impl Rule {
     fn name(&self) -> &str {
         match self {
-            Self::Duplicate => duplicate::DUPLICATE,
+            Self::Duplicate(_) => duplicate::DUPLICATE,
             Self::Traffic(traffic) => &traffic.name,
             Self::SkipAbove(_) => skip_above::NOT_SEEN,
         }
@@ -44,7 +45,7 @@ impl Rule {
     /// Whether each row stays.
     fn kept(&self, bucket: &Bucket) -> Vec<bool> {
         match self {
-            Self::Duplicate => duplicate::kept(bucket),
+            Self::Duplicate(duplicates) => duplicates.kept(bucket),
             Self::Traffic(traffic) => traffic.kept(bucket),
             Self::SkipAbove(page) => page.kept(bucket),
         }
@@ -67,8 +68,9 @@ impl Cleaning {
     pub fn new(settings: &DataSettings, before: usize, lists: &DenyLists, crossing: Vec<Suspects>) -> Self {
         let mut cleaning = Self { rules: Vec::new(), join: None, columns: Vec::new(), before };
         cleaning.join = Joining::new(settings, |name| cleaning.column(name));
-        if settings.clean().drop_duplicates {
-            cleaning.rules.push(Rule::Duplicate);
+        if let Some(same_in) = settings.duplicates_are_same_in() {
+            let duplicates = Duplicates::new(same_in, |name| cleaning.column(name));
+            cleaning.rules.push(Rule::Duplicate(duplicates));
         }
         let mut lists = lists.keys.iter().cloned();
         let mut crossing = crossing.into_iter();

@@ -14,8 +14,8 @@ pub struct CleanSection {
     pub dwell: Option<RangeSection>,
     /// Leaves out rows whose position on the page lies outside a range; counted as `position_out_of_range`.
     pub position: Option<RangeSection>,
-    /// Of rows with the same user, item and time, only the first of each kind (positive, impression, rejection) stays; true or false. Needs `input.user`; counted as `duplicate`.
-    pub drop_duplicates: bool,
+    /// Leaves out rows that were written more than once. Needs `input.user`; counted as `duplicate`.
+    pub drop_duplicates: Option<DuplicatesSection>,
     /// Leaves out rows whose key stands in a file; counted as `denied(by)`.
     pub deny: Vec<DenySection>,
     /// Leaves out the rows of a key in every window of time in which it has too many; counted as `rate(by, window)`.
@@ -54,6 +54,14 @@ pub struct RangeSection {
     pub at_least: Option<f64>,
     /// Greatest number that stays; without it there is none.
     pub at_most: Option<f64>,
+}
+
+/// What makes a row one that was written before. Rows of different users or kinds (positive, impression, rejection) are never the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DuplicatesSection {
+    /// Column, or columns, in which rows of one user and kind must be equal; of equal ones the first stays. Without it, the item and the time.
+    pub by: Option<UserColumns>,
 }
 
 /// A list of keys whose rows are not wanted.

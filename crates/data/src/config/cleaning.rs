@@ -5,6 +5,17 @@ use super::{CleanSection, Counted, DenySection, InputSection, RangeSection, Time
 use std::collections::BTreeSet;
 use twinspire_core::check::Faults;
 
+/// What rows of one user and kind have in common if one of them is a duplicate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SameIn {
+    /// The item.
+    Item,
+    /// The moment.
+    Time,
+    /// The cell of another column.
+    Column(String),
+}
+
 /// Whose rows are taken together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyOf {
@@ -73,6 +84,13 @@ pub(super) fn check_clean(clean: &CleanSection, input: &InputSection, faults: &m
     }
     for (key, range) in [("clean.dwell", &clean.dwell), ("clean.position", &clean.position)] {
         range.iter().for_each(|range| check_range(key, range, faults));
+    }
+    if let Some(by) = clean.drop_duplicates.as_ref().and_then(|section| section.by.as_ref()) {
+        let names = by.names();
+        let distinct = names.iter().collect::<BTreeSet<_>>().len() == names.len();
+        let sound = !names.is_empty() && names.iter().all(|name| !name.is_empty()) && distinct;
+        let reason = "one column name, or several different ones";
+        faults.require(sound, "clean.drop_duplicates.by", format!("{names:?}"), reason);
     }
     if let Some(page) = &clean.skip_above {
         let sound = !page.request.is_empty() && !page.position.is_empty();

@@ -15,10 +15,10 @@ mod time;
 
 pub use attributes::{AttributeSection, AvailableSection};
 pub use clean::{
-    CleanSection, ClickRateSection, Counted, DenySection, NeverShownSection, RangeSection, RateSection, SharedSection,
-    SkipAboveSection,
+    CleanSection, ClickRateSection, Counted, DenySection, DuplicatesSection, NeverShownSection, RangeSection,
+    RateSection, SharedSection, SkipAboveSection,
 };
-pub use cleaning::{KeyOf, Suspicion, TrafficRule};
+pub use cleaning::{KeyOf, SameIn, Suspicion, TrafficRule};
 pub use format::Format;
 pub use input::{
     EventSection, InputSection, ItemsSection, JoinSection, LabelSection, PositiveEvents, TimeSection, Unmatched,

@@ -3,8 +3,8 @@
 use super::attributes::check_attributes;
 use super::form::{check_columns, check_lists};
 use super::{
-    AttributeSection, CleanSection, DownSample, InputSection, ItemsSection, Join, KeyOf, Mode, Outcome, SamplesSection,
-    Split, TimeFormat, TimeSection, TimeSettings, TrafficRule, UsersSection, cleaning::check_clean,
+    AttributeSection, CleanSection, DownSample, InputSection, ItemsSection, Join, KeyOf, Mode, Outcome, SameIn,
+    SamplesSection, Split, TimeFormat, TimeSection, TimeSettings, TrafficRule, UsersSection, cleaning::check_clean,
 };
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
@@ -151,6 +151,19 @@ impl DataSettings {
         &self.clean
     }
 
+    /// What duplicates have in common beside their user and kind, if they are left out.
+    pub fn duplicates_are_same_in(&self) -> Option<Vec<SameIn>> {
+        let Some(by) = &self.clean.drop_duplicates.as_ref()?.by else { return Some(vec![SameIn::Time, SameIn::Item]) };
+        let time = self.input.time.as_ref().map(|time| &time.column);
+        let others = by.names().into_iter().filter(|name| !self.user.contains(name));
+        let same_in = others.map(|name| match name {
+            name if name == self.input.item => SameIn::Item,
+            name if Some(&name) == time => SameIn::Time,
+            name => SameIn::Column(name),
+        });
+        Some(same_in.collect())
+    }
+
     /// The rules against cheating traffic, in their order.
     pub fn traffic_rules(&self) -> &[TrafficRule] {
         &self.traffic
@@ -183,6 +196,11 @@ impl DataSettings {
             }
         };
         let mut columns: Vec<(String, String)> = self.traffic.iter().flat_map(of_key).collect();
+        for part in self.duplicates_are_same_in().into_iter().flatten() {
+            if let SameIn::Column(name) = part {
+                columns.push((name, "clean.drop_duplicates.by".to_owned()));
+            }
+        }
         if let Some(request) = self.join.as_ref().and_then(|join| join.request.clone()) {
             columns.push((request, "input.join.request".to_owned()));
         }
@@ -271,7 +289,7 @@ fn check_down_sample(rule: DownSample, faults: &mut Faults) {
 /// What needs `input.user`, where it is not set.
 fn check_nobody(clean: &CleanSection, features: &FeatureSchema, faults: &mut Faults) {
     let reason = "without `input.user` nobody knows whose rows are equal";
-    faults.require(!clean.drop_duplicates, "clean.drop_duplicates", true, reason);
+    faults.require(clean.drop_duplicates.is_none(), "clean.drop_duplicates", "set", reason);
     for (number, feature) in features.features().iter().enumerate() {
         let kind = match feature.kind {
             FeatureKind::History { .. } => "history",
