@@ -3,6 +3,7 @@
 //! In: the settings and the first rows of a few files: the first and the last of the first and of the last day, the
 //! test file, the side tables. Out: [`CheckReport`]. It holds one file's rejects at a time and writes nothing.
 
+use crate::clean::DenyLists;
 use crate::config::DataSettings;
 use crate::context::DataContext;
 use crate::error::Result;
@@ -53,10 +54,11 @@ pub struct CheckReport {
 /// Looks at the first rows.
 ///
 /// # Errors
-/// What would stop ingest: a missing partition or column, an unreadable file, a first or last day without rows. Rejects
-/// are no errors here.
+/// What would stop ingest: a missing partition or column, an unreadable file or deny list, a first or last day without
+/// rows. Rejects are no errors here.
 pub fn check_data(context: &DataContext<'_>, settings: &DataSettings) -> Result<CheckReport> {
     let plan = Plan::new(context, settings, DeletedUsers::default())?;
+    DenyLists::read(settings, context.data_dir)?;
     let mut files = Vec::new();
     for unit in chosen(&plan.units) {
         let mut events = SeenEvents::default();

@@ -67,6 +67,10 @@ fn denied_keys_are_left_out_and_a_new_list_makes_new_samples() {
     assert_eq!(left_out(&place, &config), counts([("denied(user)", 1), ("denied(ip|site)", 1)]));
     place.write("users.txt", "");
     assert_eq!(left_out(&place, &config), counts([("denied(ip|site)", 1)]));
+    assert!(place.check(&config).is_ok());
+    std::fs::remove_file(place.data().join("places.txt")).unwrap();
+    let error = place.check(&config).unwrap_err();
+    assert!(error.to_string().contains("places.txt"), "{error}");
 }
 
 #[test]

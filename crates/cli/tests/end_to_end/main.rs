@@ -15,6 +15,7 @@ mod http;
 mod index;
 mod judged;
 mod kills;
+mod logs;
 mod negatives;
 mod recall;
 mod world;
