@@ -6,10 +6,15 @@
 //! 0 where there is none), `part` UInt8 ([`Part`], for splits that the input decides), `row` UInt64 (number of the row in its file, from 0), `key` UInt64 (hash
 //! of the user, or of file and row where there is none), and one nullable Utf8 column `f:<column>` for each raw column
 //! that a feature or a rule needs from the log. Rows ascend by [`slot`] of their key, then by `row`, so that the rows of some users
-//! are one range of a table, whatever the number of buckets.
+//! are one range of a table, whatever the number of buckets. A table has several parts ([`crate::table::MappedParts`]), none of
+//! which ends within a slot; the metadata [`FIRST_SLOTS`] has the first slot of each, as a JSON array, so that a bucket
+//! maps its own rows only.
 
 /// Number of slots that keys fall into; a bucket is a range of slots.
 pub const SLOTS: usize = 4_096;
+
+/// Key of the metadata of a table that says where its parts begin.
+pub const FIRST_SLOTS: &str = "first_slots";
 
 /// Slot of a key, below [`SLOTS`].
 pub fn slot(key: u64) -> usize {

@@ -8,6 +8,7 @@ use crate::config::DataSettings;
 use crate::context::{DataContext, RunFolders};
 use crate::error::Result;
 use crate::ingest::ingest;
+use crate::ingest::report::total;
 use crate::sample::make_samples;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -23,7 +24,7 @@ pub struct BenchReport {
     pub script: &'static str,
     /// Rows of the logs.
     pub rows: u64,
-    /// Rows that rules left out, by reason.
+    /// Rows that were rejected, by kind, and that rules left out, by reason.
     pub dropped: BTreeMap<String, u64>,
     /// Samples of all parts.
     pub samples: u64,
@@ -51,17 +52,17 @@ pub fn run(context: &DataContext<'_>, settings: &DataSettings, folders: &RunFold
     let phases = Phases { heard: context.progress, began: Mutex::default() };
     let context = &DataContext { progress: &phases, ..*context };
     let (started, others) = (Instant::now(), OthersBusy::start());
-    ingest(context, settings, folders)?;
+    let log = total(&ingest(context, settings, folders)?.accounts);
     let statistics = make_samples(context, settings, folders)?.statistics;
     let (ended, threads) = (Instant::now(), context.pool()?.current_num_threads());
     let seconds = (ended - started).as_secs_f64();
     Ok(BenchReport {
         script: "twinspire bench samples",
-        rows: statistics.read,
-        dropped: statistics.filtered,
+        rows: log.read,
+        dropped: log.rejected.into_iter().chain(log.filtered).chain(statistics.filtered).collect(),
         samples: statistics.parts.values().map(|counts| counts.samples).sum(),
         threads,
-        rows_per_s: (statistics.read as f64 / seconds).round() as u64,
+        rows_per_s: (log.read as f64 / seconds).round() as u64,
         seconds: to_hundredths(seconds),
         phase_s: phases.seconds(ended),
         peak_rss_mib: peak_rss_mib(),

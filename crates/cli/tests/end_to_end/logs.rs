@@ -8,13 +8,13 @@ use std::fs;
 const ROWS: usize = 200;
 
 /// What is wrong with three rows, by line: too few cells, no time, no item. More than 1 in 100, so a run stops.
-const DAMAGE: [(usize, &str); 3] = [(11, "u1,3"), (60, "u2,i4,soon"), (101, "u3,,7")];
+const DAMAGE: [(usize, &str); 3] = [(11, "u1,3"), (60, "u2,i4,soon"), (101, "u3,,1764590500")];
 
 /// A folder whose log has those rows.
 fn damaged() -> Folder {
     let folder = Folder::with(MINIMAL);
     let mut lines = vec!["user,item,time".to_owned()];
-    lines.extend((0..ROWS).map(|row| format!("u{},i{},{row}", row % 20, row % 7)));
+    lines.extend((0..ROWS).map(|row| format!("u{},i{},{}", row % 20, row % 7, 1_764_590_400 + row)));
     DAMAGE.iter().for_each(|&(line, row)| lines[line - 1] = row.to_owned());
     fs::write(folder.path().join("logs.csv"), lines.join("\n")).unwrap();
     folder
@@ -54,7 +54,7 @@ fn rejected_rows_are_corrected_by_hand_and_take_their_places() {
     let rejects = hint.strip_prefix("look at ").and_then(|hint| hint.split(',').next()).expect("the hint names a file");
     let mut rejects = lines(&folder, rejects);
     assert_eq!(rejects.iter().map(|reject| reject["line"].clone()).collect::<Vec<_>>(), [11, 60, 101]);
-    for (reject, row) in rejects.iter_mut().zip(["u1,i3,9", "u2,i4,58", ""]) {
+    for (reject, row) in rejects.iter_mut().zip(["u1,i3,1764590409", "u2,i4,1764590458", ""]) {
         reject["row"] = row.into();
     }
     let fixed: String = rejects.iter().map(|reject| format!("{reject}\n")).collect();
@@ -62,7 +62,7 @@ fn rejected_rows_are_corrected_by_hand_and_take_their_places() {
     let corrected = ["--json", "--quiet", "--set", "input.corrections=fixed.jsonl"];
     let ran = folder.run(&[&["samples"], &corrected[..]].concat());
     assert_eq!(ran.code, Some(0), "{}", ran.stdout);
-    let account = &ran.json()["accounts"][0];
+    let account = &ran.json()["samples"]["accounts"][0];
     assert_eq!((&account["accepted"], &account["filtered"]), (&json!(ROWS - 1), &json!({ "removed_by_hand": 1 })));
     assert_eq!(folder.run(&[&["logs", "check"], &corrected[..]].concat()).code, Some(0));
     fs::write(folder.path().join("fixed.jsonl"), fixed.replace("\"line\":60", "\"line\":61")).unwrap();

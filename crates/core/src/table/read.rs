@@ -7,7 +7,8 @@ use arrow_array::{Array, ArrayRef, FixedSizeListArray, ListArray, PrimitiveArray
 use arrow_buffer::{ArrowNativeType, Buffer, OffsetBuffer, ScalarBuffer};
 use arrow_ipc::convert::try_fb_to_schema;
 use arrow_ipc::reader::{FileDecoder, read_footer_length};
-use arrow_ipc::root_as_footer;
+use arrow_ipc::{Block, MetadataVersion, root_as_footer};
+use arrow_schema::SchemaRef;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,14 +17,96 @@ use std::sync::Arc;
 /// # Errors
 /// `Io`, or `Damaged` when it is not such a file.
 pub fn read_mapped(path: &Path) -> Result<RecordBatch> {
-    let file = std::fs::File::open(path).map_err(|error| CoreError::io(path, error))?;
-    // SAFETY: tables are written once under a temporary name and never changed after the rename.
-    let map = unsafe { memmap2::Mmap::map(&file) }.map_err(|error| CoreError::io(path, error))?;
-    let map = Arc::new(map);
-    let start = std::ptr::NonNull::new(map.as_ptr().cast_mut()).expect("a map is never null");
-    // SAFETY: the buffer owns the map, so the bytes live as long as it does, and nobody writes to them.
-    let buffer = unsafe { Buffer::from_custom_allocation(start, map.len(), map.clone()) };
-    decode(buffer).map_err(|reason| CoreError::damaged(path, reason))
+    MappedParts::open(path)?.only()
+}
+
+/// A file of [`super::write_parts`]. What is not asked for is neither read nor checked.
+pub struct MappedParts {
+    path: PathBuf,
+    buffer: Buffer,
+    schema: SchemaRef,
+    version: MetadataVersion,
+    blocks: Vec<Block>,
+}
+
+impl MappedParts {
+    /// Maps the file and reads what it says of its parts.
+    ///
+    /// # Errors
+    /// `Io`, or `Damaged` when it is not such a file.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = std::fs::File::open(path).map_err(|error| CoreError::io(path, error))?;
+        // SAFETY: tables are written once under a temporary name and never changed after the rename.
+        let map = unsafe { memmap2::Mmap::map(&file) }.map_err(|error| CoreError::io(path, error))?;
+        let map = Arc::new(map);
+        let start = std::ptr::NonNull::new(map.as_ptr().cast_mut()).expect("a map is never null");
+        // SAFETY: the buffer owns the map, so the bytes live as long as it does, and nobody writes to them.
+        let buffer = unsafe { Buffer::from_custom_allocation(start, map.len(), map.clone()) };
+        Self::of_buffer(path, buffer).map_err(|reason| CoreError::damaged(path, reason))
+    }
+
+    fn of_buffer(path: &Path, buffer: Buffer) -> std::result::Result<Self, String> {
+        let text = |error: arrow_schema::ArrowError| error.to_string();
+        let length = buffer.len();
+        if length < TRAILER {
+            return Err("shorter than the trailer of an Arrow file".into());
+        }
+        let trailer: [u8; TRAILER] = buffer[length - TRAILER..].try_into().map_err(|_| "no trailer")?;
+        let footer_length = read_footer_length(trailer).map_err(text)?;
+        let footer_start = (length - TRAILER).checked_sub(footer_length).ok_or("the footer is longer than the file")?;
+        let footer = root_as_footer(&buffer[footer_start..length - TRAILER]).map_err(|error| error.to_string())?;
+        let schema = Arc::new(try_fb_to_schema(footer.schema().ok_or("no schema")?).map_err(text)?);
+        let blocks = footer.recordBatches().ok_or("no record batches")?.iter().copied().collect();
+        let version = footer.version();
+        Ok(Self { path: path.to_owned(), schema, version, blocks, buffer: buffer.clone() })
+    }
+
+    /// The rows of a file that has one part.
+    fn only(&self) -> Result<RecordBatch> {
+        if self.len() != 1 {
+            return Err(CoreError::damaged(&self.path, format!("{} record batches, expected 1", self.len())));
+        }
+        self.part(0)
+    }
+
+    /// Number of parts.
+    pub fn len(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// True without parts.
+    pub fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    /// Columns and metadata, which all parts share.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The rows of a part; they keep the file mapped.
+    ///
+    /// # Errors
+    /// `Damaged`.
+    ///
+    /// # Panics
+    /// When there is no such part.
+    pub fn part(&self, number: usize) -> Result<RecordBatch> {
+        self.decode(&self.blocks[number]).map_err(|reason| CoreError::damaged(&self.path, reason))
+    }
+
+    fn decode(&self, block: &Block) -> std::result::Result<RecordBatch, String> {
+        let text = |error: arrow_schema::ArrowError| error.to_string();
+        let block_length = (block.metaDataLength() as i64).checked_add(block.bodyLength()).ok_or("a forged block")?;
+        let block_end = block.offset().checked_add(block_length).ok_or("a forged block")?;
+        if block.offset() < 0 || block.metaDataLength() < 0 || block_length < 0 || block_end > self.buffer.len() as i64
+        {
+            return Err("a block lies outside the file".into());
+        }
+        let decoder = FileDecoder::new(self.schema.clone(), self.version).with_require_alignment(true);
+        let data = self.buffer.slice_with_length(block.offset() as usize, block_length as usize);
+        decoder.read_record_batch(block, &data).map_err(text)?.ok_or_else(|| "no record batch".into())
+    }
 }
 
 /// The table in the bytes of such a file, which are copied.
@@ -31,36 +114,12 @@ pub fn read_mapped(path: &Path) -> Result<RecordBatch> {
 /// # Errors
 /// `Damaged`.
 pub fn decode_table(bytes: &[u8]) -> Result<RecordBatch> {
-    decode(Buffer::from(bytes)).map_err(|reason| CoreError::damaged("table", reason))
+    let path = Path::new("table");
+    let parts = MappedParts::of_buffer(path, Buffer::from(bytes));
+    parts.map_err(|reason| CoreError::damaged(path, reason))?.only()
 }
 
 const TRAILER: usize = 10;
-
-fn decode(buffer: Buffer) -> std::result::Result<RecordBatch, String> {
-    let text = |error: arrow_schema::ArrowError| error.to_string();
-    let length = buffer.len();
-    if length < TRAILER {
-        return Err("shorter than the trailer of an Arrow file".into());
-    }
-    let trailer: [u8; TRAILER] = buffer[length - TRAILER..].try_into().map_err(|_| "no trailer")?;
-    let footer_length = read_footer_length(trailer).map_err(text)?;
-    let footer_start = (length - TRAILER).checked_sub(footer_length).ok_or("the footer is longer than the file")?;
-    let footer = root_as_footer(&buffer[footer_start..length - TRAILER]).map_err(|error| error.to_string())?;
-    let schema = try_fb_to_schema(footer.schema().ok_or("no schema")?).map_err(text)?;
-    let blocks = footer.recordBatches().ok_or("no record batches")?;
-    if blocks.len() != 1 {
-        return Err(format!("{} record batches, expected 1", blocks.len()));
-    }
-    let block = blocks.get(0);
-    let block_length = (block.metaDataLength() as i64).checked_add(block.bodyLength()).ok_or("a forged block")?;
-    let block_end = block.offset().checked_add(block_length).ok_or("a forged block")?;
-    if block.offset() < 0 || block.metaDataLength() < 0 || block_length < 0 || block_end > length as i64 {
-        return Err("a block lies outside the file".into());
-    }
-    let decoder = FileDecoder::new(Arc::new(schema), footer.version()).with_require_alignment(true);
-    let data = buffer.slice_with_length(block.offset() as usize, block_length as usize);
-    decoder.read_record_batch(block, &data).map_err(text)?.ok_or_else(|| "no record batch".into())
-}
 
 /// Number of values in each row of a list column.
 ///

@@ -3,7 +3,7 @@
 use super::*;
 use crate::vfs::RealVfs;
 use arrow_array::types::UInt32Type;
-use arrow_array::{ArrayRef, Int64Array, StringArray, UInt32Array};
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt32Array};
 use std::sync::Arc;
 
 fn columns(rows: u32) -> Vec<(String, ArrayRef)> {
@@ -36,6 +36,20 @@ fn tables_of_any_length_read_back() {
             assert_eq!(lists::<UInt32Type>(&batch, "list").unwrap().row(7), [7]);
         }
     }
+}
+
+#[test]
+fn parts_are_the_rows_between_their_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.arrow");
+    let batch = batch_of(columns(1000), vec![]).unwrap();
+    write_parts(&RealVfs, &path, &batch, &[1, 1, 700, 1000]).unwrap().sync().unwrap();
+    assert!(read_mapped(&path).is_err(), "it is not one table");
+    let parts = MappedParts::open(&path).unwrap();
+    let rows: Vec<RecordBatch> = (0..parts.len()).map(|part| parts.part(part).unwrap()).collect();
+    assert_eq!(rows.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [1, 0, 699, 300]);
+    assert_eq!(concatenated(&rows).unwrap(), batch);
+    assert_eq!(text_column(&rows[2], "name").unwrap().value(1), "n2");
 }
 
 #[test]

@@ -23,25 +23,41 @@ fn io(path: &Path, error: ArrowError) -> CoreError {
 /// # Errors
 /// I/O, with the path.
 pub fn write_table(vfs: &dyn Vfs, path: &Path, batch: &RecordBatch) -> Result<()> {
-    let mut file: Box<dyn VfsFile> = vfs.create(path).map_err(|error| CoreError::io(path, error))?;
-    write_batch(&mut file, batch).map_err(|error| io(path, error))?;
+    let mut file = write_parts(vfs, path, batch, &[batch.num_rows()])?;
     file.sync().map_err(|error| CoreError::io(path, error))
 }
 
-/// The bytes of such a file.
+/// As [`write_table`], as several record batches that can be mapped one by one (see [`super::MappedParts`]): the first has
+/// the rows up to `ends[0]`, the next those from there up to `ends[1]`, the last end is the number of rows. The caller
+/// syncs the file, perhaps while the next one is made.
+///
+/// # Errors
+/// I/O, with the path.
+pub fn write_parts(vfs: &dyn Vfs, path: &Path, batch: &RecordBatch, ends: &[usize]) -> Result<Box<dyn VfsFile>> {
+    let mut file: Box<dyn VfsFile> = vfs.create(path).map_err(|error| CoreError::io(path, error))?;
+    write_batches(&mut file, batch, ends).map_err(|error| io(path, error))?;
+    Ok(file)
+}
+
+/// The bytes of a file of [`write_table`].
 ///
 /// # Errors
 /// `Damaged` for a batch that has no form as a file.
 pub fn encode_table(batch: &RecordBatch) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    write_batch(&mut bytes, batch).map_err(|error| CoreError::damaged("table", error.to_string()))?;
+    let written = write_batches(&mut bytes, batch, &[batch.num_rows()]);
+    written.map_err(|error| CoreError::damaged("table", error.to_string()))?;
     Ok(bytes)
 }
 
-fn write_batch(target: &mut impl Write, batch: &RecordBatch) -> std::result::Result<(), ArrowError> {
+fn write_batches(target: &mut impl Write, batch: &RecordBatch, ends: &[usize]) -> std::result::Result<(), ArrowError> {
     let options = IpcWriteOptions::try_new(64, false, MetadataVersion::V5)?;
     let mut writer = FileWriter::try_new_with_options(target, &batch.schema(), options)?;
-    writer.write(batch)?;
+    let mut start = 0;
+    for &end in ends {
+        writer.write(&batch.slice(start, end - start))?;
+        start = end;
+    }
     writer.finish()
 }
 

@@ -9,10 +9,10 @@ use crate::error::Result;
 use arrow_array::{Array, RecordBatch, StringArray};
 use rayon::prelude::*;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use twinspire_core::hash::fingerprint64;
 use twinspire_core::interaction::EventKind;
-use twinspire_core::table::{integers_i64, integers_u8, read_mapped, text_column};
+use twinspire_core::table::{MappedParts, integers_i64, integers_u8, text_column};
 
 /// Memory of an entry of a hash table that has just grown.
 const ENTRY_BYTES: u64 = 96;
@@ -34,7 +34,7 @@ pub(crate) fn find_suspects(
     }
     let mut rows = 0;
     for path in tables {
-        rows += read_mapped(path)?.num_rows() as u64;
+        rows += parts_of(path)?.iter().map(|part| part.num_rows() as u64).sum::<u64>();
     }
     let ranges = (rows * ENTRY_BYTES).div_ceil(budget).max(1);
     crossing.into_iter().map(|rule| suspects_of(tables, rule, times, ranges)).collect()
@@ -45,7 +45,7 @@ fn suspects_of(tables: &[PathBuf], rule: &TrafficRule, times: Option<&Range<i64>
     for range in 0..ranges {
         let mut tallies = Tallies::default();
         for group in tables.chunks(rayon::current_num_threads()) {
-            let one = |path: &PathBuf| tally(&read_mapped(path)?, rule, times, |key| key % ranges == range);
+            let one = |path: &PathBuf| tally(path, rule, times, |key| key % ranges == range);
             let counted: Vec<Result<Vec<Tally>>> = group.par_iter().map(one).collect();
             for more in counted {
                 tallies.merge(more?);
@@ -56,26 +56,45 @@ fn suspects_of(tables: &[PathBuf], rule: &TrafficRule, times: Option<&Range<i64>
     Ok(suspects)
 }
 
+fn parts_of(path: &Path) -> Result<Vec<RecordBatch>> {
+    let parts = MappedParts::open(path)?;
+    Ok((0..parts.len()).map(|part| parts.part(part)).collect::<twinspire_core::Result<_>>()?)
+}
+
 /// Tallies of one table, of the keys that are wanted.
 fn tally(
-    batch: &RecordBatch,
+    path: &Path,
     rule: &TrafficRule,
     window: Option<&Range<i64>>,
     wanted: impl Fn(u64) -> bool,
 ) -> Result<Vec<Tally>> {
-    let KeyOf::Columns(names) = &rule.key else { return Ok(Vec::new()) };
+    let mut tallies = Tallies::default();
+    let is_wanted = |key: &u64, time: i64| wanted(*key) && window.is_none_or(|window| window.contains(&time));
+    for part in parts_of(path)? {
+        count(&part, rule, &is_wanted, &mut tallies)?;
+    }
+    Ok(tallies.take())
+}
+
+fn count(
+    batch: &RecordBatch,
+    rule: &TrafficRule,
+    is_wanted: impl Fn(&u64, i64) -> bool,
+    tallies: &mut Tallies,
+) -> Result<()> {
+    let KeyOf::Columns(names) = &rule.key else { return Ok(()) };
     let columns: Vec<&StringArray> =
         names.iter().map(|name| text_column(batch, &format!("f:{name}"))).collect::<twinspire_core::Result<_>>()?;
     let (users, times, kinds) =
         (text_column(batch, "user")?, integers_i64(batch, "time")?, integers_u8(batch, "kind")?);
-    let (mut tallies, mut joined) = (Tallies::default(), String::new());
-    let is_in_window = |row: &usize| window.is_none_or(|window| window.contains(&times[*row]));
-    for row in (0..batch.num_rows()).filter(is_in_window) {
+    let mut joined = String::new();
+    for row in 0..batch.num_rows() {
         let cells = columns.iter().map(|column| column.is_valid(row).then(|| column.value(row)));
-        let Some(key) = fingerprint_of(cells, &mut joined).filter(|&key| wanted(key)) else { continue };
+        let key = fingerprint_of(cells, &mut joined).filter(|key| is_wanted(key, times[row]));
+        let Some(key) = key else { continue };
         let user = if users.is_valid(row) { fingerprint64(users.value(row).as_bytes()) } else { 0 };
         let positive = kinds[row] == EventKind::Positive as u8;
         tallies.count(&rule.suspicion, Counting { key, user, time: times[row], positive });
     }
-    Ok(tallies.take())
+    Ok(())
 }

@@ -61,16 +61,14 @@ impl Duplicates {
         bytes.clear();
         bytes.push(row.kind as u8);
         for part in &self.same_in {
-            let text = match part {
-                Part::Item => bucket.item(row),
-                Part::Raw(column) => bucket.raw(row, *column).unwrap_or_default(),
-                Part::Time => {
-                    bytes.extend_from_slice(&row.time.to_le_bytes());
-                    continue;
+            match part {
+                Part::Item => bytes.extend_from_slice(&row.item.to_le_bytes()),
+                Part::Time => bytes.extend_from_slice(&row.time.to_le_bytes()),
+                Part::Raw(column) => {
+                    bytes.extend_from_slice(bucket.raw(row, *column).unwrap_or_default().as_bytes());
+                    bytes.push(END);
                 }
-            };
-            bytes.extend_from_slice(text.as_bytes());
-            bytes.push(END);
+            }
         }
         fingerprint64(bytes)
     }

@@ -123,6 +123,6 @@ impl Cleaning {
             bucket.leave_out(kept.into_iter().map(|stays| (!stays).then_some(rule.name())));
             watch(rule.name(), bucket);
         }
-        bucket.renumber_users();
+        bucket.renumber();
     }
 }

@@ -44,10 +44,12 @@ impl Traffic {
 
     fn countings(&self, bucket: &Bucket) -> Vec<Option<Counting>> {
         let mut joined = String::new();
+        let users: Vec<u64> = bucket.users().iter().flatten().map(|user| fingerprint64(user.as_bytes())).collect();
         let counting = |row: &Row| {
-            let user = bucket.user_key(row).map_or(0, |user| fingerprint64(user.as_bytes()));
+            let named = users.get(row.user as usize).copied();
+            let user = named.unwrap_or(0);
             let key = match &self.key {
-                BucketKey::User => bucket.user_key(row).map(|_| user)?,
+                BucketKey::User => named?,
                 BucketKey::Columns(columns) => {
                     fingerprint_of(columns.iter().map(|&column| bucket.raw(row, column)), &mut joined)?
                 }

@@ -82,7 +82,7 @@ pub(super) fn write_log(vfs: &dyn Vfs, plan: &Plan<'_>, unit: &Unit, staging: &P
         latest = latest.max(Some(event.time).filter(|&time| time != NO_TIME));
         writer.append(event, record, raw, row)
     })?;
-    writer.write()?;
+    writer.finish()?;
     write_summary(vfs, staging, vec![read], latest)
 }
 

@@ -2,7 +2,7 @@
 //! In: the rows of each bucket, split. Out: [`Corpus`], ordered by item id. Features are encoded elsewhere.
 
 use super::side::SideTable;
-use crate::bucket::{Bucket, Row};
+use crate::bucket::{Bucket, Row, raw_columns};
 use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray, UInt8Array, UInt64Array};
 use rustc_hash::FxHashMap;
 use std::path::Path;
@@ -22,7 +22,7 @@ struct Sighting<R> {
     row: R,
 }
 
-impl<R> Sighting<R> {
+impl<R: Copy> Sighting<R> {
     fn yields_to(&self, other: &Self) -> bool {
         match (self.train, other.train) {
             (false, true) => true,
@@ -41,85 +41,72 @@ impl<R> Sighting<R> {
     }
 }
 
-type RawValues = Box<[Option<Box<str>>]>;
-
-/// Items that some rows show, with their raw values.
-#[derive(Debug, Default)]
-pub(super) struct SeenItems {
-    items: FxHashMap<String, Sighting<RawValues>>,
-}
+/// Items that the rows of one bucket show, by id, with their raw values.
+pub(super) struct SeenItems(RecordBatch);
 
 impl SeenItems {
-    /// Items of one bucket; the first `columns` raw columns of the log are theirs.
-    pub fn of(bucket: &Bucket, columns: usize) -> Self {
-        let mut seen: FxHashMap<&str, Sighting<&Row>> = FxHashMap::default();
+    /// Items of a bucket; its first raw columns, which have the names `columns`, are those of items.
+    ///
+    /// # Errors
+    /// More than 2 GiB of text.
+    pub fn of(bucket: &Bucket, columns: &[String]) -> Result<Self> {
+        let mut found: Vec<Option<Sighting<&Row>>> = vec![None; bucket.items().len()];
         for row in &bucket.rows {
             let train = row.part == Part::Train;
             let count = u64::from(train && row.is_positive());
             let sighting = Sighting { count, train, moment: (row.time, row.position), row };
-            seen.entry(bucket.item(row)).and_modify(|known| known.join(sighting)).or_insert(sighting);
+            match &mut found[row.item as usize] {
+                Some(known) => known.join(sighting),
+                unknown => *unknown = Some(sighting),
+            }
         }
-        let owned = seen.into_iter().map(|(id, Sighting { count, train, moment, row })| {
-            let values = (0..columns).map(|column| bucket.raw(row, column).map(Box::from)).collect();
-            (id.to_owned(), Sighting { count, train, moment, row: values })
-        });
-        Self { items: owned.collect() }
-    }
-
-    /// The items as a table, by id; `columns` are the names of their raw values.
-    ///
-    /// # Errors
-    /// More than 2 GiB of text.
-    pub fn batch(&self, columns: &[String]) -> Result<RecordBatch> {
-        let mut items: Vec<(&String, &Sighting<RawValues>)> = self.items.iter().collect();
-        items.sort_unstable_by_key(|(id, _)| *id);
-        let seen = || items.iter().map(|(_, sighting)| sighting);
-        let ids = items.iter().map(|(id, _)| Some(id.as_str()));
+        let seen = || found.iter().flatten();
         let mut table: Vec<(String, ArrayRef)> = vec![
-            ("item".into(), Arc::new(StringArray::from_iter(ids))),
+            ("item".into(), Arc::new(bucket.items().clone())),
             ("count".into(), Arc::new(UInt64Array::from_iter_values(seen().map(|of| of.count)))),
             ("train".into(), Arc::new(UInt8Array::from_iter_values(seen().map(|of| u8::from(of.train))))),
             ("time".into(), Arc::new(Int64Array::from_iter_values(seen().map(|of| of.moment.0)))),
             ("position".into(), Arc::new(UInt64Array::from_iter_values(seen().map(|of| of.moment.1)))),
         ];
         for (number, column) in columns.iter().enumerate() {
-            let values: StringArray = seen().map(|of| of.row[number].as_deref()).collect();
+            let values: StringArray = seen().map(|of| bucket.raw(of.row, number)).collect();
             table.push((format!("f:{column}"), Arc::new(values)));
         }
-        batch_of(table, vec![])
+        Ok(Self(batch_of(table, vec![])?))
     }
 
-    /// Reads a table of [`SeenItems::batch`].
+    /// The items as a table.
+    pub fn table(&self) -> &RecordBatch {
+        &self.0
+    }
+
+    /// Maps such a table.
     ///
     /// # Errors
     /// A damaged file.
-    pub fn open(path: &Path, columns: &[String]) -> Result<Self> {
-        let batch = read_mapped(path)?;
-        let ids = text_column(&batch, "item")?;
-        let (count, train) = (integers_u64(&batch, "count")?, integers_u8(&batch, "train")?);
-        let (time, position) = (integers_i64(&batch, "time")?, integers_u64(&batch, "position")?);
-        let raw: Vec<&StringArray> =
-            columns.iter().map(|column| text_column(&batch, &format!("f:{column}"))).collect::<Result<_>>()?;
-        let item = |row: usize| {
-            let values = raw.iter().map(|values| values.is_valid(row).then(|| Box::from(values.value(row))));
-            let moment = (time[row], position[row]);
-            let sighting = Sighting { count: count[row], train: train[row] == 1, moment, row: values.collect() };
-            (ids.value(row).to_owned(), sighting)
-        };
-        Ok(Self { items: (0..batch.num_rows()).map(item).collect() })
+    pub fn open(path: &Path) -> Result<Self> {
+        Ok(Self(read_mapped(path)?))
     }
+}
 
-    /// Joins the items of another bucket; the order of joining does not matter.
-    pub fn merge(&mut self, other: Self) {
-        for (id, sighting) in other.items {
-            match self.items.get_mut(&id) {
-                Some(known) => known.join(sighting),
-                None => {
-                    self.items.insert(id, sighting);
-                }
-            }
+/// Raw columns of the items of each bucket.
+type RawColumns = Vec<Vec<StringArray>>;
+
+/// Joins the items of all buckets; the row of a sighting is (bucket, row of its items). The order of the buckets does not
+/// matter.
+fn join<'s>(seen: &'s [SeenItems]) -> Result<FxHashMap<&'s str, Sighting<(u32, u32)>>> {
+    let mut joined: FxHashMap<&str, Sighting<(u32, u32)>> = FxHashMap::default();
+    for (bucket, SeenItems(batch)) in (0..).zip(seen) {
+        let (count, train) = (integers_u64(batch, "count")?, integers_u8(batch, "train")?);
+        let (time, position) = (integers_i64(batch, "time")?, integers_u64(batch, "position")?);
+        let ids = text_column(batch, "item")?;
+        for row in 0..batch.num_rows() {
+            let moment = (time[row], position[row]);
+            let sighting = Sighting { count: count[row], train: train[row] == 1, moment, row: (bucket, row as u32) };
+            joined.entry(ids.value(row)).and_modify(|known| known.join(sighting)).or_insert(sighting);
         }
     }
+    Ok(joined)
 }
 
 /// All items, ordered by id.
@@ -127,32 +114,32 @@ impl SeenItems {
 pub(super) struct Corpus {
     ids: Vec<String>,
     counts: Vec<u64>,
-    raw: Vec<Option<RawValues>>,
+    /// The log row that stands for each: its bucket and its row there; none for an item that no log row shows.
+    stands: Vec<Option<(u32, u32)>>,
+    raw: RawColumns,
 }
 
 impl Corpus {
-    /// Joins the items of the log with those of the item table.
+    /// Joins the items of all buckets, whose raw columns have the names `columns`, with those of the item table.
     ///
     /// # Errors
-    /// [`CoreError::Invalid`] when there are more items than a `u32` can number.
-    pub fn new(seen: SeenItems, listed: Option<&SideTable>) -> Result<Self> {
-        let mut items: Vec<(String, u64, Option<RawValues>)> = Vec::with_capacity(seen.items.len());
-        for id in listed.into_iter().flat_map(SideTable::keys) {
-            if !seen.items.contains_key(id) {
-                items.push((id.to_owned(), 0, None));
-            }
-        }
-        items.extend(seen.items.into_iter().map(|(id, sighting)| (id, sighting.count, Some(sighting.row))));
-        items.sort_unstable_by(|left, right| left.0.cmp(&right.0));
+    /// [`CoreError::Invalid`] when there are more items than a `u32` can number; damaged tables.
+    pub fn new(seen: &[SeenItems], columns: &[String], listed: Option<&SideTable>) -> Result<Self> {
+        let joined = join(seen)?;
+        let unseen = listed.into_iter().flat_map(SideTable::keys).filter(|id| !joined.contains_key(id));
+        let mut items: Vec<(&str, u64, Option<(u32, u32)>)> = unseen.map(|id| (id, 0, None)).collect();
+        items.extend(joined.iter().map(|(&id, sighting)| (id, sighting.count, Some(sighting.row))));
+        items.sort_unstable_by_key(|&(id, ..)| id);
         if items.len() >= u32::MAX as usize {
             let reason = format!("expected fewer than {} items, found {}", u32::MAX, items.len());
             return Err(CoreError::Invalid { field: "input.item".to_owned(), reason });
         }
-        let mut corpus = Self::default();
-        for (id, count, raw) in items {
-            corpus.ids.push(id);
+        let raw = seen.iter().map(|SeenItems(batch)| raw_columns(batch, columns)).collect::<Result<_>>()?;
+        let mut corpus = Self { raw, ..Self::default() };
+        for (id, count, stands) in items {
+            corpus.ids.push(id.to_owned());
             corpus.counts.push(count);
-            corpus.raw.push(raw);
+            corpus.stands.push(stands);
         }
         Ok(corpus)
     }
@@ -179,6 +166,8 @@ impl Corpus {
 
     /// Raw value of a log column, by its number; `None` also for an item that no log row shows.
     pub fn raw(&self, item: usize, column: usize) -> Option<&str> {
-        self.raw[item].as_ref()?[column].as_deref()
+        let (bucket, row) = self.stands[item]?;
+        let values = &self.raw[bucket as usize][column];
+        values.is_valid(row as usize).then(|| values.value(row as usize))
     }
 }

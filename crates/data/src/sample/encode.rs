@@ -91,9 +91,10 @@ impl Encoding<'_> {
             unchosen: Unchosen::default(),
             counts: PARTS.map(|_| PartCounts::default()),
         };
+        let numbers = self.numbers.of_bucket(bucket)?;
         for group in bucket.groups() {
             let rows = &bucket.rows[group];
-            let items = self.numbers.of_rows(bucket, rows)?;
+            let items: Vec<u32> = rows.iter().map(|row| numbers[row.item as usize]).collect();
             let history = UserHistory::of(rows, &items);
             let mut user = UserRows {
                 bucket,

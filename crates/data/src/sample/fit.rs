@@ -2,7 +2,7 @@
 //! `features.json`, `items.arrow`, `attributes.arrow` and `found.json`; and, when they are opened again, [`Fit`].
 
 use super::attributes::attributes_of;
-use super::corpus::{Corpus, SeenItems};
+use super::corpus::Corpus;
 use super::job::Job;
 use super::numbers::ItemNumbers;
 use super::rows::append_encoded;
@@ -81,18 +81,18 @@ impl Fit {
 /// Damaged files, more users or items than fit, no positive in the train part, features that cannot be encoded, I/O.
 pub(super) fn write_fit(job: &Job<'_>, scans: &[PathBuf], staging: &Path) -> Result<BTreeMap<String, u64>> {
     let vfs = job.context.stage.vfs;
-    let (mut seen, mut fitter, mut found) =
-        (SeenItems::default(), Fitter::new(job.settings.features()), Found::default());
+    let (mut seen, mut fitter, mut found) = (Vec::new(), Fitter::new(job.settings.features()), Found::default());
     for folder in scans {
-        let scan = Scan::read(vfs, folder, &job.sources)?;
+        let scan = Scan::read(vfs, folder)?;
         found.first_users.push(row_of_user(found.users)?);
         found.users += u64::from(scan.users);
         scan.filtered.into_iter().for_each(|(reason, count)| *found.filtered.entry(reason).or_default() += count);
-        seen.merge(scan.items);
+        seen.push(scan.items);
         fitter.merge(scan.fitter);
     }
     row_of_user(found.users)?;
-    let corpus = Corpus::new(seen, job.sources.items.as_ref())?;
+    let columns = &job.sources.log_columns[..job.sources.item_log_columns];
+    let corpus = Corpus::new(&seen, columns, job.sources.items.as_ref())?;
     if corpus.counts().iter().sum::<u64>() == 0 {
         let reason = "the train part has no positive, so there is nothing to learn from".to_owned();
         return Err(DataError::Unsuitable { what: "samples.split".to_owned(), reason });

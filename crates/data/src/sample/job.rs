@@ -10,9 +10,9 @@ use super::fit::Fit;
 use super::scan::scan;
 use super::source::Sources;
 use super::split::SplitRule;
-use crate::bucket::{Bucket, Row};
+use crate::bucket::{Bucket, Row, StoredBucket};
 use crate::clean::{Cleaning, DenyLists, Suspects, find_suspects};
-use crate::config::DataSettings;
+use crate::config::{DataSettings, Mode};
 use crate::context::{DataContext, RunFolders};
 use crate::error::{DataError, Result};
 use crate::statistics::PartCounts;
@@ -62,8 +62,6 @@ pub(super) enum Step {
 
 /// Suspects of the rules that cross users.
 const SUSPECTS: &str = "suspects.json";
-/// Rows of a bucket, cleaned, split and in order.
-pub(super) const ROWS: &str = "rows.arrow";
 /// Counts of a unit.
 pub(super) const COUNTS: &str = "counts.json";
 /// Queries of a part, histories of the users of a bucket.
@@ -218,6 +216,11 @@ impl Job<'_> {
         Ok(loaded)
     }
 
+    /// Where a scan keeps its bucket, cleaned and split.
+    pub fn stored<'a>(&'a self, scan: &'a Path) -> StoredBucket<'a> {
+        StoredBucket { folder: scan, items: super::scan::ITEMS, columns: &self.sources.log_columns }
+    }
+
     /// The first look at a bucket.
     ///
     /// # Errors
@@ -227,9 +230,14 @@ impl Job<'_> {
         run_unit(&self.context.stage, &self.folder(step), &self.key(step), |staging| {
             let vfs = self.context.stage.vfs;
             let loaded = self.load(cleaning, bucket)?;
-            write_table(vfs, &staging.join(ROWS), &loaded.batch(&self.sources.log_columns)?)?;
-            let scanned = scan(&loaded, &self.sources, self.settings.features(), self.settings.mode());
-            scanned.write(vfs, staging, &self.sources)?;
+            let mode = self.settings.mode();
+            let columns = 0..self.sources.log_columns.len();
+            let needed =
+                columns.map(|column| [false, true].map(|sample| self.sources.reads_again(column, sample, mode)));
+            let needed: Vec<[bool; 2]> = needed.collect();
+            let is_sample = |row: &Row| row.is_positive() || mode == Mode::Labels;
+            self.stored(staging).write(vfs, &loaded, |row, column| needed[column][usize::from(is_sample(row))])?;
+            scan(&loaded, &self.sources, self.settings.features(), mode)?.write(vfs, staging)?;
             Ok::<_, DataError>(BTreeMap::from([("rows".to_owned(), loaded.rows.len() as u64)]))
         })
     }
@@ -263,7 +271,7 @@ impl Job<'_> {
         let step = Step::Encode(bucket);
         run_unit(&self.context.stage, &self.folder(step), &self.key(step), |staging| {
             self.made(Step::Scan(bucket))?;
-            let rows = Bucket::open(&self.folder(Step::Scan(bucket)).join(ROWS), &self.sources.log_columns)?;
+            let rows = self.stored(&self.folder(Step::Scan(bucket))).open()?;
             let encoding = Encoding {
                 mode: self.settings.mode(),
                 encoder: &fit.encoder,

@@ -45,7 +45,7 @@ use twinspire_core::interaction::Part;
 use twinspire_core::partition::Date;
 use twinspire_core::sample::SampleLayout;
 use twinspire_core::stage::{StageKey, StageOutcome, read_json, run_stage};
-use twinspire_core::table::read_mapped;
+use twinspire_core::table::MappedParts;
 use twinspire_core::vfs::sweep_attempts;
 
 /// What the samples stage did.
@@ -189,7 +189,7 @@ fn plan<'a>(
         let reason = "there are no interactions".to_owned();
         return Err(DataError::Unsuitable { what: "samples".to_owned(), reason });
     };
-    let schema = read_mapped(first)?.schema();
+    let schema = MappedParts::open(first)?.schema().clone();
     let log: Vec<String> =
         schema.fields().iter().filter_map(|field| field.name().strip_prefix("f:")).map(str::to_owned).collect();
     let side =

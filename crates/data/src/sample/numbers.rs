@@ -1,7 +1,7 @@
-//! Rows of the corpus by item id. In: the item table. Out: lookups, one for each row of a bucket. The ids stay in the map
+//! Rows of the corpus by item id. In: the item table. Out: lookups, one for each item of a bucket. The ids stay in the map
 //! of the table: 16 bytes an item are held.
 
-use crate::bucket::{Bucket, Row};
+use crate::bucket::Bucket;
 use rustc_hash::FxHashMap;
 use twinspire_core::encode::EncodedView;
 use twinspire_core::hash::fingerprint64;
@@ -40,12 +40,12 @@ impl ItemNumbers {
         self.items.features()
     }
 
-    /// Row of the item of each row of a bucket.
+    /// Row of each item of a bucket, by its number there.
     ///
     /// # Errors
     /// As [`ItemNumbers::find`].
-    pub fn of_rows(&self, bucket: &Bucket, rows: &[Row]) -> Result<Vec<u32>> {
-        rows.iter().map(|row| self.find(bucket.item(row))).collect()
+    pub fn of_bucket(&self, bucket: &Bucket) -> Result<Vec<u32>> {
+        bucket.items().iter().flatten().map(|id| self.find(id)).collect()
     }
 
     /// Row of an id that some row of the log showed.

@@ -6,6 +6,7 @@ use super::job::COUNTS;
 use super::source::Sources;
 use crate::bucket::Bucket;
 use crate::config::Mode;
+use arrow_array::Array;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -31,7 +32,7 @@ pub(super) struct Scan {
 }
 
 /// Items, and what the fitters saw.
-const ITEMS: &str = "items.arrow";
+pub(super) const ITEMS: &str = "items.arrow";
 const FITTER: &str = "fitter.json";
 
 impl Scan {
@@ -39,8 +40,8 @@ impl Scan {
     ///
     /// # Errors
     /// I/O.
-    pub fn write(&self, vfs: &dyn Vfs, folder: &Path, sources: &Sources) -> Result<()> {
-        write_table(vfs, &folder.join(ITEMS), &self.items.batch(&sources.log_columns[..sources.item_log_columns])?)?;
+    pub fn write(&self, vfs: &dyn Vfs, folder: &Path) -> Result<()> {
+        write_table(vfs, &folder.join(ITEMS), self.items.table())?;
         write_json(vfs, &folder.join(FITTER), &self.fitter)?;
         write_json(vfs, &folder.join(COUNTS), &(self.users, &self.filtered))
     }
@@ -49,16 +50,18 @@ impl Scan {
     ///
     /// # Errors
     /// Damaged files.
-    pub fn read(vfs: &dyn Vfs, folder: &Path, sources: &Sources) -> Result<Self> {
-        let columns = &sources.log_columns[..sources.item_log_columns];
+    pub fn read(vfs: &dyn Vfs, folder: &Path) -> Result<Self> {
         let (users, filtered) = read_json(vfs, &folder.join(COUNTS))?;
-        let items = SeenItems::open(&folder.join(ITEMS), columns)?;
+        let items = SeenItems::open(&folder.join(ITEMS))?;
         Ok(Self { users, filtered, items, fitter: read_json(vfs, &folder.join(FITTER))? })
     }
 }
 
 /// Looks at every row of a bucket.
-pub(super) fn scan(bucket: &Bucket, sources: &Sources, schema: &FeatureSchema, mode: Mode) -> Scan {
+///
+/// # Errors
+/// More than 2 GiB of text.
+pub(super) fn scan(bucket: &Bucket, sources: &Sources, schema: &FeatureSchema, mode: Mode) -> Result<Scan> {
     let mut fitter = Fitter::new(schema);
     let mut values = Vec::new();
     for group in bucket.groups() {
@@ -73,8 +76,8 @@ pub(super) fn scan(bucket: &Bucket, sources: &Sources, schema: &FeatureSchema, m
             }
         }
     }
-    let items = SeenItems::of(bucket, sources.item_log_columns);
-    Scan { users: bucket.users(), filtered: bucket.filtered.clone(), items, fitter }
+    let items = SeenItems::of(bucket, &sources.log_columns[..sources.item_log_columns])?;
+    Ok(Scan { users: bucket.users().len() as u32, filtered: bucket.filtered.clone(), items, fitter })
 }
 
 /// Fits on the items of the corpus, on top of what was seen of the rows. Each item is seen once, and in `events` mode

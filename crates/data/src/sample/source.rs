@@ -4,6 +4,7 @@
 use super::corpus::Corpus;
 use super::side::{Entry, SideTable};
 use crate::bucket::{Bucket, Row};
+use crate::config::Mode;
 use twinspire_core::encode::Raw;
 use twinspire_core::schema::{FeatureSchema, FeatureSpec, Side};
 use twinspire_core::{CoreError, Result};
@@ -130,6 +131,13 @@ impl Sources {
             return Err(missing(feature, "the log or the item table"));
         }
         Ok(Source { key, side, log })
+    }
+
+    /// True when a row's raw value of a log column is still read after the scan, where rows become samples and histories.
+    pub fn reads_again(&self, column: usize, is_sample: bool, mode: Mode) -> bool {
+        let reads = |source: &Source| source.log == Some(column);
+        let of_samples = self.user.iter().any(reads) || (mode == Mode::Labels && self.item.iter().any(reads));
+        self.kept.iter().any(|kept| reads(&kept.source)) || (is_sample && of_samples)
     }
 
     /// The user's rows of the side table, if she is in it.

@@ -3,9 +3,8 @@
 //! the corpus. Out: the encoder with its moments.
 
 use super::history::UserHistory;
-use super::job::{Job, ROWS};
+use super::job::Job;
 use super::numbers::ItemNumbers;
-use crate::bucket::Bucket;
 use crate::config::Mode;
 use crate::error::Result;
 use rayon::prelude::*;
@@ -36,12 +35,13 @@ pub(super) fn fit_windows(
 
 fn look(job: &Job<'_>, scan: &Path, items: &ItemNumbers, encoder: &FeatureEncoder) -> Result<WindowFitter> {
     let mut fitter = WindowFitter::new(encoder.schema());
-    let bucket = Bucket::open(&scan.join(ROWS), &job.sources.log_columns)?;
-    let features = items.features();
+    let bucket = job.stored(scan).open()?;
+    let (features, numbers) = (items.features(), items.of_bucket(&bucket)?);
     let has_negatives = job.settings.mode() == Mode::Labels;
     for group in bucket.groups() {
         let rows = &bucket.rows[group];
-        let history = UserHistory::of(rows, &items.of_rows(&bucket, rows)?);
+        let items: Vec<u32> = rows.iter().map(|row| numbers[row.item as usize]).collect();
+        let history = UserHistory::of(rows, &items);
         let mut behaviour = encoder.windows().of(history.timed(), &features);
         for row in rows.iter().filter(|row| row.part == Part::Train && (row.is_positive() || has_negatives)) {
             fitter.see(behaviour.as_of(row.time));

@@ -16,7 +16,7 @@ use twinspire_core::progress::Silent;
 use twinspire_core::sample::{SampleLayout, SampleSet, SampleTable};
 use twinspire_core::schema::{FeatureSchema, FeatureSection};
 use twinspire_core::stage::{StageContext, StageManifest};
-use twinspire_core::table::{integers_u8, read_mapped, text_column};
+use twinspire_core::table::{MappedParts, concatenated, integers_u8, text_column};
 use twinspire_core::user_items::UserItems;
 use twinspire_core::vfs::RealVfs;
 use twinspire_data::check::{CheckReport, check_data};
@@ -165,7 +165,9 @@ impl Workplace {
         let window: serde_json::Value = serde_json::from_slice(&window).unwrap();
         let mut rows = Vec::new();
         for table in window["tables"].as_array().unwrap() {
-            let batch = read_mapped(&self.folders().shared().join(table["path"].as_str().unwrap())).unwrap();
+            let parts = MappedParts::open(&self.folders().shared().join(table["path"].as_str().unwrap())).unwrap();
+            let parts: Vec<_> = (0..parts.len()).map(|part| parts.part(part).unwrap()).collect();
+            let batch = concatenated(&parts).unwrap();
             let (user, item) = (text_column(&batch, "user").unwrap(), text_column(&batch, "item").unwrap());
             let (kind, event) = (integers_u8(&batch, "kind").unwrap(), integers_u8(&batch, "event").unwrap());
             rows.extend((0..batch.num_rows()).map(|row| {
