@@ -77,7 +77,11 @@ pub fn remove_outdated(
     settings: &RetentionSettings,
     rehearsal: bool,
 ) -> Result<Removal> {
-    let mut work = Work { vfs, base_dir, rehearsal, removal: Removal::default() };
+    let alone = match Alone::with(&lock_file(base_dir)) {
+        Err(CoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
+        found => found?,
+    };
+    let mut work = Work { vfs, base_dir, alone, rehearsal, removal: Removal::default() };
     work.runs_and_interactions(&settings.0)?;
     work.bundles(&settings.0)?;
     Ok(work.removal)
@@ -86,12 +90,13 @@ pub fn remove_outdated(
 struct Work<'a> {
     vfs: &'a dyn Vfs,
     base_dir: &'a Path,
+    /// Held to the end: no run begins meanwhile, and none points `current` elsewhere.
+    alone: Option<Alone>,
     rehearsal: bool,
     removal: Removal,
 }
 
 impl Work<'_> {
-    /// All of these are read under one lock, that of the `base_dir`.
     fn runs_and_interactions(&mut self, section: &RetentionSection) -> Result<()> {
         let served = current(self.vfs, self.base_dir)?;
         let mut runs = dated(self.vfs, &self.base_dir.join("runs"))?;
@@ -103,13 +108,9 @@ impl Work<'_> {
             .zip(section.interaction_days)
             .and_then(|(last, kept)| last.checked_sub(jiff::Span::new().try_days(i64::from(kept) - 1).ok()?).ok());
         days.retain(|day| first_kept.is_some_and(|first| *day < first));
-        let alone = match Alone::with(&lock_file(self.base_dir)) {
-            Err(CoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
-            found => found?,
-        };
         for (parent, outdated) in [("runs", runs), ("interactions", days)] {
             let names = outdated.iter().map(Date::to_string).collect();
-            let gone = self.take_away(Path::new(parent), names, |_| Ok(alone.is_some()))?;
+            let gone = self.take_away(Path::new(parent), names, |_| Ok(Some(())))?;
             if parent == "runs" {
                 self.removal.runs = gone
             } else {
@@ -119,24 +120,24 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Each is read under a lock of its own.
+    /// Each is served under a lock of its own.
     fn bundles(&mut self, section: &RetentionSection) -> Result<()> {
         let mut bundles = by_time(self.vfs, self.base_dir)?;
         bundles.truncate(without_last(bundles.len(), section.bundles));
         let served = current(self.vfs, self.base_dir)?;
         bundles.retain(|id| Some(id) != served.as_ref() && !section.pinned.contains(id));
         let folder = bundles_folder(self.base_dir);
-        let is_idle = |id: &str| Ok(Alone::with(&folder.join(id).join(file::MANIFEST))?.is_some());
-        self.removal.bundles = self.take_away(Path::new("bundles"), bundles, is_idle)?;
+        let hold = |id: &str| Alone::with(&folder.join(id).join(file::MANIFEST));
+        self.removal.bundles = self.take_away(Path::new("bundles"), bundles, hold)?;
         Ok(())
     }
 
-    /// Takes folders below `parent` away and returns their names; notes those that are not idle.
-    fn take_away(
+    /// Takes folders below `parent` away and returns their names; notes those that `hold` does not get.
+    fn take_away<G>(
         &mut self,
         parent: &Path,
         names: Vec<String>,
-        is_idle: impl Fn(&str) -> Result<bool>,
+        hold: impl Fn(&str) -> Result<Option<G>>,
     ) -> Result<Vec<String>> {
         let folder = self.base_dir.join(parent);
         if !self.rehearsal {
@@ -144,7 +145,8 @@ impl Work<'_> {
         }
         let mut gone = Vec::new();
         for name in names {
-            if !is_idle(&name)? {
+            let held = if self.alone.is_some() { hold(&name)? } else { None };
+            if held.is_none() {
                 self.removal.in_use.push(parent.join(name).display().to_string());
                 continue;
             }
@@ -260,14 +262,15 @@ mod tests {
         let run = InUse::of_base_dir(base.path()).unwrap();
         let bundle = InUse::of(&base.path().join("bundles/2026-11-01-00000001").join(file::MANIFEST)).unwrap();
         let removal = remove_outdated(&RealVfs, base.path(), &settings, false).unwrap();
-        assert_eq!(removal.in_use, ["runs/2026-11-01", "interactions/2026-11-01", "bundles/2026-11-01-00000001"]);
-        assert_eq!((removal.runs.len(), removal.bundles), (0, vec!["2026-11-02-00000002".to_owned()]));
-        drop((run, bundle));
+        let bundles = ["bundles/2026-11-01-00000001", "bundles/2026-11-02-00000002"];
+        assert_eq!(removal.in_use, [&["runs/2026-11-01", "interactions/2026-11-01"], &bundles[..]].concat());
+        drop(run);
+        let removal = remove_outdated(&RealVfs, base.path(), &settings, false).unwrap();
+        assert_eq!((removal.in_use, removal.bundles), (vec![bundles[0].to_owned()], vec![bundles[1][8..].to_owned()]));
+        assert_eq!([removal.runs, removal.interaction_days], [["2026-11-01"], ["2026-11-01"]]);
+        drop(bundle);
         let later = remove_outdated(&RealVfs, base.path(), &settings, false).unwrap();
-        assert_eq!(
-            (later.runs, later.bundles),
-            (vec!["2026-11-01".to_owned()], vec!["2026-11-01-00000001".to_owned()])
-        );
+        assert_eq!(later, Removal { bundles: vec!["2026-11-01-00000001".to_owned()], ..Removal::default() });
     }
 
     #[test]
