@@ -4,6 +4,7 @@
 
 use crate::batch::{Samples, UsersOf};
 use crate::engine::{Batch, Engine, Objective, Pairing};
+use crate::error::{ModelError, Result};
 use crate::loss::LossSum;
 use crate::metric::Judged;
 use crate::model::TwoTower;
@@ -35,10 +36,23 @@ pub(crate) struct Judgement {
 }
 
 impl Judgement {
-    /// Higher is better: the first full-corpus metric, else the negative validation loss.
-    pub(crate) fn rank(&self) -> Option<f64> {
-        let first = self.corpus.values().next().copied();
-        first.or_else(|| self.samples.get("loss").map(|loss| -loss))
+    /// Higher is better: the metric of this name (a loss with its sign changed); without a name the first full-corpus
+    /// metric, else the validation loss. `None` without a validation part.
+    ///
+    /// # Errors
+    /// There is no metric of this name.
+    pub(crate) fn rank(&self, metric: Option<&str>) -> Result<Option<f64>> {
+        let Some(name) = metric else {
+            let first = self.corpus.values().next().copied();
+            return Ok(first.or_else(|| self.samples.get("loss").map(|loss| -loss)));
+        };
+        let of_samples = self.samples.get(name).map(|value| if name == "loss" { -value } else { *value });
+        let found = self.corpus.get(name).copied().or(of_samples);
+        found.map(Some).ok_or_else(|| {
+            let there: Vec<&str> = self.corpus.keys().chain(self.samples.keys()).map(String::as_str).collect();
+            let there = if there.is_empty() { "there is no validation part".into() } else { there.join(", ") };
+            ModelError::unsuitable("train.metric", format!("epochs are not judged by {name:?}, but by: {there}"))
+        })
     }
 }
 

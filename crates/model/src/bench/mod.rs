@@ -6,7 +6,7 @@
 mod rows;
 
 use crate::batch::{Samples, shuffle};
-use crate::config::{AdamSection, LossSection, ModelSection, ModelSettings, TrainSection};
+use crate::config::{LossSection, ModelSection, ModelSettings, TrainSection};
 use crate::engine::{Batch, Engine, Objective, Pairing};
 use crate::error::{ModelError, Result};
 use crate::model::TwoTower;
@@ -125,7 +125,7 @@ fn measure(settings: &BenchSettings, checked: &ModelSettings, files: &Files) -> 
     let pairing = Pairing::of(checked, Drawn { mix: &mix, seed: settings.seed, purpose: "negatives" });
     let mut model = TwoTower::new(&settings.model, &files.encoder, settings.seed);
     let layout = model.layout.clone();
-    let mut engine = Engine::new(&layout, objective, AdamSection::default());
+    let mut engine = Engine::new(&layout, objective, &TrainSection::default());
     let steps = Steps { samples: &samples, order: &order, pairing, batch_size, rate: checked.train().learning_rate };
     let mut losses = Vec::with_capacity(1 << 16);
     let mut step = || steps.next(&mut engine, &mut model).map(|loss| losses.push(loss));

@@ -1,17 +1,22 @@
 //! The `[model]` and `[train]` sections: parsed types end in `Section`, [`ModelSettings`] is what the rest of the crate
 //! holds. Checking collects every fault; it reads no file.
 
+mod movement;
 mod negatives;
 mod section;
 mod settings;
 #[cfg(test)]
 mod tests;
 
+pub use movement::{
+    AdagradSection, AdamSection, AdamWSection, ClipSection, EarlyStoppingSection, OptimizerSection, ScheduleSection,
+    SgdSection,
+};
 pub use negatives::{
     ImpressedSection, InBatchSection, KnownPositives, ListedSection, NegativesSection, PopularitySection,
     SameAttributeSection, UniformSection,
 };
 pub use section::{
-    AdamSection, CheckpointsSection, Keep, LossSection, ModelSection, OptimizerSection, TowerSection, TrainSection,
+    CheckpointsSection, Keep, LossSection, ModelSection, TowerSection, TrainSection,
 };
 pub use settings::ModelSettings;

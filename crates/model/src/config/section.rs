@@ -1,5 +1,6 @@
 //! The `[model]` and `[train]` sections as they are written.
 
+use super::movement::{ClipSection, EarlyStoppingSection, OptimizerSection, ScheduleSection};
 use super::negatives::{KnownPositives, NegativesSection};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -58,12 +59,12 @@ pub struct TrainSection {
     /// Which positives of a user are never her negatives (drawn ones, and those of `full_softmax`): `train` (all of the
     /// training part), `history` (those before the event) or `own` (only the item of the sample).
     pub known_positives: KnownPositives,
-    /// Learning rate of the first epoch; above 0.
+    /// Learning rate that the schedule starts from; above 0.
     pub learning_rate: f64,
-    /// Factor of the learning rate for every `decay_epochs` epochs; above 0, at most 1 (1: constant).
-    pub decay_rate: f64,
-    /// Epochs in which the learning rate falls by `decay_rate`; above 0.
-    pub decay_epochs: f64,
+    /// How the learning rate falls: `constant`, `exponential`, `cosine` or `plateau`.
+    pub schedule: ScheduleSection,
+    /// Steps in which the learning rate rises to that of the schedule, in a line; 0: it starts there.
+    pub warm_up_steps: u64,
     /// Most steps of one epoch; all samples without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps_per_epoch: Option<u64>,
@@ -72,8 +73,17 @@ pub struct TrainSection {
     pub validation_steps: Option<u64>,
     /// Which epoch is kept: `best` (by the validation part) or `last`.
     pub keep: Keep,
-    /// How parameters move: `adam`.
+    /// The metric of the validation part that ranks epochs, such as `recall@20`, `auc` or `loss`; without it, the first
+    /// full-corpus metric by name, and where there is none the validation loss.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metric: Option<String>,
+    /// Ends training when epochs do not get better; without it, all epochs are trained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStoppingSection>,
+    /// How parameters move: `adam`, `adam_w`, `adagrad` or `sgd`.
     pub optimizer: OptimizerSection,
+    /// How far a gradient may reach.
+    pub clip: ClipSection,
     /// When a checkpoint is written, beside the end of every epoch.
     pub checkpoints: CheckpointsSection,
 }
@@ -87,12 +97,15 @@ impl Default for TrainSection {
             negatives: Vec::new(),
             known_positives: KnownPositives::Train,
             learning_rate: 1e-3,
-            decay_rate: 1.0,
-            decay_epochs: 1.0,
+            schedule: ScheduleSection::default(),
+            warm_up_steps: 0,
             steps_per_epoch: None,
             validation_steps: None,
             keep: Keep::Best,
+            metric: None,
+            early_stopping: None,
             optimizer: OptimizerSection::default(),
+            clip: ClipSection::default(),
             checkpoints: CheckpointsSection::default(),
         }
     }
@@ -168,41 +181,9 @@ impl Default for LossSection {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Keep {
-    /// The epoch with the highest first full-corpus metric; without one, with the lowest validation loss.
+    /// The epoch that `train.metric` ranks first.
     #[default]
     Best,
     /// The last epoch.
     Last,
-}
-
-/// How parameters move.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum OptimizerSection {
-    /// Adam; embedding rows move only in steps that read them.
-    Adam(AdamSection),
-}
-
-impl Default for OptimizerSection {
-    fn default() -> Self {
-        Self::Adam(AdamSection::default())
-    }
-}
-
-/// Settings of Adam.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct AdamSection {
-    /// Decay of the mean of gradients; 0.0 to below 1.0.
-    pub beta1: f64,
-    /// Decay of the mean of squared gradients; 0.0 to below 1.0.
-    pub beta2: f64,
-    /// Keeps the division from 0; above 0.
-    pub epsilon: f64,
-}
-
-impl Default for AdamSection {
-    fn default() -> Self {
-        Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
-    }
 }

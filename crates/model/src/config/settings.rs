@@ -1,8 +1,8 @@
 //! The checked settings of model and training, which nothing else can build.
 
+use super::movement::{check_clip, check_early_stopping, check_optimizer, check_schedule};
 use super::{
-    AdamSection, LossSection, ModelSection, NegativesSection, OptimizerSection, TowerSection, TrainSection,
-    UniformSection,
+    LossSection, ModelSection, NegativesSection, TowerSection, TrainSection, UniformSection,
 };
 use twinspire_core::check::Faults;
 use twinspire_core::schema::{FeatureKind, FeatureSchema, Side};
@@ -37,11 +37,12 @@ impl ModelSettings {
         check_model(model, &mut own);
         check_dimensions(schema, &mut own);
         check_train(train, &mut own);
-        check_rate(train, &mut own);
         check_loss(&train.loss, &mut own);
         check_negatives(train, schema, labels_mode, &mut own);
-        let OptimizerSection::Adam(adam) = &train.optimizer;
-        check_adam(adam, &mut own);
+        check_optimizer(&train.optimizer, &mut own);
+        check_clip(&train.clip, &mut own);
+        check_schedule(&train.schedule, &mut own);
+        check_early_stopping(train.early_stopping.as_ref(), &mut own);
         let sound = own.is_empty();
         for fault in own.into_vec() {
             faults.push(fault.key, fault.value, fault.reason, fault.hint);
@@ -104,6 +105,8 @@ fn check_dimensions(schema: &FeatureSchema, faults: &mut Faults) {
 
 fn check_train(train: &TrainSection, faults: &mut Faults) {
     faults.require(train.epochs > 0, "train.epochs", train.epochs, "1 or more");
+    let rate = train.learning_rate;
+    faults.require(rate.is_finite() && rate > 0.0, "train.learning_rate", rate, "a finite number above 0");
     let batch = train.batch_size;
     faults.require((2..=1 << 20).contains(&batch), "train.batch_size", batch, "2 to 1048576");
     let steps = [
@@ -116,16 +119,6 @@ fn check_train(train: &TrainSection, faults: &mut Faults) {
     }
     let keep = train.checkpoints.keep;
     faults.require((1..=1000).contains(&keep), "train.checkpoints.keep", keep, "1 to 1000");
-}
-
-fn check_rate(train: &TrainSection, faults: &mut Faults) {
-    let above_zero = |value: f64| value.is_finite() && value > 0.0;
-    let rate = train.learning_rate;
-    faults.require(above_zero(rate), "train.learning_rate", rate, "a finite number above 0");
-    let decay = train.decay_rate;
-    faults.require(above_zero(decay) && decay <= 1.0, "train.decay_rate", decay, "above 0, at most 1");
-    let epochs = train.decay_epochs;
-    faults.require(above_zero(epochs), "train.decay_epochs", epochs, "a finite number above 0");
 }
 
 fn check_loss(loss: &LossSection, faults: &mut Faults) {
@@ -193,13 +186,4 @@ fn check_sampler(
         | NegativesSection::Rejected(_)
         | NegativesSection::Mined(_) => {}
     }
-}
-
-fn check_adam(adam: &AdamSection, faults: &mut Faults) {
-    for (key, beta) in [("beta1", adam.beta1), ("beta2", adam.beta2)] {
-        faults.require((0.0..1.0).contains(&beta), &format!("train.optimizer.{key}"), beta, "0.0 to below 1.0");
-    }
-    let epsilon = adam.epsilon;
-    let sound = epsilon.is_finite() && epsilon > 0.0;
-    faults.require(sound, "train.optimizer.epsilon", epsilon, "a finite number above 0");
 }

@@ -31,26 +31,57 @@ fn defaults_are_sound_and_stand_for_missing_keys() {
 #[test]
 fn all_faults_are_found_at_once() {
     let model = r#"{"embedding_dimension": 0, "output_dimension": 1, "item_tower": {"hidden": [64, 1]}}"#;
-    let train = r#"{"epochs": 0, "batch_size": 1, "learning_rate": 0, "decay_rate": 1.5, "decay_epochs": 0,
+    let train = r#"{"epochs": 0, "batch_size": 1, "learning_rate": 0, "checkpoints": {"keep": 0, "steps": 0},
                     "steps_per_epoch": 0, "validation_steps": 0, "loss": {"kind": "in_batch_softmax", "temperature": 0.001},
-                    "optimizer": {"kind": "adam", "beta1": 1.0, "epsilon": 0.0}}"#;
+                    "optimizer": {"kind": "adam", "beta1": 1.0, "epsilon": 0.0, "weight_decay": -1}, "clip": {"norm": 0, "value": -1},
+                    "schedule": {"kind": "exponential", "rate": 1.5, "epochs": 0}, "early_stopping": {"patience": 0, "min_delta": -1}}"#;
     let expected = [
         "model.embedding_dimension",
         "model.output_dimension",
         "model.item_tower.hidden",
         "features[0].dimension",
         "train.epochs",
+        "train.learning_rate",
         "train.batch_size",
         "train.steps_per_epoch",
         "train.validation_steps",
-        "train.learning_rate",
-        "train.decay_rate",
-        "train.decay_epochs",
+        "train.checkpoints.steps",
+        "train.checkpoints.keep",
         "train.loss.temperature",
         "train.optimizer.beta1",
         "train.optimizer.epsilon",
+        "train.optimizer.weight_decay",
+        "train.clip.norm",
+        "train.clip.value",
+        "train.schedule.rate",
+        "train.schedule.epochs",
+        "train.early_stopping.patience",
+        "train.early_stopping.min_delta",
     ];
     assert_eq!(faults(model, train, 4096), expected);
+}
+
+#[test]
+fn each_optimizer_and_schedule_refuses_what_it_cannot_use() {
+    let of = |key: &str, value: &str| faults("{}", &format!(r#"{{"{key}": {value}}}"#), 8);
+    for (value, expected) in [
+        (r#"{"kind": "adam_w", "beta2": 1, "weight_decay": -1}"#, &["beta2", "weight_decay"][..]),
+        (r#"{"kind": "adagrad", "initial": -1, "epsilon": 0, "row_wise": true}"#, &["initial", "epsilon"]),
+        (r#"{"kind": "sgd", "momentum": 1}"#, &["momentum"]),
+        (r#"{"kind": "sgd", "nesterov": true}"#, &["nesterov"]),
+        (r#"{"kind": "sgd", "nesterov": true, "momentum": 0.9}"#, &[]),
+    ] {
+        let expected: Vec<String> = expected.iter().map(|key| format!("train.optimizer.{key}")).collect();
+        assert_eq!(of("optimizer", value), expected, "{value}");
+    }
+    for (value, expected) in [
+        (r#"{"kind": "constant"}"#, &[][..]),
+        (r#"{"kind": "cosine", "floor": 1.5}"#, &["floor"]),
+        (r#"{"kind": "plateau", "factor": 1, "min_delta": -1}"#, &["factor", "min_delta"]),
+    ] {
+        let expected: Vec<String> = expected.iter().map(|key| format!("train.schedule.{key}")).collect();
+        assert_eq!(of("schedule", value), expected, "{value}");
+    }
 }
 
 #[test]

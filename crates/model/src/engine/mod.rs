@@ -9,18 +9,19 @@
 mod chunk;
 mod objective;
 mod softmax;
+mod update;
 
 pub(crate) use objective::{Objective, Pairing};
 
 use crate::batch::Samples;
 use crate::checkpoint::{Pieces, PiecesMut};
-use crate::config::AdamSection;
+use crate::config::{ClipSection, OptimizerSection, TrainSection};
 use crate::kernel::Buffer;
 use crate::layout::ModelLayout;
 use crate::loss::LossSum;
 use crate::model::Parameters;
 use crate::negative::Draw;
-use crate::optimizer::{AdamStep, DenseAdam, Shard, TableAdam};
+use crate::optimizer::{Dense, Memory, Table};
 use crate::shared::Shared;
 use crate::tower::Weights;
 use chunk::{Buffers, Chunk};
@@ -62,7 +63,8 @@ pub(crate) struct NotFinite {
 pub(crate) struct Engine<'a> {
     layout: &'a ModelLayout,
     objective: Objective,
-    adam: AdamSection,
+    optimizer: OptimizerSection,
+    clip: ClipSection,
     chunks: Vec<Chunk>,
     /// Transposed weights, each at its place among the dense parameters.
     transposed: Buffer,
@@ -77,18 +79,20 @@ pub(crate) struct Engine<'a> {
     items: Vec<u32>,
     /// Negatives that the rows of the batch share.
     drawn: Vec<Draw>,
-    dense: DenseAdam,
-    tables: Vec<TableAdam>,
+    dense: Dense,
+    tables: Vec<Table>,
     steps: u64,
 }
 
 impl<'a> Engine<'a> {
     /// An engine that has done no step.
-    pub(crate) fn new(layout: &'a ModelLayout, objective: Objective, adam: AdamSection) -> Self {
+    pub(crate) fn new(layout: &'a ModelLayout, objective: Objective, train: &TrainSection) -> Self {
+        let memory = Memory::new(&train.optimizer);
         Self {
             layout,
             objective,
-            adam,
+            optimizer: train.optimizer.clone(),
+            clip: train.clip,
             chunks: Vec::new(),
             transposed: Buffer::zeros(layout.dense_len()),
             gradients: Vec::new(),
@@ -97,8 +101,8 @@ impl<'a> Engine<'a> {
             columns: BatchColumns::default(),
             items: Vec::new(),
             drawn: Vec::new(),
-            dense: DenseAdam::new(layout.dense_len()),
-            tables: layout.tables.iter().map(TableAdam::new).collect(),
+            dense: Dense::new(layout.dense_len(), &memory),
+            tables: layout.tables.iter().map(|table| Table::new(table, &memory)).collect(),
             steps: 0,
         }
     }
@@ -113,23 +117,23 @@ impl<'a> Engine<'a> {
         self.steps
     }
 
-    /// Goes on after that many steps, whose moments were given to [`Engine::moments_mut`].
+    /// Goes on after that many steps, whose memory was put into [`Engine::memory_mut`].
     pub(crate) fn resume(&mut self, steps: u64) {
         self.steps = steps;
     }
 
     /// What the optimizer remembers, as a checkpoint holds it.
-    pub(crate) fn moments(&self) -> Vec<Pieces<'_>> {
+    pub(crate) fn memory(&self) -> Vec<Pieces<'_>> {
         let tables = self.layout.tables.iter().zip(&self.tables);
-        let tables = tables.flat_map(|(spec, adam)| adam.moments(&spec.name));
-        tables.chain(self.dense.moments("dense")).collect()
+        let tables = tables.flat_map(|(spec, table)| table.memory(&spec.name));
+        tables.chain(self.dense.memory()).collect()
     }
 
-    /// As [`Engine::moments`], to be filled.
-    pub(crate) fn moments_mut(&mut self) -> Vec<PiecesMut<'_>> {
+    /// As [`Engine::memory`], to be filled.
+    pub(crate) fn memory_mut(&mut self) -> Vec<PiecesMut<'_>> {
         let tables = self.layout.tables.iter().zip(&mut self.tables);
-        let tables = tables.flat_map(|(spec, adam)| adam.moments_mut(&spec.name));
-        tables.chain(self.dense.moments_mut("dense")).collect()
+        let tables = tables.flat_map(|(spec, table)| table.memory_mut(&spec.name));
+        tables.chain(self.dense.memory_mut()).collect()
     }
 
     /// Trains on a batch and returns its sums of losses and weights.
@@ -272,23 +276,6 @@ impl<'a> Engine<'a> {
             drawn.draw_shared(batch.number, &self.items, &mut self.drawn);
         }
     }
-
-    /// Sums gradients and moves parameters; false when a gradient is not finite.
-    fn apply(&mut self, parameters: &mut Parameters, batch: &Batch<'_>, rate: f64, scale: f64) -> bool {
-        let step = AdamStep::new(&self.adam, rate, self.steps, scale);
-        let (layout, chunks, shared) = (self.layout, &self.chunks[..batch.chunks()], &self.shared);
-        let (dense, tables, gradients) = (&mut self.dense, &mut self.tables, &self.gradients[..batch.groups()]);
-        let move_dense = || dense.step(step, &mut parameters.dense, gradients);
-        let move_tables = || {
-            tables.par_iter_mut().zip(&mut parameters.tables).enumerate().for_each(|(number, (adam, table))| {
-                match shared.iter().find_map(|shared| shared.only(layout, number)) {
-                    Some(rows) => adam.step_distinct(step, table, rows),
-                    None => adam.step(step, table, |shard| collect(layout, number, (shared, chunks), shard)),
-                }
-            });
-        };
-        rayon::join(move_dense, move_tables).0
-    }
 }
 
 impl Batch<'_> {
@@ -326,12 +313,6 @@ impl Batch<'_> {
     }
 }
 
-/// Adds the gradients of a table to a shard: what is shared, users first, then the chunks in order.
-fn collect(layout: &ModelLayout, table: usize, (shared, chunks): (&[Shared], &[Chunk]), shard: &mut Shard) {
-    shared.iter().for_each(|shared| shared.collect(table, shard));
-    chunks.iter().for_each(|chunk| chunk.collect(layout, table, shard));
-}
-
 fn lock(buffers: &Mutex<Buffers>) -> MutexGuard<'_, Buffers> {
     buffers.lock().expect("no worker panicked")
 }
@@ -346,6 +327,6 @@ impl Engine<'_> {
 
     /// Gradients of the rows of a table that were read, likewise.
     pub(crate) fn table_gradients(&self, table: usize) -> std::collections::BTreeMap<u32, Vec<f32>> {
-        self.tables[table].gradients(|shard| collect(self.layout, table, (&self.shared, &self.chunks), shard))
+        self.tables[table].gradients(|shard| update::collect(self.layout, table, (&self.shared, &self.chunks), shard))
     }
 }

@@ -1,69 +1,86 @@
-//! Adam over the dense parameters: gradients of the groups are summed in the order of the groups.
+//! The dense parameters: gradients of the groups are summed in the order of the groups, then all parameters move.
 
-use super::AdamStep;
+use super::{Memory, Step};
 use crate::checkpoint::{Pieces, PiecesMut};
-use crate::kernel::{Buffer, for_every_level};
+use crate::kernel::{Buffer, add_to, for_every_level, sum_of_squares};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Parameters that are summed and moved together; they stay in the L1 cache.
 const BLOCK: usize = 2048;
 
-/// Moments of the dense parameters.
+/// What the optimizer remembers of the dense parameters, block by block.
 #[derive(Debug, Clone)]
-pub(crate) struct DenseAdam {
-    mean: Buffer,
-    square: Buffer,
+pub(crate) struct Dense {
+    blocks: Vec<[Buffer; 2]>,
 }
 
-impl DenseAdam {
-    /// Zero moments of `count` parameters.
-    pub(crate) fn new(count: usize) -> Self {
-        Self { mean: Buffer::zeros(count), square: Buffer::zeros(count) }
+impl Dense {
+    /// Of `count` parameters that have not moved yet.
+    pub(crate) fn new(count: usize, memory: &Memory) -> Self {
+        let block = |start: usize| memory.dense.map(|kept| memory.fresh(kept.of(BLOCK.min(count - start))));
+        Self { blocks: (0..count).step_by(BLOCK).map(block).collect() }
     }
 
-    /// The moments, as a checkpoint holds them.
-    pub(crate) fn moments(&self, tensor: &str) -> Vec<Pieces<'_>> {
-        let named = [("mean", &self.mean), ("square", &self.square)];
-        named.map(|(role, numbers)| (format!("{role}/{tensor}"), vec![&numbers[..]])).into()
-    }
-
-    /// As [`DenseAdam::moments`], to be filled.
-    pub(crate) fn moments_mut(&mut self, tensor: &str) -> Vec<PiecesMut<'_>> {
-        let named = [("mean", &mut self.mean), ("square", &mut self.square)];
-        named.map(|(role, numbers)| (format!("{role}/{tensor}"), vec![&mut numbers[..]])).into()
+    /// Sums the gradients, one a group, into the first of them. Returns the sum of the squares of that.
+    pub(crate) fn sum(gradients: &mut [Buffer]) -> f64 {
+        let Some((first, others)) = gradients.split_first_mut() else { return 0.0 };
+        let blocks = first.par_chunks_mut(BLOCK).enumerate().map(|(block, sum)| {
+            let range = block * BLOCK..block * BLOCK + sum.len();
+            others.iter().for_each(|gradient| add_to(sum, &gradient[range.clone()]));
+            f64::from(sum_of_squares(sum))
+        });
+        blocks.collect::<Vec<f64>>().iter().sum()
     }
 
     /// Moves the parameters by the sum of the gradients, one a group. False when a gradient is not finite; the
     /// parameters are of no use then.
-    pub(crate) fn step(&mut self, step: AdamStep, parameters: &mut [f32], gradients: &[Buffer]) -> bool {
-        let is_finite = AtomicBool::new(true);
-        let moments = self.mean.par_chunks_mut(BLOCK).zip(self.square.par_chunks_mut(BLOCK));
-        parameters.par_chunks_mut(BLOCK).zip(moments).enumerate().for_each(|(block, (parameters, (mean, square)))| {
+    pub(crate) fn step(&mut self, step: Step, parameters: &mut [f32], gradients: &[Buffer]) -> bool {
+        let (step, is_finite) = (step.of_dense(), AtomicBool::new(true));
+        let blocks = parameters.par_chunks_mut(BLOCK).zip(&mut self.blocks).enumerate();
+        blocks.for_each(|(block, (parameters, [first, second]))| {
             let mut sum = [0.0; BLOCK];
             let sum = &mut sum[..parameters.len()];
             let range = block * BLOCK..block * BLOCK + parameters.len();
-            for gradient in gradients {
-                crate::kernel::add_to(sum, &gradient[range.clone()]);
-            }
-            if !move_block(step, parameters, mean, square, sum) {
+            gradients.iter().for_each(|gradient| add_to(sum, &gradient[range.clone()]));
+            if !move_block(step, parameters, [first, second], sum) {
                 is_finite.store(false, Ordering::Relaxed);
             }
         });
         is_finite.into_inner()
     }
+
+    /// What is remembered, as a checkpoint holds it.
+    pub(crate) fn memory(&self) -> [Pieces<'_>; 2] {
+        [0, 1].map(|slot| (slot_name(slot, "dense"), self.blocks.iter().map(|block| &block[slot][..]).collect()))
+    }
+
+    /// As [`Dense::memory`], to be filled.
+    pub(crate) fn memory_mut(&mut self) -> [PiecesMut<'_>; 2] {
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        for [a, b] in &mut self.blocks {
+            first.push(&mut a[..]);
+            second.push(&mut b[..]);
+        }
+        [(slot_name(0, "dense"), first), (slot_name(1, "dense"), second)]
+    }
+}
+
+/// How a checkpoint calls what is remembered of a tensor.
+pub(super) fn slot_name(slot: usize, tensor: &str) -> String {
+    format!("memory.{slot}/{tensor}")
 }
 
 for_every_level! {
     /// Moves one block; false when a gradient is not finite.
     pub(crate) fn move_block(
-        step: AdamStep,
+        step: Step,
         parameters: &mut [f32],
-        mean: &mut [f32],
-        square: &mut [f32],
+        memory: [&mut Buffer; 2],
         gradient: &[f32],
     ) -> bool {
-        step.apply(parameters, mean, square, gradient);
+        let [first, second] = memory;
+        step.apply(parameters, [&mut first[..], &mut second[..]], gradient);
         gradient.iter().fold(true, |finite, value| finite & value.is_finite())
     }
 }

@@ -1,11 +1,12 @@
-//! Adam over the rows of an embedding table that a step has read.
+//! The rows of an embedding table that a step has read.
 //!
 //! A table is divided into shards by row number. A shard walks all occurrences of the table in the order of the batch
 //! and keeps its own; so its sums do not depend on how many threads there are, nor on how many shards.
 
-use super::AdamStep;
+use super::dense::slot_name;
+use super::{Memory, Step};
 use crate::checkpoint::{Pieces, PiecesMut};
-use crate::kernel::{Buffer, for_every_level, prefetch};
+use crate::kernel::{Buffer, for_every_level, prefetch, sum_of_squares};
 use crate::layer::embedding::{AHEAD, Columns, with_width};
 use crate::layout::TableSpec;
 use rayon::prelude::*;
@@ -19,7 +20,7 @@ const MAX_SHARDS: usize = 8;
 /// No gradient yet in this step.
 const UNTOUCHED: u32 = u32::MAX;
 
-/// Gradients of a range of rows, and which rows those are.
+/// A range of rows: what is remembered of them, their gradients, and which rows those are of.
 #[derive(Debug, Clone)]
 pub(crate) struct Shard {
     /// First row.
@@ -30,72 +31,89 @@ pub(crate) struct Shard {
     touched: Vec<u32>,
     /// `[touched rows, dimension]`.
     gradients: Buffer,
+    /// What the optimizer remembers of each row.
+    memory: [Buffer; 2],
 }
 
-/// Moments and shards of one table.
+/// One table.
 #[derive(Debug, Clone)]
-pub(crate) struct TableAdam {
+pub(crate) struct Table {
     dimension: usize,
     shard_rows: usize,
-    mean: Buffer,
-    square: Buffer,
     shards: Vec<Shard>,
 }
 
-impl TableAdam {
-    /// Zero moments of a table.
-    pub(crate) fn new(table: &TableSpec) -> Self {
+impl Table {
+    /// A table that has not moved yet.
+    pub(crate) fn new(table: &TableSpec, memory: &Memory) -> Self {
         let shard_rows = SHARD_ROWS.max(table.cardinality.div_ceil(MAX_SHARDS));
         let firsts = (0..table.cardinality).step_by(shard_rows);
-        let shard = |first: usize| Shard {
-            first: first as u32,
-            places: vec![UNTOUCHED; shard_rows.min(table.cardinality - first)],
-            touched: Vec::new(),
-            gradients: Buffer::default(),
+        let shard = |first: usize| {
+            let rows = shard_rows.min(table.cardinality - first);
+            let of_rows = memory.table.map(|kept| memory.fresh(rows * kept.of(table.dimension)));
+            let (places, touched) = (vec![UNTOUCHED; rows], Vec::new());
+            Shard { first: first as u32, places, touched, gradients: Buffer::default(), memory: of_rows }
         };
-        let cells = table.cardinality * table.dimension;
-        Self {
-            dimension: table.dimension,
-            shard_rows,
-            mean: Buffer::zeros(cells),
-            square: Buffer::zeros(cells),
-            shards: firsts.map(shard).collect(),
-        }
-    }
-
-    /// The moments, as a checkpoint holds them.
-    pub(crate) fn moments(&self, tensor: &str) -> Vec<Pieces<'_>> {
-        let named = [("mean", &self.mean), ("square", &self.square)];
-        named.map(|(role, numbers)| (format!("{role}/{tensor}"), vec![&numbers[..]])).into()
-    }
-
-    /// As [`TableAdam::moments`], to be filled.
-    pub(crate) fn moments_mut(&mut self, tensor: &str) -> Vec<PiecesMut<'_>> {
-        let named = [("mean", &mut self.mean), ("square", &mut self.square)];
-        named.map(|(role, numbers)| (format!("{role}/{tensor}"), vec![&mut numbers[..]])).into()
+        Self { dimension: table.dimension, shard_rows, shards: firsts.map(shard).collect() }
     }
 
     /// Moves the rows for which `collect` adds gradients to a shard.
-    pub(crate) fn step(&mut self, step: AdamStep, table: &mut [f32], collect: impl Fn(&mut Shard) + Sync) {
+    pub(crate) fn step(&mut self, step: Step, table: &mut [f32], collect: impl Fn(&mut Shard) + Sync) {
         let (width, cells) = (self.dimension, self.shard_rows * self.dimension);
-        let moments = self.mean.par_chunks_mut(cells).zip(self.square.par_chunks_mut(cells));
-        let parts = self.shards.par_iter_mut().zip(table.par_chunks_mut(cells)).zip(moments);
-        parts.for_each(|((shard, table), (mean, square))| {
+        self.shards.par_iter_mut().zip(table.par_chunks_mut(cells)).for_each(|(shard, table)| {
             collect(shard);
-            let rows = (0, &shard.touched[..], &shard.gradients[..]);
-            with_width!(width, move_rows, (rows, step, [table, mean, square], width));
-            shard.clear();
+            shard.move_collected(step, table, width);
         });
     }
 
-    /// Moves the rows of these ids, each of which is there once, with its gradient `[ids, dimension]`.
-    pub(crate) fn step_distinct(&mut self, step: AdamStep, table: &mut [f32], (ids, gradients): (&[u32], &[f32])) {
-        let (width, cells) = (self.dimension, self.shard_rows * self.dimension);
-        let moments = self.mean.par_chunks_mut(cells).zip(self.square.par_chunks_mut(cells));
-        table.par_chunks_mut(cells).zip(moments).enumerate().for_each(|(number, (table, (mean, square)))| {
-            let rows = ((number * self.shard_rows) as u32, ids, gradients);
-            with_width!(width, move_rows, (rows, step, [table, mean, square], width));
+    /// Lets `collect` add gradients to the shards. Returns the sum of their squares.
+    pub(crate) fn collect(&mut self, collect: impl Fn(&mut Shard) + Sync) -> f64 {
+        let width = self.dimension;
+        let squares = self.shards.par_iter_mut().map(|shard| {
+            collect(shard);
+            shard.gradients.chunks_exact(width).map(|row| f64::from(sum_of_squares(row))).sum::<f64>()
         });
+        squares.collect::<Vec<f64>>().iter().sum()
+    }
+
+    /// Moves the rows of [`Table::collect`].
+    pub(crate) fn step_collected(&mut self, step: Step, table: &mut [f32]) {
+        let (width, cells) = (self.dimension, self.shard_rows * self.dimension);
+        let shards = self.shards.par_iter_mut().zip(table.par_chunks_mut(cells));
+        shards.for_each(|(shard, table)| shard.move_collected(step, table, width));
+    }
+
+    /// Moves the rows of these ids, each of which is there once, with its gradient `[ids, dimension]`.
+    pub(crate) fn step_distinct(&mut self, step: Step, table: &mut [f32], (ids, gradients): (&[u32], &[f32])) {
+        let (width, cells) = (self.dimension, self.shard_rows * self.dimension);
+        self.shards.par_iter_mut().zip(table.par_chunks_mut(cells)).for_each(|(shard, table)| {
+            let [first, second] = &mut shard.memory;
+            with_width!(width, move_rows, ((shard.first, ids, gradients), step, [table, &mut first[..], &mut second[..]], width));
+        });
+    }
+
+    /// The sum of the squares of such gradients; rows outside the table do not move, and do not count.
+    pub(crate) fn squares_distinct(&self, (ids, gradients): (&[u32], &[f32])) -> f64 {
+        let rows: usize = self.shards.iter().map(|shard| shard.places.len()).sum();
+        let inside = ids.iter().zip(gradients.chunks_exact(self.dimension)).filter(|(id, _)| (**id as usize) < rows);
+        inside.map(|(_, row)| f64::from(sum_of_squares(row))).sum()
+    }
+
+    /// What is remembered, as a checkpoint holds it.
+    pub(crate) fn memory(&self, tensor: &str) -> [Pieces<'_>; 2] {
+        [0, 1].map(|slot| {
+            (slot_name(slot, tensor), self.shards.iter().map(|shard| &shard.memory[slot][..]).collect())
+        })
+    }
+
+    /// As [`Table::memory`], to be filled.
+    pub(crate) fn memory_mut(&mut self, tensor: &str) -> [PiecesMut<'_>; 2] {
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        for Shard { memory: [a, b], .. } in &mut self.shards {
+            first.push(&mut a[..]);
+            second.push(&mut b[..]);
+        }
+        [(slot_name(0, tensor), first), (slot_name(1, tensor), second)]
     }
 }
 
@@ -122,6 +140,14 @@ impl Shard {
             self.gradients.resize(self.gradients.len() + width);
         }
         Some(&mut self.gradients[*place as usize * width..][..width])
+    }
+
+    /// Moves the rows that have gradients, and forgets the gradients.
+    fn move_collected(&mut self, step: Step, table: &mut [f32], width: usize) {
+        let [first, second] = &mut self.memory;
+        let rows = (0, &self.touched[..], &self.gradients[..]);
+        with_width!(width, move_rows, (rows, step, [table, &mut first[..], &mut second[..]], width));
+        self.clear();
     }
 
     fn clear(&mut self) {
@@ -166,30 +192,34 @@ for_every_level! {
     }
 
     /// Moves those of these rows (first row here, rows, gradients `[rows, width]`) that belong here; `parts` are
-    /// parameters, means and squares `[rows here, width]`.
+    /// parameters `[rows here, width]` and what is remembered of each row.
     pub(crate) fn move_rows<const WIDTH: usize>(
         rows: (u32, &[u32], &[f32]),
-        step: AdamStep,
+        step: Step,
         parts: [&mut [f32]; 3],
         width: usize,
     ) {
         let width = if WIDTH == 0 { width } else { WIDTH };
-        let ((first, rows, gradients), [table, mean, square]) = (rows, parts);
-        let place = |row: u32| row.wrapping_sub(first) as usize * width;
+        let ((first, rows, gradients), [table, before, squares]) = (rows, parts);
+        let here = (table.len() / width).max(1);
+        let widths = [width, before.len() / here, squares.len() / here];
+        let place = |row: u32| row.wrapping_sub(first) as usize;
         for (number, (row, gradient)) in rows.iter().zip(gradients.chunks_exact(width)).enumerate() {
             let next = rows.get(number + AHEAD).map_or(0, |&next| place(next));
-            [&*table, &*mean, &*square].into_iter().for_each(|cells| prefetch(cells, next));
-            let cells = place(*row)..place(*row) + width;
-            if cells.end > table.len() {
+            [&*table, &*before, &*squares].into_iter().zip(widths).for_each(|(cells, width)| prefetch(cells, next * width));
+            let row = place(*row);
+            if (row + 1) * width > table.len() {
                 continue;
             }
-            step.apply(&mut table[cells.clone()], &mut mean[cells.clone()], &mut square[cells], gradient);
+            let cells = widths.map(|width| row * width..(row + 1) * width);
+            let [cells, first, second] = cells;
+            step.apply(&mut table[cells], [&mut before[first], &mut squares[second]], gradient);
         }
     }
 }
 
 #[cfg(test)]
-impl TableAdam {
+impl Table {
     /// What `collect` adds, by row.
     pub(crate) fn gradients(&self, collect: impl Fn(&mut Shard)) -> std::collections::BTreeMap<u32, Vec<f32>> {
         let mut found = std::collections::BTreeMap::new();
@@ -205,21 +235,36 @@ impl TableAdam {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::AdamSection;
+    use crate::config::{AdagradSection, ClipSection, OptimizerSection, SgdSection};
     use twinspire_core::ids::MISSING;
 
     #[test]
     fn distinct_ids_of_all_shards_move_as_collected_ones_do() {
-        let table = TableSpec { name: "test".into(), cardinality: 40_000, dimension: 4 };
-        let (ids, step) = ([39_999, 7, MISSING, 16_384, 16_383], AdamStep::new(&AdamSection::default(), 0.1, 1, 1.0));
+        let spec = TableSpec { name: "test".into(), cardinality: 40_000, dimension: 4 };
+        let ids = [39_999, 7, MISSING, 16_384, 16_383];
         let gradients: Vec<f32> = (1..=20).map(|n| n as f32).collect();
-        let (mut collected, mut straight) = (TableAdam::new(&table), TableAdam::new(&table));
-        let [mut left, mut right] = [(); 2].map(|()| vec![0.5; 160_000]);
         let columns = Columns { stride: 4, first: 0, width: 4 };
-        collected.step(step, &mut left, |shard| shard.add_rows(&ids, &gradients, columns));
-        straight.step_distinct(step, &mut right, (&ids, &gradients));
-        assert!(left == right && collected.mean == straight.mean && collected.square == straight.square);
-        let moved = right.chunks(4).enumerate().filter(|(_, row)| row.iter().all(|&value| value != 0.5));
-        assert_eq!(moved.map(|(row, _)| row).collect::<Vec<_>>(), [7, 16_383, 16_384, 39_999]);
+        let row_wise = AdagradSection { row_wise: true, ..AdagradSection::default() };
+        let momentum = SgdSection { momentum: 0.9, ..SgdSection::default() };
+        let kinds = [OptimizerSection::default(), OptimizerSection::Adagrad(row_wise), OptimizerSection::Sgd(momentum)];
+        for section in kinds {
+            let step = Step::new(&section, &ClipSection::default(), (0.1, 1), 1.0);
+            let memory = Memory::new(&section);
+            let (mut collected, mut straight) = (Table::new(&spec, &memory), Table::new(&spec, &memory));
+            let mut in_two = collected.clone();
+            let [mut left, mut right, mut third] = [(); 3].map(|()| vec![0.5; 160_000]);
+            let collect = |shard: &mut Shard| shard.add_rows(&ids, &gradients, columns);
+            collected.step(step, &mut left, collect);
+            straight.step_distinct(step, &mut right, (&ids, &gradients));
+            let squares = in_two.collect(collect);
+            in_two.step_collected(step, &mut third);
+            assert!(left == right && right == third, "{section:?}");
+            assert!(collected.memory("t") == straight.memory("t") && straight.memory("t") == in_two.memory("t"));
+            let moved = right.chunks(4).enumerate().filter(|(_, row)| row.iter().all(|&value| value != 0.5));
+            assert_eq!(moved.map(|(row, _)| row).collect::<Vec<_>>(), [7, 16_383, 16_384, 39_999]);
+            let counted = gradients.chunks(4).zip(ids).filter(|(_, id)| *id != MISSING);
+            let expected: f32 = counted.flat_map(|(row, _)| row).map(|value| value * value).sum();
+            assert_eq!([squares, straight.squares_distinct((&ids, &gradients))], [f64::from(expected); 2]);
+        }
     }
 }

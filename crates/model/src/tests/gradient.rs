@@ -2,7 +2,7 @@
 
 use super::world::{World, model, settings};
 use crate::batch::Samples;
-use crate::config::{AdamSection, LossSection, TrainSection};
+use crate::config::{LossSection, TrainSection};
 use crate::engine::{Batch, CHUNK_ROWS, Engine, Objective, Pairing};
 use crate::model::TwoTower;
 use crate::negative::{Drawn, Mix};
@@ -70,7 +70,7 @@ fn every_gradient_equals_the_finite_difference() {
             // Larger embeddings, so that differences stand out of the rounding.
             tower.parameters.tables.iter_mut().flat_map(|table| table.iter_mut()).for_each(|value| *value *= 10.0);
             let layout = tower.layout.clone();
-            let mut engine = Engine::new(&layout, objective, AdamSection::default());
+            let mut engine = Engine::new(&layout, objective, &TrainSection::default());
             let batch = Batch { samples: &samples, rows: &ROWS, pairing, number: 0 };
             engine.gradients(&tower.parameters, &batch);
             let analytic_dense: Vec<f64> = engine.dense_gradient();
@@ -124,7 +124,7 @@ fn the_chunks_of_a_group_add_up_to_the_gradient_of_their_rows() {
     let samples = Samples::new(&world.train, Some(&world.histories), &world.items);
     let tower = TwoTower::new(&model(), &world.encoder, 3);
     let gradient = |rows: &[u32]| {
-        let mut engine = Engine::new(&tower.layout, Objective::Bce, AdamSection::default());
+        let mut engine = Engine::new(&tower.layout, Objective::Bce, &TrainSection::default());
         engine.gradients(&tower.parameters, &Batch { samples: &samples, rows, pairing: Pairing::Own, number: 0 });
         engine.dense_gradient()
     };

@@ -1,6 +1,7 @@
 //! Tests of the whole crate: the stage on a small world, gradients against finite differences and against PyTorch.
 
 mod gradient;
+mod movement;
 mod reference;
 mod resume;
 mod sampled;

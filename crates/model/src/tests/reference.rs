@@ -3,7 +3,7 @@
 use super::world::encoder_of;
 use crate::batch::Samples;
 use crate::config::{
-    AdamSection, InBatchSection, KnownPositives, LossSection, ModelSection, ModelSettings, NegativesSection,
+    InBatchSection, KnownPositives, LossSection, ModelSection, ModelSettings, NegativesSection,
     TowerSection, TrainSection,
 };
 use crate::engine::{Batch, Engine, Objective, Pairing};
@@ -203,7 +203,7 @@ fn compare(json: &str, loss: impl Fn(f64) -> LossSection) {
     let objective = Objective::new(&settings.train().loss, &samples);
     let mix = Mix::new(&settings, &files, &samples).unwrap();
     let pairing = Pairing::of(&settings, Drawn { mix: &mix, seed: 0, purpose: "test" });
-    let mut engine = Engine::new(&layout, objective, AdamSection::default());
+    let mut engine = Engine::new(&layout, objective, &TrainSection::default());
     let rows: Vec<u32> = (0..samples.len() as u32).collect();
     for (step, rows) in rows.chunks(reference.batch).enumerate() {
         let batch = Batch { samples: &samples, rows, pairing, number: 0 };

@@ -3,7 +3,7 @@
 
 use super::world::{ITEMS, USERS, World, model, settings};
 use crate::batch::Samples;
-use crate::config::{AdamSection, KnownPositives, LossSection, NegativesSection, TrainSection};
+use crate::config::{KnownPositives, LossSection, NegativesSection, TrainSection};
 use crate::engine::{Batch, Engine, Objective, Pairing};
 use crate::model::TwoTower;
 use crate::negative::{Drawn, Mix};
@@ -51,7 +51,7 @@ fn distance(files: &Files, rows: usize, negatives: Value, known: KnownPositives)
     let mix = mix_of(files, &samples, sampled.clone(), (negatives, known));
     // Two engines: their chunks differ in size, and a gradient is read from all chunks of an engine.
     let mut engines =
-        [(); 2].map(|()| Engine::new(&tower.layout, Objective::new(&sampled, &samples), AdamSection::default()));
+        [(); 2].map(|()| Engine::new(&tower.layout, Objective::new(&sampled, &samples), &TrainSection::default()));
     let gradient = |engine: &mut Engine<'_>, mix, number, rows: &[u32]| {
         let pairing = Pairing::Drawn(Drawn { mix, seed: 4, purpose: "test" });
         engine.gradients(&tower.parameters, &Batch { samples: &samples, rows, pairing, number });

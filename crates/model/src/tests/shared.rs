@@ -5,7 +5,8 @@ use crate::batch::{ItemsOf, Samples};
 use crate::input::ChunkInput;
 use crate::kernel::add_to;
 use crate::model::TwoTower;
-use crate::optimizer::TableAdam;
+use crate::config::OptimizerSection;
+use crate::optimizer::{Memory, Table};
 use crate::shared::Shared;
 use crate::tower::Weights;
 
@@ -46,7 +47,7 @@ fn pass(share: bool) -> (Vec<f32>, Vec<f32>, Vec<f32>, usize) {
     shared.backward(layer, &parameters.dense, inputs.iter());
     shared.weight_gradient(layer, &mut gradient);
     let genre = tower.layout.tables.iter().position(|table| table.name == "embedding.item.genre").unwrap();
-    let rows = TableAdam::new(&tower.layout.tables[genre]).gradients(|shard| {
+    let rows = Table::new(&tower.layout.tables[genre], &Memory::new(&OptimizerSection::default())).gradients(|shard| {
         shared.collect(genre, shard);
         inputs.iter().for_each(|input| input.collect(layout, genre, shard));
     });

@@ -62,7 +62,7 @@ pub struct EpochRecord {
     pub steps: u64,
     /// Samples of the epoch.
     pub samples: u64,
-    /// Learning rate of the epoch.
+    /// Learning rate of the last step of the epoch.
     pub learning_rate: f64,
     /// Weighted mean loss of the epoch's steps, each as it was before the step.
     pub loss: f64,

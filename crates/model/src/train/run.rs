@@ -4,7 +4,7 @@ use super::trainer::Trainer;
 use super::{EpochRecord, Files, METRICS_FILE, MODEL_FILE, TrainContext, Validator};
 use crate::batch::Samples;
 use crate::checkpoint::Checkpoints;
-use crate::config::{LossSection, ModelSettings, OptimizerSection};
+use crate::config::{LossSection, ModelSettings};
 use crate::engine::{Engine, Objective, Pairing};
 use crate::error::Result;
 use crate::model::TwoTower;
@@ -65,13 +65,12 @@ pub(super) fn run(
     let pairing = Pairing::of(settings, Drawn { mix: &mix, seed, purpose: "negatives" });
     let mut trainer = Trainer::new(context, settings, (&samples, pairing), &objective, place.checkpoints)?;
     let layout = model.layout.clone();
-    let OptimizerSection::Adam(adam) = settings.train().optimizer;
-    let mut engine = Engine::new(&layout, objective.clone(), adam);
+    let mut engine = Engine::new(&layout, objective.clone(), settings.train());
     trainer.resume((&mut engine, &mut model.parameters))?;
-    while trainer.state.epoch < settings.train().epochs {
+    while trainer.goes_on() {
         trainer.epoch((&mut engine, &mut model.parameters))?;
         let judgement = validation.judge(&model, &mut engine, &objective);
-        trainer.finish_epoch(judgement, &model.parameters);
+        trainer.finish_epoch(judgement, &model.parameters)?;
         trainer.save((&mut engine, &mut model.parameters))?;
         if trainer.is_stopped() {
             return Err(trainer.stopped());

@@ -7,10 +7,11 @@ use crate::checkpoint::{self, Pieces, PiecesMut};
 use crate::layout::ModelLayout;
 use crate::loss::LossSum;
 use crate::model::Parameters;
+use crate::schedule::Patience;
 use serde::{Deserialize, Serialize};
 
 /// Where a run is.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct RunState {
     /// Epochs that are over and judged.
     pub(super) epoch: u32,
@@ -26,6 +27,20 @@ pub(super) struct RunState {
     pub(super) best: Option<f64>,
     /// Steps until the end of the best epoch.
     pub(super) best_steps: Option<u64>,
+    /// What the schedule `plateau` has made of the learning rate, as a factor.
+    pub(super) reduced: f64,
+    /// Of the schedule, and of early stopping.
+    pub(super) waiting: [Patience; 2],
+    /// Epochs do not get better any more.
+    pub(super) ended: bool,
+}
+
+impl Default for RunState {
+    fn default() -> Self {
+        let (loss, records, waiting) = (LossSum::default(), Vec::new(), Default::default());
+        let (best, best_steps, reduced) = (None, None, 1.0);
+        Self { epoch: 0, batch: 0, steps: 0, loss, records, best, best_steps, reduced, waiting, ended: false }
+    }
 }
 
 impl RunState {

@@ -4,11 +4,11 @@ use super::state::RunState;
 use super::{EpochRecord, TrainContext};
 use crate::batch::{Samples, shuffle};
 use crate::checkpoint::Checkpoints;
-use crate::config::{Keep, ModelSettings};
+use crate::config::{EarlyStoppingSection, Keep, ModelSettings, ScheduleSection};
 use crate::engine::{Batch, Engine, NotFinite, Objective, Pairing};
 use crate::error::{ModelError, Result};
 use crate::model::Parameters;
-use crate::schedule::learning_rate;
+use crate::schedule::{Moment, learning_rate};
 use crate::validate::Judgement;
 use std::sync::atomic::Ordering;
 use twinspire_core::failpoint;
@@ -28,6 +28,8 @@ pub(super) struct Trainer<'a> {
     checkpoints: &'a Checkpoints<'a>,
     /// Numbers of the samples, in the order of the epoch.
     order: Vec<u32>,
+    /// Samples of one epoch: the first of the order.
+    epoch_samples: usize,
     pub(super) state: RunState,
     /// Parameters of the best epoch, when it is not the last one that is kept.
     pub(super) kept: Option<Parameters>,
@@ -50,9 +52,11 @@ impl<'a> Trainer<'a> {
         if order.is_empty() {
             return Err(ModelError::unsuitable("train", "the training part has no sample that this loss can use"));
         }
+        let steps = usize::try_from(settings.train().steps_per_epoch.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
+        let epoch_samples = order.len().min(steps.saturating_mul(settings.train().batch_size as usize));
         let saved = (None, context.stage.clock.now_micros());
         let state = RunState::default();
-        Ok(Self { context, settings, samples, pairing, checkpoints, order, state, kept: None, saved })
+        Ok(Self { context, settings, samples, pairing, checkpoints, order, epoch_samples, state, kept: None, saved })
     }
 
     /// Goes on from the newest checkpoint, if there is one.
@@ -63,7 +67,7 @@ impl<'a> Trainer<'a> {
         let mut kept = parameters.clone();
         let pieces = kept.pieces_mut(KEPT, layout);
         self.kept = if loaded.holds(&pieces[0].0) { loaded.fill(pieces).map(|()| Some(kept))? } else { None };
-        loaded.fill(engine.moments_mut())?;
+        loaded.fill(engine.memory_mut())?;
         engine.resume(loaded.state.steps);
         self.state = loaded.state;
         self.saved.0 = Some(self.state.name());
@@ -72,17 +76,23 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// Samples of one epoch.
-    fn epoch_samples(&self) -> usize {
-        let train = self.settings.train();
-        let steps = usize::try_from(train.steps_per_epoch.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
-        self.order.len().min(steps.saturating_mul(train.batch_size as usize))
+    /// Are there epochs left?
+    pub(super) fn goes_on(&self) -> bool {
+        self.state.epoch < self.settings.train().epochs && !self.state.ended
+    }
+
+    /// Learning rate of a step of this epoch, which follows `step` others.
+    fn rate(&self, step: u64) -> f64 {
+        let (train, RunState { epoch, reduced, .. }) = (self.settings.train(), &self.state);
+        let batches = self.epoch_samples.div_ceil(train.batch_size as usize) as u64;
+        let steps = batches * u64::from(train.epochs);
+        learning_rate(train, Moment { epoch: *epoch, step, steps, reduced: *reduced })
     }
 
     /// The batches of the epoch that are left.
     pub(super) fn epoch(&mut self, (engine, parameters): Moving<'_, '_>) -> Result<()> {
         let (train, progress, epoch) = (self.settings.train(), self.context.progress, self.state.epoch);
-        let (samples, size) = (self.epoch_samples(), train.batch_size as usize);
+        let (samples, size) = (self.epoch_samples, train.batch_size as usize);
         let mut order = std::mem::take(&mut self.order);
         shuffle(&mut order, self.context.stage.seed, epoch);
         let rows = &order[..samples];
@@ -107,8 +117,7 @@ impl<'a> Trainer<'a> {
 
     fn step(&mut self, (engine, parameters): Moving<'_, '_>, rows: &[u32]) -> Result<()> {
         let batch = Batch { samples: self.samples, rows, pairing: self.pairing, number: self.state.steps };
-        let rate = learning_rate(self.settings.train(), self.state.epoch);
-        let sum = engine.step(parameters, &batch, rate).map_err(|fault| self.diverged(fault, rows))?;
+        let sum = engine.step(parameters, &batch, self.rate(self.state.steps)).map_err(|fault| self.diverged(fault, rows))?;
         self.state.loss.add(sum);
         self.state.batch += 1;
         self.state.steps += 1;
@@ -156,7 +165,7 @@ impl<'a> Trainer<'a> {
         if let Some(kept) = &self.kept {
             tensors.extend(kept.pieces(KEPT, engine.layout()));
         }
-        tensors.extend(engine.moments());
+        tensors.extend(engine.memory());
         self.checkpoints.save(&name, self.state.best_name().as_deref(), &self.state, &tensors)?;
         self.saved = (Some(name), self.context.stage.clock.now_micros());
         Ok(())
@@ -175,8 +184,13 @@ impl<'a> Trainer<'a> {
     }
 
     /// Ends an epoch that was judged.
-    pub(super) fn finish_epoch(&mut self, judgement: Judgement, parameters: &Parameters) {
-        let (train, rank) = (self.settings.train(), judgement.rank());
+    ///
+    /// # Errors
+    /// There is no metric of the name that is to rank epochs, or no validation part where there must be one.
+    pub(super) fn finish_epoch(&mut self, judgement: Judgement, parameters: &Parameters) -> Result<()> {
+        let (train, rank) = (self.settings.train(), judgement.rank(self.settings.train().metric.as_deref())?);
+        let learning_rate = self.rate(self.state.steps.saturating_sub(1));
+        self.wait(rank)?;
         let best = match (rank, self.state.best) {
             (Some(rank), Some(best)) => rank > best,
             _ => true,
@@ -188,8 +202,8 @@ impl<'a> Trainer<'a> {
         let record = EpochRecord {
             epoch: self.state.epoch + 1,
             steps: self.state.steps,
-            samples: self.epoch_samples() as u64,
-            learning_rate: learning_rate(train, self.state.epoch),
+            samples: self.epoch_samples as u64,
+            learning_rate,
             loss: self.state.loss.mean(),
             validation: judgement.samples,
             corpus: judgement.corpus,
@@ -198,6 +212,29 @@ impl<'a> Trainer<'a> {
         self.context.progress.line(&epoch_line(&record));
         self.state.records.push(record);
         (self.state.epoch, self.state.batch, self.state.loss) = (self.state.epoch + 1, 0, Default::default());
+        Ok(())
+    }
+
+    /// Lets the schedule and early stopping hear of an epoch.
+    fn wait(&mut self, rank: Option<f64>) -> Result<()> {
+        let train = self.settings.train();
+        let needed = |key: &str| {
+            rank.ok_or_else(|| ModelError::unsuitable(key, "there is no validation part that could judge epochs"))
+        };
+        let [of_schedule, of_stopping] = &mut self.state.waiting;
+        if let ScheduleSection::Plateau { factor, patience, min_delta } = train.schedule
+            && of_schedule.hear(needed("train.schedule")?, min_delta) > patience
+        {
+            of_schedule.restart();
+            self.state.reduced *= factor;
+        }
+        if let Some(EarlyStoppingSection { patience, min_delta }) = train.early_stopping
+            && of_stopping.hear(needed("train.early_stopping")?, min_delta) >= patience
+        {
+            self.state.ended = true;
+            self.context.progress.line(&format!("training ends: {patience} epochs have not been better"));
+        }
+        Ok(())
     }
 }
 
