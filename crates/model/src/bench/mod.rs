@@ -111,7 +111,7 @@ fn checked(settings: &BenchSettings, encoder: &FeatureEncoder, labels_mode: bool
 
 fn measure(settings: &BenchSettings, checked: &ModelSettings, files: &Files) -> Result<BenchReport> {
     let samples = Samples::new(&files.train, files.read_histories(), &files.items);
-    let objective = Objective::new(&settings.loss, &samples);
+    let objective = Objective::new(checked.train(), &samples);
     let mut order = samples.numbers(objective != Objective::Bce || !checked.labels_mode());
     let batch_size = settings.batch_size as usize;
     if order.len() < batch_size {
@@ -189,6 +189,9 @@ fn report(settings: &BenchSettings, measured: &Measured) -> BenchReport {
             LossSection::InBatchSoftmax { .. } => "in_batch_softmax",
             LossSection::SampledSoftmax { .. } => "sampled_softmax",
             LossSection::FullSoftmax { .. } => "full_softmax",
+            LossSection::Bpr { .. } => "bpr",
+            LossSection::Hinge { .. } => "hinge",
+            LossSection::CosineContrastive { .. } => "cosine_contrastive",
         },
         batch: settings.batch_size,
         threads: rayon::current_num_threads(),

@@ -16,7 +16,5 @@ pub use negatives::{
     ImpressedSection, InBatchSection, KnownPositives, ListedSection, NegativesSection, PopularitySection,
     SameAttributeSection, UniformSection,
 };
-pub use section::{
-    CheckpointsSection, Keep, LossSection, ModelSection, TowerSection, TrainSection,
-};
+pub use section::{CheckpointsSection, Keep, LossSection, ModelSection, TowerSection, TrainSection};
 pub use settings::ModelSettings;

@@ -212,7 +212,12 @@ pub(super) fn check_optimizer(optimizer: &OptimizerSection, faults: &mut Faults)
             let sound = (0.0..1.0).contains(&momentum);
             faults.require(sound, "train.optimizer.momentum", momentum, "0.0 to below 1.0");
             let looks = momentum > 0.0 || !own.nesterov;
-            faults.require(looks, "train.optimizer.nesterov", true, "without momentum there is nothing to look ahead by");
+            faults.require(
+                looks,
+                "train.optimizer.nesterov",
+                true,
+                "without momentum there is nothing to look ahead by",
+            );
             own.weight_decay
         }
     };

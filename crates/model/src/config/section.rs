@@ -50,10 +50,13 @@ pub struct TrainSection {
     pub epochs: u32,
     /// Samples a step; 2 to 1048576. With drawn negatives, positives a step.
     pub batch_size: u32,
-    /// What is minimised: `bce`, `in_batch_softmax`, `sampled_softmax` or `full_softmax`.
+    /// What is minimised: `bce`, `in_batch_softmax`, `sampled_softmax`, `full_softmax`, `bpr`, `hinge` or
+    /// `cosine_contrastive`.
     pub loss: LossSection,
-    /// Where negatives come from, one entry a sampler, for `bce` and `sampled_softmax`. Without an entry they are uniform
-    /// over the corpus: 4 for each positive of `bce`, 1024 for each batch of `sampled_softmax`.
+    /// Share of a softmax's target that is spread evenly over all that a positive meets; 0.0 to below 1.0.
+    pub label_smoothing: f64,
+    /// Where negatives come from, one entry a sampler, for all losses but `in_batch_softmax` and `full_softmax`. Without an
+    /// entry they are uniform over the corpus: 1024 for each batch of `sampled_softmax`, else 4 for each positive.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub negatives: Vec<NegativesSection>,
     /// Which positives of a user are never her negatives (drawn ones, and those of `full_softmax`): `train` (all of the
@@ -94,6 +97,7 @@ impl Default for TrainSection {
             epochs: 5,
             batch_size: 1024,
             loss: LossSection::default(),
+            label_smoothing: 0.0,
             negatives: Vec::new(),
             known_positives: KnownPositives::Train,
             learning_rate: 1e-3,
@@ -156,6 +160,28 @@ pub enum LossSection {
         #[serde(default = "default_temperature")]
         temperature: f64,
     },
+    /// Bayesian personalised ranking: `-ln σ` of the difference to each negative of `train.negatives`, of
+    /// `cosine / temperature`.
+    Bpr {
+        /// Divides the cosine; 0.02 to 10.
+        #[serde(default = "ranking_temperature")]
+        temperature: f64,
+    },
+    /// Triplets: a positive's cosine is to be higher than that of each negative of `train.negatives`, by a margin.
+    Hinge {
+        /// By how much; above 0, at most 2.
+        #[serde(default = "hinge_margin")]
+        margin: f64,
+    },
+    /// Cosine contrastive: positives are pulled, and negatives of `train.negatives` pushed below a margin.
+    CosineContrastive {
+        /// Cosine of a negative that is low enough; -1.0 to below 1.0.
+        #[serde(default = "contrastive_margin")]
+        margin: f64,
+        /// Weight of the negatives' mean against the positive; above 0.
+        #[serde(default = "one")]
+        negative_weight: f64,
+    },
     /// Softmax of a positive against the whole corpus, `cosine / temperature`; for up to 131072 items.
     FullSoftmax {
         /// Divides the cosine; 0.02 to 10.
@@ -167,8 +193,30 @@ pub enum LossSection {
 fn default_temperature() -> f64 {
     0.05
 }
+fn ranking_temperature() -> f64 {
+    0.2
+}
+fn hinge_margin() -> f64 {
+    0.2
+}
+fn contrastive_margin() -> f64 {
+    0.4
+}
+fn one() -> f64 {
+    1.0
+}
 fn yes() -> bool {
     true
+}
+
+impl LossSection {
+    /// Is it a softmax, which has a partition function to estimate and a target to spread?
+    pub(crate) fn is_softmax(&self) -> bool {
+        match self {
+            Self::InBatchSoftmax { .. } | Self::SampledSoftmax { .. } | Self::FullSoftmax { .. } => true,
+            Self::Bce {} | Self::Bpr { .. } | Self::Hinge { .. } | Self::CosineContrastive { .. } => false,
+        }
+    }
 }
 
 impl Default for LossSection {

@@ -1,9 +1,7 @@
 //! The checked settings of model and training, which nothing else can build.
 
 use super::movement::{check_clip, check_early_stopping, check_optimizer, check_schedule};
-use super::{
-    LossSection, ModelSection, NegativesSection, TowerSection, TrainSection, UniformSection,
-};
+use super::{LossSection, ModelSection, NegativesSection, TowerSection, TrainSection, UniformSection};
 use twinspire_core::check::Faults;
 use twinspire_core::schema::{FeatureKind, FeatureSchema, Side};
 
@@ -37,7 +35,7 @@ impl ModelSettings {
         check_model(model, &mut own);
         check_dimensions(schema, &mut own);
         check_train(train, &mut own);
-        check_loss(&train.loss, &mut own);
+        check_loss(train, &mut own);
         check_negatives(train, schema, labels_mode, &mut own);
         check_optimizer(&train.optimizer, &mut own);
         check_clip(&train.clip, &mut own);
@@ -63,14 +61,18 @@ impl ModelSettings {
     /// Where negatives come from: what is written, or what stands for nothing; none where the loss draws none.
     pub fn negatives(&self) -> Vec<NegativesSection> {
         let shared = UniformSection { count: SHARED_NEGATIVES, shared: true, ..UniformSection::default() };
-        match self.train.loss {
-            LossSection::InBatchSoftmax { .. } | LossSection::FullSoftmax { .. } => Vec::new(),
-            LossSection::Bce {} if self.labels_mode => Vec::new(),
-            LossSection::Bce {} | LossSection::SampledSoftmax { .. } if !self.train.negatives.is_empty() => {
-                self.train.negatives.clone()
-            }
-            LossSection::Bce {} => vec![NegativesSection::Uniform(UniformSection::default())],
-            LossSection::SampledSoftmax { .. } => vec![NegativesSection::Uniform(shared)],
+        let default = match self.train.loss {
+            LossSection::InBatchSoftmax { .. } | LossSection::FullSoftmax { .. } => return Vec::new(),
+            LossSection::Bce {} if self.labels_mode => return Vec::new(),
+            LossSection::SampledSoftmax { .. } => shared,
+            LossSection::Bce {}
+            | LossSection::Bpr { .. }
+            | LossSection::Hinge { .. }
+            | LossSection::CosineContrastive { .. } => UniformSection::default(),
+        };
+        match &self.train.negatives[..] {
+            [] => vec![NegativesSection::Uniform(default)],
+            written => written.to_vec(),
         }
     }
 
@@ -121,13 +123,26 @@ fn check_train(train: &TrainSection, faults: &mut Faults) {
     faults.require((1..=1000).contains(&keep), "train.checkpoints.keep", keep, "1 to 1000");
 }
 
-fn check_loss(loss: &LossSection, faults: &mut Faults) {
+fn check_loss(train: &TrainSection, faults: &mut Faults) {
+    let (loss, smoothing) = (&train.loss, train.label_smoothing);
+    faults.require((0.0..1.0).contains(&smoothing), "train.label_smoothing", smoothing, "0.0 to below 1.0");
+    let sound = smoothing == 0.0 || loss.is_softmax();
+    faults.require(sound, "train.label_smoothing", smoothing, "0.0: only a softmax has a target to spread");
     match loss {
         LossSection::Bce {} => {}
         LossSection::InBatchSoftmax { temperature, .. }
         | LossSection::SampledSoftmax { temperature }
-        | LossSection::FullSoftmax { temperature } => {
+        | LossSection::FullSoftmax { temperature }
+        | LossSection::Bpr { temperature } => {
             faults.require((0.02..=10.0).contains(temperature), "train.loss.temperature", temperature, "0.02 to 10");
+        }
+        LossSection::Hinge { margin } => {
+            faults.require(*margin > 0.0 && *margin <= 2.0, "train.loss.margin", margin, "above 0, at most 2");
+        }
+        LossSection::CosineContrastive { margin, negative_weight } => {
+            faults.require((-1.0..1.0).contains(margin), "train.loss.margin", margin, "-1.0 to below 1.0");
+            let sound = negative_weight.is_finite() && *negative_weight > 0.0;
+            faults.require(sound, "train.loss.negative_weight", negative_weight, "a finite number above 0");
         }
     }
 }
@@ -136,10 +151,14 @@ fn check_negatives(train: &TrainSection, schema: &FeatureSchema, labels_mode: bo
     let is_bce = train.loss == LossSection::Bce {};
     let draws = match train.loss {
         LossSection::Bce {} => !labels_mode,
-        LossSection::SampledSoftmax { .. } => true,
+        LossSection::SampledSoftmax { .. }
+        | LossSection::Bpr { .. }
+        | LossSection::Hinge { .. }
+        | LossSection::CosineContrastive { .. } => true,
         LossSection::InBatchSoftmax { .. } | LossSection::FullSoftmax { .. } => false,
     };
-    let reason = "this loss draws no negatives: `sampled_softmax` does, and `bce` where samples carry no labels";
+    let reason = "this loss draws no negatives: `bce` does where samples carry no labels, and all others but \
+                  `in_batch_softmax` and `full_softmax`";
     faults.require(draws || train.negatives.is_empty(), "train.negatives", train.negatives.len(), reason);
     for (number, section) in train.negatives.iter().enumerate() {
         let (key, common) = (|name: &str| format!("train.negatives[{number}].{name}"), section.common());
@@ -153,7 +172,8 @@ fn check_negatives(train: &TrainSection, schema: &FeatureSchema, labels_mode: bo
         check_sampler(section, key, schema, faults);
     }
     let corrected = || train.negatives.iter().map(NegativesSection::common).filter(|common| common.logq);
-    let mixed = !is_bce && corrected().any(|common| common.shared) && corrected().any(|common| !common.shared);
+    let mixed =
+        train.loss.is_softmax() && corrected().any(|common| common.shared) && corrected().any(|common| !common.shared);
     let reason = "samplers with `logq = true` correct each other: all of them are `shared` (or `in_batch` without a \
                   count), or none";
     faults.require(!mixed, "train.negatives", train.negatives.len(), reason);

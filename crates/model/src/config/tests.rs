@@ -133,7 +133,7 @@ fn what_is_not_written_stands_for_uniform_negatives() {
 
 #[test]
 fn unknown_keys_are_refused() {
-    for text in [r#"{"epoch": 3}"#, r#"{"loss": {"kind": "bce", "temperature": 1}}"#, r#"{"loss": {"kind": "hinge"}}"#]
+    for text in [r#"{"epoch": 3}"#, r#"{"loss": {"kind": "bce", "temperature": 1}}"#, r#"{"loss": {"kind": "focal"}}"#]
     {
         assert!(serde_json::from_str::<TrainSection>(text).is_err(), "{text}");
     }

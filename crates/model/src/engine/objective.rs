@@ -2,7 +2,8 @@
 
 use super::{Batch, CHUNK_ROWS};
 use crate::batch::Samples;
-use crate::config::{LossSection, ModelSettings};
+use crate::config::{LossSection, ModelSettings, TrainSection};
+use crate::loss::Criterion;
 use crate::negative::{Drawn, InBatch};
 
 /// How rows and items are paired.
@@ -19,7 +20,11 @@ impl<'a> Pairing<'a> {
     pub(crate) fn of(settings: &ModelSettings, drawn: Drawn<'a>) -> Self {
         match settings.train().loss {
             LossSection::Bce {} if !settings.labels_mode() => Self::Drawn(drawn),
-            LossSection::SampledSoftmax { .. } | LossSection::FullSoftmax { .. } => Self::Drawn(drawn),
+            LossSection::SampledSoftmax { .. }
+            | LossSection::FullSoftmax { .. }
+            | LossSection::Bpr { .. }
+            | LossSection::Hinge { .. }
+            | LossSection::CosineContrastive { .. } => Self::Drawn(drawn),
             LossSection::Bce {} | LossSection::InBatchSoftmax { .. } => Self::Own,
         }
     }
@@ -48,37 +53,58 @@ pub(crate) enum Objective {
     Bce,
     /// Softmax over the items of the batch.
     InBatch {
-        temperature: f32,
+        criterion: Criterion,
         /// Leave out other rows of the same item.
         mask: bool,
         /// Log of each corpus item's share among the positives; empty: not corrected.
         log_probability: Vec<f32>,
     },
-    /// Softmax over the positive and the negatives that the pairing gives.
-    Drawn { temperature: f32 },
+    /// The positive against the negatives that the pairing gives.
+    Drawn { criterion: Criterion },
 }
 
 impl Objective {
     /// The loss of the settings, over the training samples.
-    pub(crate) fn new(loss: &LossSection, samples: &Samples<'_>) -> Self {
-        match loss {
-            LossSection::Bce {} => Self::Bce,
-            LossSection::InBatchSoftmax { temperature, logq_correction, mask_accidental_hits } => Self::InBatch {
-                temperature: *temperature as f32,
+    pub(crate) fn new(train: &TrainSection, samples: &Samples<'_>) -> Self {
+        let Some(criterion) = Self::criterion_of(train) else { return Self::Bce };
+        match &train.loss {
+            LossSection::InBatchSoftmax { logq_correction, mask_accidental_hits, temperature: _ } => Self::InBatch {
+                criterion,
                 mask: *mask_accidental_hits,
                 log_probability: if *logq_correction { log_shares(&samples.positives_by_item()) } else { Vec::new() },
             },
-            LossSection::SampledSoftmax { temperature } | LossSection::FullSoftmax { temperature } => {
-                Self::Drawn { temperature: *temperature as f32 }
-            }
+            LossSection::Bce {}
+            | LossSection::SampledSoftmax { .. }
+            | LossSection::FullSoftmax { .. }
+            | LossSection::Bpr { .. }
+            | LossSection::Hinge { .. }
+            | LossSection::CosineContrastive { .. } => Self::Drawn { criterion },
         }
     }
 
-    /// Divides the cosine.
-    pub(super) fn temperature(&self) -> f32 {
+    /// How the loss of the settings compares a row with its negatives; nothing for labelled pairs.
+    pub(crate) fn criterion_of(train: &TrainSection) -> Option<Criterion> {
+        let smoothing = train.label_smoothing as f32;
+        Some(match &train.loss {
+            LossSection::Bce {} => return None,
+            LossSection::InBatchSoftmax { temperature, .. }
+            | LossSection::SampledSoftmax { temperature }
+            | LossSection::FullSoftmax { temperature } => {
+                Criterion::Softmax { temperature: *temperature as f32, smoothing }
+            }
+            LossSection::Bpr { temperature } => Criterion::Bpr { temperature: *temperature as f32 },
+            LossSection::Hinge { margin } => Criterion::Hinge { margin: *margin as f32 },
+            LossSection::CosineContrastive { margin, negative_weight } => {
+                Criterion::Contrastive { margin: *margin as f32, negative_weight: *negative_weight as f32 }
+            }
+        })
+    }
+
+    /// How a row is compared with its negatives; nothing for labelled pairs.
+    pub(super) fn criterion(&self) -> Option<Criterion> {
         match self {
-            Self::Bce => 1.0,
-            Self::InBatch { temperature, .. } | Self::Drawn { temperature } => *temperature,
+            Self::Bce => None,
+            Self::InBatch { criterion, .. } | Self::Drawn { criterion } => Some(*criterion),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The passes of the softmax losses: forward of all chunks, the loss over the whole batch, backward of all chunks.
+//! The passes of all losses but that of labelled pairs: forward of all chunks, the loss over the whole batch, backward of all chunks.
 
 use super::chunk::{Buffers, Chunk};
 use super::{Batch, Engine, Objective, Pairing, lock};
@@ -54,6 +54,7 @@ impl Engine<'_> {
 
     fn pass(&mut self, batch: &Batch<'_>) -> LossSum {
         let (columns, objective) = (&mut self.columns, &self.objective);
+        let Some(criterion) = objective.criterion() else { return LossSum::default() };
         let [users, user_gradients] = &mut columns.users;
         let [items, item_gradients] = &mut columns.items;
         let [candidates, candidate_gradients] = &mut columns.candidates;
@@ -68,7 +69,7 @@ impl Engine<'_> {
             hidden: &hidden,
             dimension: self.layout.dimension(),
             weights: &columns.weights,
-            temperature: objective.temperature(),
+            criterion,
         };
         let gradients =
             softmax::Gradients { users: user_gradients, items: item_gradients, candidates: candidate_gradients };

@@ -6,7 +6,10 @@
 use serde::{Deserialize, Serialize};
 
 pub(crate) mod bce;
+mod criterion;
 pub(crate) mod softmax;
+
+pub(crate) use criterion::Criterion;
 
 /// Sums over the rows of a chunk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]

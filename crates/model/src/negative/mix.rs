@@ -98,7 +98,7 @@ impl Mix {
         let mut mix = Self::nothing(known);
         mix.corpus = is_full.then_some(files.items.len() as u32);
         // Pairs have no partition function that could be estimated.
-        let can_correct = settings.train().loss != LossSection::Bce {};
+        let can_correct = settings.train().loss.is_softmax();
         for section in settings.negatives() {
             mix.add(&section, (files, samples), can_correct)?;
         }

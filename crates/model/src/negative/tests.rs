@@ -192,7 +192,7 @@ fn rows_of_the_batch_are_corrected_by_what_is_sampled_where_popular_positives_ar
             });
         }
         check_frequencies(&drawn, &probability);
-        let Objective::InBatch { log_probability, .. } = Objective::new(&LossSection::default(), &samples) else {
+        let Objective::InBatch { log_probability, .. } = Objective::new(&TrainSection::default(), &samples) else {
             panic!("in-batch is the default")
         };
         for item in drawn {

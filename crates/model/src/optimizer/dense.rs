@@ -2,7 +2,7 @@
 
 use super::{Memory, Step};
 use crate::checkpoint::{Pieces, PiecesMut};
-use crate::kernel::{Buffer, add_to, for_every_level, sum_of_squares};
+use crate::kernel::{Buffer, add_to, dot, for_every_level};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -28,7 +28,7 @@ impl Dense {
         let blocks = first.par_chunks_mut(BLOCK).enumerate().map(|(block, sum)| {
             let range = block * BLOCK..block * BLOCK + sum.len();
             others.iter().for_each(|gradient| add_to(sum, &gradient[range.clone()]));
-            f64::from(sum_of_squares(sum))
+            f64::from(dot(sum, sum))
         });
         blocks.collect::<Vec<f64>>().iter().sum()
     }

@@ -6,7 +6,7 @@
 use super::dense::slot_name;
 use super::{Memory, Step};
 use crate::checkpoint::{Pieces, PiecesMut};
-use crate::kernel::{Buffer, for_every_level, prefetch, sum_of_squares};
+use crate::kernel::{Buffer, dot, for_every_level, prefetch};
 use crate::layer::embedding::{AHEAD, Columns, with_width};
 use crate::layout::TableSpec;
 use rayon::prelude::*;
@@ -71,7 +71,7 @@ impl Table {
         let width = self.dimension;
         let squares = self.shards.par_iter_mut().map(|shard| {
             collect(shard);
-            shard.gradients.chunks_exact(width).map(|row| f64::from(sum_of_squares(row))).sum::<f64>()
+            shard.gradients.chunks_exact(width).map(|row| f64::from(dot(row, row))).sum::<f64>()
         });
         squares.collect::<Vec<f64>>().iter().sum()
     }
@@ -88,7 +88,11 @@ impl Table {
         let (width, cells) = (self.dimension, self.shard_rows * self.dimension);
         self.shards.par_iter_mut().zip(table.par_chunks_mut(cells)).for_each(|(shard, table)| {
             let [first, second] = &mut shard.memory;
-            with_width!(width, move_rows, ((shard.first, ids, gradients), step, [table, &mut first[..], &mut second[..]], width));
+            with_width!(
+                width,
+                move_rows,
+                ((shard.first, ids, gradients), step, [table, &mut first[..], &mut second[..]], width)
+            );
         });
     }
 
@@ -96,14 +100,12 @@ impl Table {
     pub(crate) fn squares_distinct(&self, (ids, gradients): (&[u32], &[f32])) -> f64 {
         let rows: usize = self.shards.iter().map(|shard| shard.places.len()).sum();
         let inside = ids.iter().zip(gradients.chunks_exact(self.dimension)).filter(|(id, _)| (**id as usize) < rows);
-        inside.map(|(_, row)| f64::from(sum_of_squares(row))).sum()
+        inside.map(|(_, row)| f64::from(dot(row, row))).sum()
     }
 
     /// What is remembered, as a checkpoint holds it.
     pub(crate) fn memory(&self, tensor: &str) -> [Pieces<'_>; 2] {
-        [0, 1].map(|slot| {
-            (slot_name(slot, tensor), self.shards.iter().map(|shard| &shard.memory[slot][..]).collect())
-        })
+        [0, 1].map(|slot| (slot_name(slot, tensor), self.shards.iter().map(|shard| &shard.memory[slot][..]).collect()))
     }
 
     /// As [`Table::memory`], to be filled.

@@ -46,6 +46,14 @@ fn trainings(labels_mode: bool) -> Vec<TrainSection> {
             {"kind": "same_attribute", "feature": "genre", "count": 3, "weight": 0.5}]),
         ));
         all.push(drawn(sampled(), json!([{"kind": "uniform", "count": 2}, {"kind": "popularity", "count": 3}])));
+        let shared_and_own = json!([{"kind": "in_batch", "weight": 0.5}, {"kind": "uniform", "count": 20, "shared": true},
+            {"kind": "popularity", "count": 3, "weight": 2.0}]);
+        all.push(TrainSection { label_smoothing: 0.1, ..drawn(sampled(), json!([{"kind": "uniform", "count": 9}])) });
+        all.push(drawn(LossSection::Bpr { temperature: 0.5 }, shared_and_own.clone()));
+        all.push(drawn(LossSection::Bpr { temperature: 0.5 }, json!([])));
+        // Margins that no pair is near to: there a hinge has no derivative.
+        all.push(drawn(LossSection::Hinge { margin: 2.0 }, shared_and_own.clone()));
+        all.push(drawn(LossSection::CosineContrastive { margin: -1.0, negative_weight: 2.0 }, shared_and_own));
     }
     all
 }
@@ -62,7 +70,7 @@ fn every_gradient_equals_the_finite_difference() {
         let world = World::new(labels_mode);
         let samples = Samples::new(&world.train, Some(&world.histories), &world.items);
         for section in trainings(labels_mode) {
-            let objective = Objective::new(&section.loss, &samples);
+            let objective = Objective::new(&section, &samples);
             let settings = settings(section, labels_mode);
             let mix = Mix::new(&settings, &world.files(ListFiles::default()), &samples).unwrap();
             let pairing = Pairing::of(&settings, Drawn { mix: &mix, seed: 2, purpose: "test" });

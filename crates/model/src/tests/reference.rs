@@ -3,8 +3,8 @@
 use super::world::encoder_of;
 use crate::batch::Samples;
 use crate::config::{
-    InBatchSection, KnownPositives, LossSection, ModelSection, ModelSettings, NegativesSection,
-    TowerSection, TrainSection,
+    InBatchSection, KnownPositives, LossSection, ModelSection, ModelSettings, NegativesSection, TowerSection,
+    TrainSection,
 };
 use crate::engine::{Batch, Engine, Objective, Pairing};
 use crate::export::tensors;
@@ -200,7 +200,7 @@ fn compare(json: &str, loss: impl Fn(f64) -> LossSection) {
     let layout = model.layout.clone();
     set(&layout, &mut model.parameters, &reference.initial);
     let settings = settings(loss(reference.temperature), &encoder);
-    let objective = Objective::new(&settings.train().loss, &samples);
+    let objective = Objective::new(settings.train(), &samples);
     let mix = Mix::new(&settings, &files, &samples).unwrap();
     let pairing = Pairing::of(&settings, Drawn { mix: &mix, seed: 0, purpose: "test" });
     let mut engine = Engine::new(&layout, objective, &TrainSection::default());

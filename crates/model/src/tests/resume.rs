@@ -97,8 +97,10 @@ fn others() -> [TrainSection; 3] {
             "schedule": {"kind": "cosine", "floor": 0.1}, "clip": {"norm": 0.5}})),
         of(serde_json::json!({"optimizer": {"kind": "sgd", "momentum": 0.9, "nesterov": true}, "epochs": 5,
             "schedule": {"kind": "plateau", "patience": 0, "factor": 0.25}, "early_stopping": {"patience": 2}})),
-        of(serde_json::json!({"optimizer": {"kind": "adam_w", "weight_decay": 0.1}, "clip": {"norm": 0.2, "value": 0.01},
-            "schedule": {"kind": "exponential", "rate": 0.5}, "metric": "loss"})),
+        of(
+            serde_json::json!({"optimizer": {"kind": "adam_w", "weight_decay": 0.1}, "clip": {"norm": 0.2, "value": 0.01},
+            "schedule": {"kind": "exponential", "rate": 0.5}, "metric": "loss"}),
+        ),
     ]
 }
 

@@ -48,10 +48,10 @@ fn distance(files: &Files, rows: usize, negatives: Value, known: KnownPositives)
     let tower = TwoTower::new(&model(), &files.encoder, 3);
     let full = mix_of(files, &samples, LossSection::FullSoftmax { temperature: TEMPERATURE }, (json!([]), known));
     let sampled = LossSection::SampledSoftmax { temperature: TEMPERATURE };
-    let mix = mix_of(files, &samples, sampled.clone(), (negatives, known));
+    let train = TrainSection { loss: sampled.clone(), ..TrainSection::default() };
+    let mix = mix_of(files, &samples, sampled, (negatives, known));
     // Two engines: their chunks differ in size, and a gradient is read from all chunks of an engine.
-    let mut engines =
-        [(); 2].map(|()| Engine::new(&tower.layout, Objective::new(&sampled, &samples), &TrainSection::default()));
+    let mut engines = [(); 2].map(|()| Engine::new(&tower.layout, Objective::new(&train, &samples), &train));
     let gradient = |engine: &mut Engine<'_>, mix, number, rows: &[u32]| {
         let pairing = Pairing::Drawn(Drawn { mix, seed: 4, purpose: "test" });
         engine.gradients(&tower.parameters, &Batch { samples: &samples, rows, pairing, number });

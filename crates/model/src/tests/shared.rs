@@ -2,10 +2,10 @@
 
 use super::world::{World, model};
 use crate::batch::{ItemsOf, Samples};
+use crate::config::OptimizerSection;
 use crate::input::ChunkInput;
 use crate::kernel::add_to;
 use crate::model::TwoTower;
-use crate::config::OptimizerSection;
 use crate::optimizer::{Memory, Table};
 use crate::shared::Shared;
 use crate::tower::Weights;

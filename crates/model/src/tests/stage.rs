@@ -49,8 +49,10 @@ fn recall_at_5(queries: &[f32], items: &[f32], dimension: usize) -> BTreeMap<Str
 
 #[test]
 fn all_losses_learn_the_planted_taste_in_both_modes() {
-    let losses = [BCE, LossSection::default(), SAMPLED, FULL];
-    for (loss, labels_mode) in losses.into_iter().flat_map(|loss| [(loss.clone(), false), (loss, true)]) {
+    let contrastive = LossSection::CosineContrastive { margin: 0.2, negative_weight: 4.0 };
+    let over_pairs = [LossSection::Bpr { temperature: 0.2 }, LossSection::Hinge { margin: 0.3 }, contrastive];
+    let losses = [BCE, LossSection::default(), SAMPLED, FULL].into_iter().chain(over_pairs);
+    for (loss, labels_mode) in losses.flat_map(|loss| [(loss.clone(), false), (loss, true)]) {
         let folder = tempfile::tempdir().unwrap();
         let report = run_with(folder.path(), &section(loss.clone()), (labels_mode, 2), Some(&recall_at_5)).unwrap();
         let (first, last) = (&report.epochs[0], report.epochs.last().unwrap());

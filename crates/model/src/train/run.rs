@@ -21,9 +21,12 @@ const JUDGED_NEGATIVES: usize = 4;
 fn judged_mix(settings: &ModelSettings, training: &Mix, corpus: usize) -> Mix {
     let count = match settings.train().loss {
         LossSection::Bce {} => training.own_len(),
-        LossSection::InBatchSoftmax { .. } | LossSection::SampledSoftmax { .. } | LossSection::FullSoftmax { .. } => {
-            JUDGED_NEGATIVES
-        }
+        LossSection::InBatchSoftmax { .. }
+        | LossSection::SampledSoftmax { .. }
+        | LossSection::FullSoftmax { .. }
+        | LossSection::Bpr { .. }
+        | LossSection::Hinge { .. }
+        | LossSection::CosineContrastive { .. } => JUDGED_NEGATIVES,
     };
     Mix::uniform(corpus, count)
 }
@@ -59,7 +62,7 @@ pub(super) fn run(
         batch_size: settings.train().batch_size as usize,
         steps: settings.train().validation_steps.unwrap_or(u64::MAX),
     };
-    let objective = Objective::new(&settings.train().loss, &samples);
+    let objective = Objective::new(settings.train(), &samples);
     let mut model = TwoTower::new(settings.model(), &files.encoder, seed);
     crate::summary::lines(&model.layout).iter().for_each(|line| context.progress.line(line));
     let pairing = Pairing::of(settings, Drawn { mix: &mix, seed, purpose: "negatives" });

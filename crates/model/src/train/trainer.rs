@@ -117,7 +117,8 @@ impl<'a> Trainer<'a> {
 
     fn step(&mut self, (engine, parameters): Moving<'_, '_>, rows: &[u32]) -> Result<()> {
         let batch = Batch { samples: self.samples, rows, pairing: self.pairing, number: self.state.steps };
-        let sum = engine.step(parameters, &batch, self.rate(self.state.steps)).map_err(|fault| self.diverged(fault, rows))?;
+        let sum =
+            engine.step(parameters, &batch, self.rate(self.state.steps)).map_err(|fault| self.diverged(fault, rows))?;
         self.state.loss.add(sum);
         self.state.batch += 1;
         self.state.steps += 1;

@@ -1,5 +1,6 @@
-//! Softmax of each row's positive against negatives, `cosine / temperature + shift`: negatives of the row's own, and
-//! candidates that all rows meet. In-batch, sampled and full softmax differ in what the candidates are and in their shifts:
+//! Each row's positive against negatives of the row's own, and candidates that all rows meet, by a [`Criterion`]. In a softmax
+//! a score is `cosine / temperature + shift`; over pairs it is `cosine / temperature`, and `exp(shift)` is the weight of the
+//! negative. In-batch, sampled and full softmax differ in what the candidates are and in their shifts:
 //! minus the log of how often an item is expected among them (Yi et al.: "Sampling-Bias-Corrected Neural Modeling for Large
 //! Corpus Item Recommendations", RecSys 2019), or 0 for the whole corpus.
 //!
@@ -10,6 +11,7 @@
 mod tests;
 
 use super::LossSum;
+use super::criterion::{Criterion, pair_slopes};
 use crate::kernel::{Buffer, add_scaled, dot, exp, for_every_level};
 use crate::layer::product::{Matrix, multiply, multiply_into};
 use rayon::prelude::*;
@@ -53,7 +55,7 @@ pub(crate) struct Batch<'a> {
     pub(crate) dimension: usize,
     /// Weight of each row's loss.
     pub(crate) weights: &'a [f32],
-    pub(crate) temperature: f32,
+    pub(crate) criterion: Criterion,
 }
 
 /// Gradients of the sum of losses; each has the shape of what it is the gradient of.
@@ -69,8 +71,10 @@ pub(crate) struct Gradients<'a> {
 pub(crate) struct Workspace {
     /// `[dimension, candidates]`, divided by the temperature; rows follow each other after [`stride`] numbers.
     transposed: Buffer,
-    /// Added to the scores, with the fixed shift.
+    /// Added to the scores, with the fixed shift; over pairs, the weights.
     candidate_shifts: Vec<f32>,
+    /// Over pairs, the weights of the rows' own items.
+    item_weights: Vec<f32>,
     groups: Vec<Group>,
 }
 
@@ -80,9 +84,9 @@ struct Group {
     scores: Buffer,
     /// `[TILE, dimension]`.
     scaled_users: Buffer,
-    /// `[TILE, group]`: exponentials of the items' scores.
+    /// `[TILE, group]`: exponentials of the items' scores, or slopes.
     own: Vec<f32>,
-    /// `weight / (temperature · sum)` of each row of the tile.
+    /// `weight / (temperature · sum)` of each row of the tile; over pairs, the sum is that of the weights.
     factors: Vec<f32>,
     hidden: Vec<u32>,
     /// `[candidates, dimension]`: what this group adds to the gradient of the candidates.
@@ -95,6 +99,7 @@ struct Prepared<'a> {
     batch: &'a Batch<'a>,
     transposed: &'a [f32],
     candidate_shifts: &'a [f32],
+    item_weights: &'a [f32],
     /// Added to every score.
     fixed: f32,
 }
@@ -120,7 +125,7 @@ impl Workspace {
         self.groups.resize_with(self.groups.len().max(count), Group::default);
         let groups = &mut self.groups[..count];
         let (transposed, candidate_shifts) = (&self.transposed[..], &self.candidate_shifts[..]);
-        let prepared = Prepared { batch, transposed, candidate_shifts, fixed };
+        let prepared = Prepared { batch, transposed, candidate_shifts, item_weights: &self.item_weights, fixed };
         let users = gradients.users.par_chunks_mut(group_rows * dimension);
         let items = gradients.items.par_chunks_mut(group_rows * batch.group() * dimension);
         let parts = groups.par_iter_mut().zip(users).zip(items).enumerate();
@@ -141,11 +146,17 @@ impl Workspace {
     fn prepare(&mut self, batch: &Batch<'_>) -> f32 {
         let stride = stride(batch.candidate_shifts.len());
         self.transposed.resize(batch.dimension * stride);
-        let inverse = 1.0 / batch.temperature;
+        let inverse = 1.0 / batch.criterion.temperature();
         transpose_scaled(batch.candidates, (&mut self.transposed, stride), batch.dimension, inverse);
+        self.candidate_shifts.clear();
+        self.item_weights.clear();
+        if batch.criterion.is_of_pairs() {
+            self.candidate_shifts.extend(batch.candidate_shifts.iter().map(|shift| shift.exp()));
+            self.item_weights.extend(batch.item_shifts.iter().map(|shift| shift.exp()));
+            return 0.0;
+        }
         let shifts = batch.candidate_shifts.iter().chain(batch.item_shifts);
         let fixed = TOP - (inverse + shifts.copied().fold(f32::NEG_INFINITY, f32::max));
-        self.candidate_shifts.clear();
         self.candidate_shifts.extend(batch.candidate_shifts.iter().map(|shift| shift + fixed));
         fixed
     }
@@ -204,7 +215,8 @@ impl Group {
             user_gradients.chunks_exact_mut(dimension).zip(item_gradients.chunks_exact_mut(group * dimension));
         let rows = users.zip(items).zip(gradients).enumerate();
         for (local, ((user, items), (user_gradient, item_gradients))) in rows {
-            let (factor, own) = (self.factors[local], batch.weights[first + local] / batch.temperature);
+            let pull = batch.criterion.pull() / batch.criterion.temperature();
+            let (factor, own) = (self.factors[local], batch.weights[first + local] * pull);
             user_gradient.iter_mut().for_each(|value| *value *= factor);
             let items = items.chunks_exact(dimension).zip(item_gradients.chunks_exact_mut(dimension));
             for (number, ((item, gradient), exponential)) in items.zip(&self.own[local * group..]).enumerate() {
@@ -215,7 +227,7 @@ impl Group {
         }
     }
 
-    /// Exponentials and the loss of row `row` of the batch, which is row `local` of the tile.
+    /// Exponentials or slopes, and the loss, of row `row` of the batch, which is row `local` of the tile.
     fn row(&mut self, prepared: &Prepared<'_>, (row, local): (usize, usize), user: &[f32]) {
         let batch = prepared.batch;
         let (columns, dimension, group) = (batch.candidate_shifts.len(), batch.dimension, batch.group());
@@ -225,15 +237,79 @@ impl Group {
         self.hidden.iter().for_each(|&candidate| scores[candidate as usize] = f32::NEG_INFINITY);
         let own = &mut self.own[local * group..][..group];
         let items = batch.items[row * group * dimension..].chunks_exact(dimension);
-        let shifts = &batch.item_shifts[row * group..];
-        for ((score, item), shift) in own.iter_mut().zip(items).zip(shifts) {
-            *score = dot(user, item) / batch.temperature + shift + prepared.fixed;
+        let temperature = batch.criterion.temperature();
+        own.iter_mut().zip(items).for_each(|(score, item)| *score = dot(user, item) / temperature);
+        let (loss, sum) = match batch.criterion {
+            Criterion::Softmax { smoothing, .. } => {
+                let shifts = &batch.item_shifts[row * group..][..group];
+                own.iter_mut().zip(shifts).for_each(|(score, shift)| *score += shift + prepared.fixed);
+                softmax_row(smoothing, (own, shifts), (scores, prepared.candidate_shifts), &self.hidden)
+            }
+            Criterion::Bpr { .. } | Criterion::Hinge { .. } | Criterion::Contrastive { .. } => {
+                let weights = &prepared.item_weights[row * group..][..group];
+                pairs_row(batch.criterion, (own, weights), (scores, prepared.candidate_shifts))
+            }
+        };
+        self.loss += f64::from(batch.weights[row]) * loss;
+        let factor = batch.criterion.factor() * batch.weights[row] / temperature;
+        self.factors[local] = if sum > 0.0 { factor / sum } else { 0.0 };
+    }
+}
+
+/// Scores of a row, its own items' and the candidates', become exponentials; returns the loss and their sum.
+fn softmax_row(
+    smoothing: f32,
+    (own, own_shifts): (&mut [f32], &[f32]),
+    (scores, shifts): (&mut [f32], &[f32]),
+    hidden: &[u32],
+) -> (f64, f32) {
+    let (positive, is_smooth) = (f64::from(own[0]), smoothing > 0.0);
+    let met = if is_smooth { [total(own, None), total(scores, Some(shifts))] } else { Default::default() };
+    own.iter_mut().for_each(|score| *score = exp(*score));
+    let sum = exponentials(scores, shifts) + own.iter().sum::<f32>();
+    let all = f64::from(sum).ln();
+    if !is_smooth {
+        return (all - positive, sum);
+    }
+    let (count, smoothing) = (met[0].1 + met[1].1, f64::from(smoothing));
+    let level = (smoothing * f64::from(sum) / count as f64) as f32;
+    let lower = |score: &mut f32, shift: f32| *score -= if shift > f32::NEG_INFINITY { level } else { 0.0 };
+    own.iter_mut().zip(own_shifts).for_each(|(score, shift)| lower(score, *shift));
+    scores.iter_mut().zip(shifts).for_each(|(score, shift)| lower(score, *shift));
+    hidden.iter().for_each(|&candidate| scores[candidate as usize] = 0.0);
+    let mean = (met[0].0 + met[1].0) / count as f64;
+    (all - (1.0 - smoothing) * positive - smoothing * mean, sum)
+}
+
+/// Sum and number of the scores that are not negative infinity once they are shifted.
+fn total(scores: &[f32], shifts: Option<&[f32]>) -> (f64, usize) {
+    let shifts = shifts.into_iter().flatten().copied().chain(std::iter::repeat(0.0));
+    let shifted = scores.iter().zip(shifts).map(|(score, shift)| score + shift);
+    shifted
+        .filter(|score| *score > f32::NEG_INFINITY)
+        .fold((0.0, 0), |(sum, count), score| (sum + f64::from(score), count + 1))
+}
+
+/// Scores of a row become slopes of the sum over its negatives; returns the loss and the sum of their weights.
+fn pairs_row(
+    criterion: Criterion,
+    (own, own_weights): (&mut [f32], &[f32]),
+    (scores, weights): (&mut [f32], &[f32]),
+) -> (f64, f32) {
+    let positive = own[0];
+    let of_own = pair_slopes(&mut own[1..], &own_weights[1..], criterion, positive);
+    let of_all = pair_slopes(scores, weights, criterion, positive);
+    let [loss, slope, weight] = [0, 1, 2].map(|at| of_own[at] + of_all[at]);
+    let mean = if weight > 0.0 { f64::from(criterion.factor()) * f64::from(loss) / f64::from(weight) } else { 0.0 };
+    match criterion {
+        Criterion::Contrastive { .. } => {
+            own[0] = 0.0;
+            (mean + 1.0 - f64::from(positive), weight)
         }
-        let positive = f64::from(own[0]);
-        own.iter_mut().for_each(|score| *score = exp(*score));
-        let sum = exponentials(scores, prepared.candidate_shifts) + own.iter().sum::<f32>();
-        self.loss += f64::from(batch.weights[row]) * (f64::from(sum).ln() - positive);
-        self.factors[local] = batch.weights[row] / (batch.temperature * sum);
+        Criterion::Softmax { .. } | Criterion::Bpr { .. } | Criterion::Hinge { .. } => {
+            own[0] = -slope;
+            (mean, weight)
+        }
     }
 }
 

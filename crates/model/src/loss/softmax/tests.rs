@@ -1,6 +1,9 @@
 //! Loss and gradients against the definition in `f64`: hidden candidates, shifts, own negatives, extreme temperatures.
 
 use super::*;
+use crate::config::{LossSection, TrainSection};
+use crate::engine::Objective;
+use serde::Deserialize;
 use twinspire_core::rng::Rng;
 
 const WIDTH: usize = 8;
@@ -13,12 +16,16 @@ fn vectors(rows: usize, stream: u64) -> Vec<f32> {
     values
 }
 
+fn softmax(temperature: f32) -> Criterion {
+    Criterion::Softmax { temperature, smoothing: 0.0 }
+}
+
 /// Loss, gradients of users, items and candidates.
 type Outcome = (f64, [Vec<f64>; 3]);
 
 /// The definition, in `f64`.
 fn exact(batch: &Batch<'_>) -> Outcome {
-    let (group, inverse) = (batch.group(), 1.0 / f64::from(batch.temperature));
+    let (group, inverse) = (batch.group(), 1.0 / f64::from(batch.criterion.temperature()));
     let mut gradients = [batch.users, batch.items, batch.candidates].map(|vectors| vec![0.0; vectors.len()]);
     let mut loss = 0.0;
     for (row, &weight) in batch.weights.iter().enumerate() {
@@ -65,7 +72,7 @@ fn compare(batch: &Batch<'_>, what: &str) {
     assert!((sum.loss - loss).abs() < 1e-5 * loss.max(1.0), "{what}: {} {loss}", sum.loss);
     assert_eq!(sum.weight, batch.weights.iter().map(|&weight| f64::from(weight)).sum::<f64>());
     for (ours, exact) in gradients.iter().flatten().zip(expected.iter().flatten()) {
-        let allowed = 2e-5 / f64::from(batch.temperature);
+        let allowed = 2e-5 / f64::from(batch.criterion.temperature());
         assert!((f64::from(*ours) - exact).abs() < allowed, "{what}: {ours} {exact}");
     }
 }
@@ -90,7 +97,7 @@ fn check(rows: usize, (group, candidates): (usize, usize), temperature: f32) {
         hidden: &hidden,
         dimension: WIDTH,
         weights: &weights,
-        temperature,
+        criterion: softmax(temperature),
     };
     compare(&batch, &format!("{rows} rows of {group}, {candidates} candidates, temperature {temperature}"));
 }
@@ -120,7 +127,7 @@ fn the_fixed_shift_holds_over_all_allowed_temperatures() {
         hidden: &|_, _| {},
         dimension: 2,
         weights: &[1.0],
-        temperature: 0.02,
+        criterion: softmax(0.02),
     };
     let sum = ours(&batch).0;
     assert!((sum.loss - 125.0).abs() < 1e-3, "{}", sum.loss);
@@ -137,9 +144,100 @@ fn a_row_that_meets_no_negative_learns_nothing() {
         hidden: &|_, hidden| hidden.extend([0, 1]),
         dimension: WIDTH,
         weights: &[1.0; 3],
-        temperature: 0.1,
+        criterion: softmax(0.1),
     };
     let (sum, gradients) = ours(&batch);
     assert!(sum.loss.abs() < 1e-5);
     assert!(gradients.iter().flatten().all(|gradient| gradient.abs() < 1e-5));
+}
+
+/// What `fixtures/model/make_losses.py` wrote; a shift of nothing is negative infinity.
+#[derive(Deserialize)]
+struct Reference {
+    users: Vec<f32>,
+    items: Vec<f32>,
+    candidates: Vec<f32>,
+    item_shifts: Vec<Option<f32>>,
+    candidate_shifts: Vec<Option<f32>>,
+    weights: Vec<f32>,
+    hidden: Vec<Vec<u32>>,
+    width: usize,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    loss: LossSection,
+    label_smoothing: f64,
+    value: f64,
+    gradients: [Vec<f64>; 3],
+}
+
+#[test]
+fn every_loss_and_its_gradients_equal_pytorch() {
+    let reference: Reference = serde_json::from_str(include_str!("../../../../../fixtures/model/losses.json")).unwrap();
+    let shifts = |shifts: &[Option<f32>]| -> Vec<f32> {
+        shifts.iter().map(|shift| shift.unwrap_or(f32::NEG_INFINITY)).collect()
+    };
+    assert_eq!(reference.cases.len(), 7);
+    for case in &reference.cases {
+        let Case { loss, label_smoothing, value, gradients } = case;
+        let section = TrainSection { loss: loss.clone(), label_smoothing: *label_smoothing, ..TrainSection::default() };
+        let batch = Batch {
+            users: &reference.users,
+            items: &reference.items,
+            item_shifts: &shifts(&reference.item_shifts),
+            candidates: &reference.candidates,
+            candidate_shifts: &shifts(&reference.candidate_shifts),
+            hidden: &|row, hidden| hidden.extend(&reference.hidden[row]),
+            dimension: reference.width,
+            weights: &reference.weights,
+            criterion: Objective::criterion_of(&section).unwrap(),
+        };
+        let (sum, found) = ours(&batch);
+        assert!((sum.loss - value).abs() <= 1e-5 * value.abs(), "{loss:?}: {} {value}", sum.loss);
+        for (found, expected) in found.iter().zip(gradients) {
+            let largest = expected.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
+            let far = found.iter().zip(expected).any(|(a, b)| (f64::from(*a) - b).abs() > 1e-5 * largest);
+            assert!(!far && found.len() == expected.len(), "{loss:?}: {found:?}, expected {expected:?}");
+        }
+    }
+}
+
+#[test]
+fn over_pairs_a_row_without_negatives_has_the_loss_of_its_positive_alone() {
+    let contrastive = Criterion::Contrastive { margin: 0.1, negative_weight: 5.0 };
+    let users = vectors(3, 1);
+    for (criterion, expected) in [
+        (Criterion::Bpr { temperature: 0.1 }, [0.0; 3]),
+        (Criterion::Hinge { margin: 0.5 }, [0.0; 3]),
+        (contrastive, [0.0, 1.0, 2.0]),
+    ] {
+        let mut items = users.clone();
+        // The same direction, at right angles, the opposite one.
+        items[WIDTH..2 * WIDTH].copy_from_slice(&[&[-users[WIDTH + 1], users[WIDTH]], &[0.0; WIDTH - 2][..]].concat());
+        items[2 * WIDTH..].iter_mut().for_each(|value| *value = -*value);
+        for row in 0..3 {
+            let own = row * WIDTH..(row + 1) * WIDTH;
+            let batch = Batch {
+                users: &users[own.clone()],
+                items: &items[own],
+                item_shifts: &[0.0],
+                candidates: &vectors(2, 3),
+                candidate_shifts: &[0.0, f32::NEG_INFINITY],
+                hidden: &|_, hidden| hidden.push(0),
+                dimension: WIDTH,
+                weights: &[1.0],
+                criterion,
+            };
+            let (sum, [user, item, candidates]) = ours(&batch);
+            assert!((sum.loss - expected[row]).abs() < 1e-6, "{criterion:?} {row}: {}", sum.loss);
+            let is_pulled = criterion == contrastive;
+            assert!(
+                user.iter().chain(&item).any(|value| *value != 0.0) == is_pulled,
+                "{criterion:?}: {user:?} {item:?}"
+            );
+            assert!(candidates.iter().all(|value| *value == 0.0));
+        }
+    }
 }
