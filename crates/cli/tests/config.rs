@@ -7,7 +7,7 @@ use binary::{Folder, MINIMAL};
 #[test]
 fn an_unknown_key_is_shown_with_its_line_and_the_key_that_was_meant() {
     let ran = Folder::with(&MINIMAL.replace("epochs = 3", "epoch = 3")).run(&["config", "show"]);
-    let expected = "error[unknown-key]: train.epoch: train has no such key; its keys are epochs, batch_size, loss, label_smoothing, \
+    let expected = "error[unknown-key]: train.epoch: train has no such key; its keys are epochs, batch_size, positions, loss, label_smoothing, \
         negatives, known_positives, learning_rate, schedule, warm_up_steps, \
         steps_per_epoch, validation_steps, keep, metric, early_stopping, optimizer, clip, checkpoints\n  \
         --> twinspire.toml:17:1\nhint: did you mean `epochs`?\n\n1 fault in twinspire.toml; nothing was started\n";

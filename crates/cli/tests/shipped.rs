@@ -14,17 +14,18 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// `config/*.toml` and `examples/*/twinspire.toml`.
+/// `config/*.toml`, and the configs in `examples/*`: not the recipes, which change the settings of one.
 fn shipped() -> Vec<PathBuf> {
     let entries = |folder: &str| {
         let folder = fs::read_dir(root().join(folder)).expect("the folder is there");
         folder.map(|entry| entry.expect("the folder can be read").path())
     };
-    let examples = entries("examples").map(|folder| folder.join("twinspire.toml")).filter(|path| path.exists());
-    entries("config")
-        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
-        .chain(examples)
-        .collect()
+    let is_toml = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "toml");
+    let folders = entries("examples").filter(|path| path.is_dir());
+    let examples = folders.flat_map(|folder| entries(&format!("examples/{}", folder.file_name().unwrap().display())));
+    let is_whole = |path: &PathBuf| fs::read_to_string(path).expect("the file can be read").contains("[input]");
+    let examples = examples.filter(|path| is_toml(path) && is_whole(path));
+    entries("config").filter(is_toml).chain(examples).collect()
 }
 
 #[test]

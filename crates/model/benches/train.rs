@@ -1,8 +1,9 @@
 //! Training speed from the command line: `cargo bench -p twinspire-model --bench train -- bce 1024`.
 //!
-//! Arguments: the loss (`bce` or `in_batch_softmax`), then the batch size. Prints the report as one line of JSON.
+//! Arguments: the loss (`bce` or `in_batch_softmax`) or the task (`tower` or `sasrec`), the batch size, seconds, threads.
+//! Prints the report as one line of JSON.
 
-use twinspire_model::bench::{BenchSettings, run};
+use twinspire_model::bench::{BenchSettings, BenchTask, run};
 use twinspire_model::config::{LossSection, ModelSection};
 
 fn main() {
@@ -11,8 +12,14 @@ fn main() {
         Some("in_batch_softmax") => LossSection::default(),
         _ => LossSection::Bce {},
     };
+    let task = match words.first().map(String::as_str) {
+        Some("tower") => BenchTask::Tower,
+        Some("sasrec") => BenchTask::Sasrec,
+        _ => BenchTask::Clicks,
+    };
     let number = |at: usize, default: f64| words.get(at).and_then(|word| word.parse().ok()).unwrap_or(default);
     let settings = BenchSettings {
+        task,
         loss,
         batch_size: number(1, 1024.0) as u32,
         seconds: number(2, 3.0),

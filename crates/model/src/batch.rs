@@ -1,4 +1,4 @@
-//! Samples as training reads them: memory-mapped tables, rows by number, a new order every epoch.
+//! Samples as training reads them: memory-mapped tables, rows by number.
 //!
 //! In: [`SampleSet`], histories and corpus. Out: rows for the towers. Beyond the maps, it holds one `u32` a sample.
 
@@ -8,7 +8,6 @@ use twinspire_core::encode::EncodedView;
 use twinspire_core::history::Histories;
 use twinspire_core::ids::MISSING;
 use twinspire_core::items::ItemTable;
-use twinspire_core::rng::Rng;
 use twinspire_core::sample::{SampleSet, SampleTable};
 
 /// The columns of one table.
@@ -128,24 +127,25 @@ impl<'a> Samples<'a> {
     pub(crate) fn user(&self, row: u32) -> Row<'_> {
         let (view, row) = self.locate(row);
         let Some(histories) = self.histories else {
-            return Row { features: &view.users, row, history: &[], skip: MISSING };
+            return Row { features: &view.users, row, user: MISSING, history: &[], skip: MISSING };
         };
-        let history = histories.before(view.table.users()[row], view.table.history_end()[row]);
-        Row { features: &view.users, row, history, skip: view.table.history_skip()[row] }
+        let user = view.table.users()[row];
+        let history = histories.before(user, view.table.history_end()[row]);
+        Row { features: &view.users, row, user, history, skip: view.table.history_skip()[row] }
     }
 
     /// The sample's own item features where it has them, else those of its item in the corpus.
     pub(crate) fn item(&self, row: u32) -> Row<'_> {
         let (view, row) = self.locate(row);
         match &view.items {
-            Some(features) => Row { features, row, history: &[], skip: MISSING },
+            Some(features) => Row { features, row, user: MISSING, history: &[], skip: MISSING },
             None => self.corpus_item(view.table.items()[row]),
         }
     }
 
     /// An item of the corpus.
     pub(crate) fn corpus_item(&self, item: u32) -> Row<'_> {
-        Row { features: &self.corpus, row: item as usize, history: &[], skip: MISSING }
+        Row { features: &self.corpus, row: item as usize, user: MISSING, history: &[], skip: MISSING }
     }
 
     /// Numbers of all samples, or of those with label 1, ascending.
@@ -164,12 +164,6 @@ impl<'a> Samples<'a> {
         self.numbers(true).into_iter().for_each(|row| counts[self.outcome(row).item as usize] += 1);
         counts
     }
-}
-
-/// Brings the samples into the order of an epoch; the same seed and epoch give the same order.
-pub(crate) fn shuffle(numbers: &mut [u32], seed: u64, epoch: u32) {
-    numbers.sort_unstable();
-    Rng::stream(seed, "epoch", u64::from(epoch)).shuffle(numbers);
 }
 
 /// Users of a chunk of samples.

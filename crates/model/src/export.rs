@@ -1,8 +1,8 @@
 //! `model.safetensors`: every tensor by name, and what it takes to build the towers again.
 //!
 //! Tensors: `embedding.<side>.<field>` `[cardinality, dimension]`, `<tower>.<layer>.weight` `[inputs, outputs]`,
-//! `<tower>.<layer>.bias` `[outputs]`, `head` `[2]` (factor and bias of the sigmoid layer). The metadata holds one key,
-//! so that the same model has the same bytes.
+//! `<tower>.<layer>.bias` `[outputs]`, `history.<feature>.<layer>…` of encoders, `head` `[2]` (factor and bias of the
+//! sigmoid layer). The metadata holds one key, so that the same model has the same bytes.
 
 use crate::config::ModelSection;
 use crate::kernel::Buffer;
@@ -44,6 +44,14 @@ pub(crate) fn tensors<'a>(layout: &ModelLayout, parameters: &'a Parameters) -> V
             let shape = vec![layer.inputs, layer.outputs];
             tensors.push((format!("{name}.{number}.weight"), shape, layer.weight(&parameters.dense)));
             tensors.push((format!("{name}.{number}.bias"), vec![layer.outputs], layer.bias(&parameters.dense)));
+        }
+    }
+    for history in &layout.user.histories {
+        let mut start = history.offset;
+        for tensor in history.encoder.tensors() {
+            let numbers = &parameters.dense[start..start + tensor.len()];
+            start += tensor.len();
+            tensors.push((format!("{}.{}", history.name, tensor.name), tensor.shape, numbers));
         }
     }
     tensors.push(("head".into(), vec![2], &parameters.dense[layout.head..]));

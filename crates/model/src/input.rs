@@ -21,6 +21,8 @@ pub(crate) struct Row<'a> {
     pub(crate) features: &'a EncodedView<'a>,
     /// Which row of them.
     pub(crate) row: usize,
+    /// Row of the history table, or MISSING.
+    pub(crate) user: u32,
     /// Item indices, oldest first.
     pub(crate) history: &'a [u32],
     /// Position of the history that is left out, or MISSING.
@@ -78,7 +80,8 @@ impl ChunkInput {
         }
     }
 
-    /// Looks up what is not `shared` with the batch, of which row `start` is the first here.
+    /// Looks up what is not `shared` with the batch, of which row `start` is the first here, and takes what its histories
+    /// were encoded to.
     pub(crate) fn look_up(&mut self, layout: &InputLayout, tables: &[Buffer], (shared, start): (&Shared, usize)) {
         self.start = start;
         self.shared.clear();
@@ -91,6 +94,9 @@ impl ChunkInput {
         for (sequence, elements) in layout.sequences.iter().zip(&self.sequences) {
             let columns = sequence.field.columns(layout);
             sequence.encoder.forward(elements, &tables[sequence.field.table], &mut self.values, columns);
+        }
+        for (history, encoded) in layout.histories.iter().zip(shared.histories()) {
+            encoded.copy(start, &mut self.values[..self.rows * layout.width], history.columns(layout.width));
         }
     }
 
@@ -179,6 +185,11 @@ impl ChunkInput {
     /// Gradient of the first layer's output `[rows, outputs]` of the last backward pass that shared fields.
     pub(crate) fn slopes(&self, layer: &Linear) -> &[f32] {
         &self.slopes[..self.rows * layer.outputs]
+    }
+
+    /// Takes the gradient of the input, where no layer is between it and the vectors.
+    pub(crate) fn set_gradient(&mut self, gradient: &[f32]) {
+        self.values[..gradient.len()].copy_from_slice(gradient);
     }
 
     fn shares(&self) -> bool {

@@ -2,10 +2,12 @@
 //!
 //! In: the fields of the feature encoder and the `[model]` section. Out: [`ModelLayout`]. It holds no numbers.
 
+use crate::config::HistoryOutput;
 use crate::config::ModelSection;
-use crate::sequence::SequenceEncoder;
+use crate::layer::embedding::Columns;
+use crate::sequence::{Encoder, SequenceEncoder};
 use crate::tower::Tower;
-use twinspire_core::encode::{FeatureEncoder, TowerLayout};
+use twinspire_core::encode::{FeatureEncoder, HistoryField, TowerLayout};
 
 /// An embedding table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,15 +57,63 @@ pub(crate) struct SequenceField {
     pub(crate) encoder: SequenceEncoder,
 }
 
-/// The input of one tower: single fields, multi fields, numbers, histories, joined in this order.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// A field of the tokens of a history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TokenField {
+    pub(crate) table: usize,
+    pub(crate) of: ItemColumn,
+    /// First column in the token.
+    pub(crate) column: usize,
+    /// Number of columns.
+    pub(crate) dimension: usize,
+    /// How the values of a multi field become one vector.
+    pub(crate) pooling: SequenceEncoder,
+}
+
+/// A history that an encoder turns into one vector.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct HistoryLayout {
+    /// Name in the model file, as in `history.seen`.
+    pub(crate) name: String,
+    /// First column in the tower's input.
+    pub(crate) column: usize,
+    /// Width of a token, and of the vector.
+    pub(crate) width: usize,
+    /// The fields of a token, joined.
+    pub(crate) fields: Vec<TokenField>,
+    /// Most tokens of a row.
+    pub(crate) max_length: usize,
+    pub(crate) encoder: Encoder,
+    pub(crate) output: HistoryOutput,
+    /// First parameter among the dense ones.
+    pub(crate) offset: usize,
+}
+
+impl HistoryLayout {
+    /// Its columns in an input of that width.
+    pub(crate) fn columns(&self, width: usize) -> Columns {
+        Columns { stride: width, first: self.column, width: self.width }
+    }
+}
+
+impl TokenField {
+    /// Its columns in tokens of that width.
+    pub(crate) fn columns(&self, width: usize) -> Columns {
+        Columns { stride: width, first: self.column, width: self.dimension }
+    }
+}
+
+/// The input of one tower: single fields, multi fields, numbers, pooled histories, encoded ones, joined in this order.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct InputLayout {
     /// Columns of the input.
     pub(crate) width: usize,
     /// One for each single field.
     pub(crate) single: Vec<Field>,
-    /// Multi fields, then one for each item field of each history.
+    /// Multi fields, then one for each item field of each pooled history.
     pub(crate) sequences: Vec<SequenceField>,
+    /// Histories that have an encoder.
+    pub(crate) histories: Vec<HistoryLayout>,
     /// Number of numbers.
     pub(crate) dense: usize,
     /// Their first column.
@@ -71,14 +121,14 @@ pub(crate) struct InputLayout {
 }
 
 /// The whole model.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ModelLayout {
     pub(crate) tables: Vec<TableSpec>,
     pub(crate) user: InputLayout,
     pub(crate) item: InputLayout,
     pub(crate) user_tower: Tower,
     pub(crate) item_tower: Tower,
-    /// First of the two numbers (factor, bias) of the sigmoid layer, which follow the towers.
+    /// First of the two numbers (factor, bias) of the sigmoid layer, which follow the towers and the encoders.
     pub(crate) head: usize,
 }
 
@@ -87,13 +137,19 @@ impl ModelLayout {
     pub(crate) fn new(section: &ModelSection, encoder: &FeatureEncoder) -> Self {
         let mut tables = Tables { specs: Vec::new(), default_dimension: section.embedding_dimension as usize };
         let (user_fields, item_fields) = (encoder.user_layout(), encoder.item_layout());
-        let mut item = tables.input("item", item_fields);
+        let item = tables.input("item", item_fields);
         let mut user = tables.input("user", user_fields);
-        tables.add_histories(&mut user, user_fields, (&mut item, item_fields));
+        for history in &user_fields.history {
+            tables.add_history(&mut user, history, section, (&item, item_fields));
+        }
         let dimension = section.output_dimension as usize;
         let user_tower = Tower::new(&section.user_tower, user.width, dimension, 0);
         let item_tower = Tower::new(&section.item_tower, item.width, dimension, user_tower.len());
-        let head = user_tower.len() + item_tower.len();
+        let mut head = user_tower.len() + item_tower.len();
+        for history in &mut user.histories {
+            history.offset = head;
+            head += history.encoder.len();
+        }
         Self { tables: tables.specs, user, item, user_tower, item_tower, head }
     }
 
@@ -105,8 +161,10 @@ impl ModelLayout {
     /// Number of fields that read a table.
     pub(crate) fn readers(&self, table: usize) -> usize {
         let of_input = |input: &InputLayout| {
-            let sequences = input.sequences.iter().map(|sequence| sequence.field);
-            input.single.iter().copied().chain(sequences).filter(|field| field.table == table).count()
+            let fields = input.single.iter().chain(input.sequences.iter().map(|sequence| &sequence.field));
+            let tokens = input.histories.iter().flat_map(|history| &history.fields);
+            let read = fields.map(|field| field.table).chain(tokens.map(|field| field.table));
+            read.filter(|read| *read == table).count()
         };
         of_input(&self.user) + of_input(&self.item)
     }
@@ -154,37 +212,61 @@ impl Tables {
         input
     }
 
-    /// Histories of the user tower, over tables of the item tower or of their own.
-    fn add_histories(
+    /// A history of the user tower, pooled or with its encoder, over tables of the item tower or of its own.
+    fn add_history(
         &mut self,
         user: &mut InputLayout,
-        user_fields: &TowerLayout,
-        (item, item_fields): (&mut InputLayout, &TowerLayout),
+        history: &HistoryField,
+        section: &ModelSection,
+        (item, item_fields): (&InputLayout, &TowerLayout),
     ) {
-        for history in &user_fields.history {
-            for name in &history.of {
-                let single = item_fields.single.iter().position(|field| field.name == *name);
-                let multi = item_fields.multi.iter().position(|field| field.name == *name);
-                let (of, items_table, cardinality) = match (single, multi) {
-                    (Some(column), _) => {
-                        let of = ItemColumn::Single { column, width: item_fields.single.len() };
-                        (of, item.single[column].table, item_fields.single[column].cardinality)
-                    }
-                    (None, Some(number)) => {
-                        let table = item.sequences[number].field.table;
-                        (ItemColumn::Multi { number }, table, item_fields.multi[number].cardinality)
-                    }
-                    (None, None) => unreachable!("the schema checked that a history reads item fields"),
-                };
-                let dimension = self.specs[items_table].dimension;
-                let own_name = || format!("embedding.history.{}.{name}", history.name);
-                let table = if history.shared { items_table } else { self.add(own_name(), cardinality, dimension) };
-                let field = Field { table, column: user.width, dimension };
-                let source = Source::History { of, max_length: history.max_length as usize };
-                let encoder = SequenceEncoder::Pool { pooling: history.pooling };
-                user.sequences.push(SequenceField { field, source, encoder });
-                user.width += dimension;
+        let fields = history.of.iter().map(|name| self.token_field(history, name, (item, item_fields)));
+        let fields: Vec<TokenField> = fields.collect();
+        let (column, max_length) = (user.width, history.max_length as usize);
+        let width: usize = fields.iter().map(|field| field.dimension).sum();
+        user.width += width;
+        let mut first = 0;
+        let placed = fields.into_iter().map(|field| {
+            let column = first;
+            first += field.dimension;
+            TokenField { column, ..field }
+        });
+        let Some(own) = section.encoder_of(&history.name) else {
+            user.sequences.extend(placed.map(|TokenField { table, of, column: first, dimension, .. }| SequenceField {
+                field: Field { table, column: column + first, dimension },
+                source: Source::History { of, max_length },
+                encoder: SequenceEncoder::Pool { pooling: history.pooling },
+            }));
+            return;
+        };
+        let (name, encoder) = (format!("history.{}", history.name), Encoder::new(own, width, max_length));
+        let (fields, output) = (placed.collect(), own.output());
+        user.histories.push(HistoryLayout { name, column, width, fields, max_length, encoder, output, offset: 0 });
+    }
+
+    /// An item field that a history reads, at column 0.
+    fn token_field(
+        &mut self,
+        history: &HistoryField,
+        name: &String,
+        (item, item_fields): (&InputLayout, &TowerLayout),
+    ) -> TokenField {
+        let single = item_fields.single.iter().position(|field| field.name == *name);
+        let multi = item_fields.multi.iter().position(|field| field.name == *name);
+        let (of, items_table, (cardinality, pooling)) = match (single, multi) {
+            (Some(column), _) => {
+                let of = ItemColumn::Single { column, width: item_fields.single.len() };
+                (of, item.single[column].table, (item_fields.single[column].cardinality, history.pooling))
             }
-        }
+            (None, Some(number)) => {
+                let (table, field) = (item.sequences[number].field.table, &item_fields.multi[number]);
+                (ItemColumn::Multi { number }, table, (field.cardinality, field.pooling))
+            }
+            (None, None) => unreachable!("the schema checked that a history reads item fields"),
+        };
+        let dimension = self.specs[items_table].dimension;
+        let own_name = || format!("embedding.history.{}.{name}", history.name);
+        let table = if history.shared { items_table } else { self.add(own_name(), cardinality, dimension) };
+        TokenField { table, of, column: 0, dimension, pooling: SequenceEncoder::Pool { pooling } }
     }
 }

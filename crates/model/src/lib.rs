@@ -22,6 +22,7 @@ mod metric;
 pub mod model;
 pub mod negative;
 mod optimizer;
+mod order;
 pub mod query;
 mod schedule;
 mod sequence;

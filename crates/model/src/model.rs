@@ -9,8 +9,9 @@ use crate::input::{ChunkInput, Row, RowSource};
 use crate::kernel::Buffer;
 use crate::layer::linear::Linear;
 use crate::layout::{InputLayout, ModelLayout};
+use crate::sequence::{Initial, Pass};
 use crate::shared::Shared;
-use crate::tower::Tower;
+use crate::tower::{Tower, TowerWorkspace};
 use rayon::prelude::*;
 use twinspire_core::encode::{EncodedView, FeatureEncoder};
 use twinspire_core::ids::MISSING;
@@ -54,6 +55,22 @@ impl Parameters {
             let bound = (6.0 / (inputs + outputs) as f64).sqrt();
             dense[*offset..offset + inputs * outputs].fill_with(|| rng.uniform(-bound, bound) as f32);
         }
+        for history in &layout.user.histories {
+            let mut start = history.offset;
+            for (number, tensor) in history.encoder.tensors().into_iter().enumerate() {
+                let mut rng = Rng::stream(seed, &history.name, number as u64);
+                let numbers = &mut dense[start..start + tensor.len()];
+                start += tensor.len();
+                match tensor.initial {
+                    Initial::Constant(number) => numbers.fill(number),
+                    Initial::Embedding => numbers.fill_with(|| (rng.normal() * EMBEDDING_DEVIATION) as f32),
+                    Initial::Weight => {
+                        let bound = (6.0 / tensor.shape.iter().sum::<usize>() as f64).sqrt();
+                        numbers.fill_with(|| rng.uniform(-bound, bound) as f32);
+                    }
+                }
+            }
+        }
         dense[layout.head] = 1.0;
         Self { tables: layout.tables.iter().enumerate().map(table).collect(), dense }
     }
@@ -64,7 +81,7 @@ struct Features<'a>(&'a EncodedView<'a>, usize);
 
 impl RowSource for Features<'_> {
     fn row(&self, number: usize) -> Row<'_> {
-        Row { features: self.0, row: self.1 + number, history: &[], skip: MISSING }
+        Row { features: self.0, row: self.1 + number, user: MISSING, history: &[], skip: MISSING }
     }
 }
 
@@ -114,27 +131,32 @@ impl TwoTower {
     ) -> Vec<f32> {
         let mut vectors = vec![0.0; rows * self.dimension()];
         let chunks = vectors.par_chunks_mut(CHUNK_ROWS * self.dimension()).enumerate();
-        let nothing = Shared::default();
-        let memory = || (ChunkInput::default(), tower.workspace(CHUNK_ROWS.min(rows), false));
-        chunks.for_each_init(memory, |(values, workspace), (number, target)| {
-            let count = target.len() / self.dimension();
-            values.read(input, items, (&source(number * CHUNK_ROWS), count));
-            values.look_up(input, &self.parameters.tables, (&nothing, 0));
-            tower.forward(&self.parameters.dense, (values, &nothing), workspace);
-            target.copy_from_slice(workspace.vectors(count));
+        let memory = || (ChunkInput::default(), Shared::default(), tower.workspace(CHUNK_ROWS.min(rows), false));
+        chunks.for_each_init(memory, |memory, (number, target)| {
+            self.chunk((tower, input), (items, &source(number * CHUNK_ROWS)), memory, target);
         });
         vectors
     }
 
     /// One chunk of users on the calling thread.
     pub(crate) fn user_chunk(&self, items: &EncodedView<'_>, source: &impl RowSource, target: &mut [f32]) {
+        let (tower, count) = (&self.layout.user_tower, target.len() / self.dimension());
+        let mut memory = (ChunkInput::default(), Shared::default(), tower.workspace(count, false));
+        self.chunk((tower, &self.layout.user), (items, source), &mut memory, target);
+    }
+
+    fn chunk(
+        &self,
+        (tower, input): (&Tower, &InputLayout),
+        (items, source): (&EncodedView<'_>, &impl RowSource),
+        (values, histories, workspace): &mut (ChunkInput, Shared, TowerWorkspace),
+        target: &mut [f32],
+    ) {
         let count = target.len() / self.dimension();
-        let (tower, mut values) = (&self.layout.user_tower, ChunkInput::default());
-        let mut workspace = tower.workspace(count, false);
-        let nothing = Shared::default();
-        values.read(&self.layout.user, items, (source, count));
-        values.look_up(&self.layout.user, &self.parameters.tables, (&nothing, 0));
-        tower.forward(&self.parameters.dense, (&values, &nothing), &mut workspace);
+        values.read(input, items, (source, count));
+        histories.encode(input, &self.parameters, (items, (source, count)), (Pass::default(), true));
+        values.look_up(input, &self.parameters.tables, (histories, 0));
+        tower.forward(&self.parameters.dense, (values, histories), workspace);
         target.copy_from_slice(workspace.vectors(count));
     }
 }

@@ -41,7 +41,7 @@ struct Queries<'a>(&'a QueryBatch<'a>, usize);
 impl RowSource for Queries<'_> {
     fn row(&self, number: usize) -> Row<'_> {
         let row = self.1 + number;
-        Row { features: &self.0.features, row, history: self.0.histories[row], skip: MISSING }
+        Row { features: &self.0.features, row, user: MISSING, history: self.0.histories[row], skip: MISSING }
     }
 }
 

@@ -1,25 +1,29 @@
-//! What the rows of a batch share in one tower: fields with few distinct values, multiplied once for the whole batch.
+//! What the rows of a batch share in one tower: fields with few distinct values, multiplied once for the whole batch, and
+//! histories, which an encoder takes all at once.
 //!
 //! In: the ids of all chunks, then their gradients. Out: the shared part of the first layer's output, and the gradients
 //! of what was shared. Each field is one thread's work, over the chunks in order, so that no sum depends on the number
 //! of threads.
 
-use crate::input::ChunkInput;
+use crate::input::{ChunkInput, RowSource};
 use crate::layer::distinct::{Distinct, sum_of_indexed};
 use crate::layer::embedding::Columns;
-use crate::layer::linear::Linear;
 use crate::layout::{InputLayout, ModelLayout};
 use crate::model::Parameters;
 use crate::optimizer::Shard;
+use crate::sequence::{History, Pass};
 use crate::tower::Tower;
 use rayon::prelude::*;
 use std::ops::Range;
+use twinspire_core::encode::EncodedView;
 
 /// The shared fields of one tower's input.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Shared {
     /// One for each single field, with whether it is shared.
     fields: Vec<(Distinct, bool)>,
+    /// One for each history that has an encoder.
+    histories: Vec<History>,
 }
 
 impl Shared {
@@ -30,18 +34,38 @@ impl Shared {
         parameters: &Parameters,
         inputs: impl Iterator<Item = &'i ChunkInput> + Clone + Sync,
     ) {
-        let layer = &tower.layers()[0];
         let rows = inputs.clone().map(ChunkInput::rows).sum();
         self.fields.resize_with(layout.single.len(), Default::default);
         self.fields.par_iter_mut().zip(&layout.single).enumerate().for_each(|(number, ((distinct, shared), field))| {
             let table = &parameters.tables[field.table];
             let ids = inputs.clone().map(|input| input.ids(number));
             let cardinality = table.len() / field.dimension;
-            *shared = tower.may_share() && distinct.find(*field, cardinality, (rows, ids));
-            if *shared {
+            let layer = tower.first().filter(|_| tower.may_share());
+            *shared = layer.is_some() && distinct.find(*field, cardinality, (rows, ids));
+            if let Some(layer) = layer.filter(|_| *shared) {
                 distinct.multiply(table, layer, &parameters.dense);
             }
         });
+    }
+
+    /// Reads the histories of the rows of a batch, and encodes them; threads share the work unless `alone`.
+    pub(crate) fn encode(
+        &mut self,
+        layout: &InputLayout,
+        parameters: &Parameters,
+        (items, source): (&EncodedView<'_>, (&impl RowSource, usize)),
+        (pass, alone): (Pass, bool),
+    ) {
+        self.histories.resize_with(layout.histories.len(), History::default);
+        for (own, history) in layout.histories.iter().zip(&mut self.histories) {
+            history.read(own, items, source, pass);
+            history.forward(own, parameters, alone);
+        }
+    }
+
+    /// The encoded histories, in the order of the layout.
+    pub(crate) fn histories(&self) -> &[History] {
+        &self.histories
     }
 
     /// Is this single field shared?
@@ -73,17 +97,29 @@ impl Shared {
     }
 
     /// Computes the gradients of what is shared from those that the chunks kept.
-    pub(crate) fn backward<'i>(&mut self, layer: &Linear, dense: &[f32], inputs: impl Iterator<Item = &'i ChunkInput>) {
-        if self.iter().next().is_none() {
-            return;
+    pub(crate) fn backward<'i>(
+        &mut self,
+        (tower, layout): (&Tower, &InputLayout),
+        parameters: &Parameters,
+        inputs: impl Iterator<Item = &'i ChunkInput> + Clone,
+    ) {
+        if let Some(layer) = tower.first().filter(|_| self.iter().next().is_some()) {
+            let slopes: Vec<&[f32]> = inputs.clone().map(|input| input.slopes(layer)).collect();
+            let shared = self.fields.par_iter_mut().filter(|(_, shared)| *shared);
+            shared.for_each(|(distinct, _)| distinct.backward(layer, &parameters.dense, &slopes));
         }
-        let slopes: Vec<&[f32]> = inputs.map(|input| input.slopes(layer)).collect();
-        let shared = self.fields.par_iter_mut().filter(|(_, shared)| *shared);
-        shared.for_each(|(distinct, _)| distinct.backward(layer, dense, &slopes));
+        for (own, history) in layout.histories.iter().zip(&mut self.histories) {
+            history.backward((own, own.columns(layout.width)), parameters, inputs.clone());
+        }
     }
 
-    /// Writes the gradients of the shared fields' rows of `W` to their places among those of all dense parameters.
-    pub(crate) fn weight_gradient(&self, layer: &Linear, gradient: &mut [f32]) {
+    /// Adds the gradients of the shared fields' rows of `W`, and those of the encoders, to their places among those of all
+    /// dense parameters.
+    pub(crate) fn dense_gradient(&self, (tower, layout): (&Tower, &InputLayout), gradient: &mut [f32]) {
+        for (own, history) in layout.histories.iter().zip(&self.histories) {
+            history.parameter_gradient(own, gradient);
+        }
+        let Some(layer) = tower.first() else { return };
         let (weight, _) = layer.gradients(gradient);
         for distinct in self.iter() {
             let part = distinct.weight_gradient();
@@ -97,8 +133,11 @@ impl Shared {
         (layout.readers(table) == 1).then(|| distinct.rows())
     }
 
-    /// Adds the gradients of table `table` to a shard, fields in the order of the layout.
-    pub(crate) fn collect(&self, table: usize, shard: &mut Shard) {
+    /// Adds the gradients of table `table` to a shard, histories and fields in the order of the layout.
+    pub(crate) fn collect(&self, layout: &InputLayout, table: usize, shard: &mut Shard) {
+        for (own, history) in layout.histories.iter().zip(&self.histories) {
+            history.collect(own, table, shard);
+        }
         for distinct in self.iter().filter(|distinct| distinct.field().table == table) {
             let (ids, gradients) = distinct.rows();
             let width = distinct.field().dimension;

@@ -1,6 +1,6 @@
 //! The model as a table of layers, shapes and parameters, printed before training.
 
-use crate::layout::{ModelLayout, SequenceField, Source};
+use crate::layout::{HistoryLayout, ModelLayout, SequenceField, Source};
 use crate::sequence::SequenceEncoder;
 use crate::tower::Tower;
 
@@ -16,6 +16,7 @@ pub(crate) fn lines(layout: &ModelLayout) -> Vec<String> {
     }
     let sequences = layout.user.sequences.iter().chain(&layout.item.sequences);
     rows.extend(sequences.map(|sequence| sequence_line(layout, sequence)));
+    rows.extend(layout.user.histories.iter().map(history_line));
     tower_lines("user_tower", &layout.user_tower, &mut rows);
     tower_lines("item_tower", &layout.item_tower, &mut rows);
     rows.push(["head".into(), "cosine -> logit -> 1".into(), "2".into()]);
@@ -35,10 +36,17 @@ fn sequence_line(layout: &ModelLayout, sequence: &SequenceField) -> Line {
     [name, format!("-> {}", sequence.field.dimension), "0".into()]
 }
 
+fn history_line(history: &HistoryLayout) -> Line {
+    let name = format!("{}: {}, {} items", history.name, history.encoder.name(), history.max_length);
+    [name, format!("-> {}", history.width), thousands(history.encoder.len())]
+}
+
 fn tower_lines(name: &str, tower: &Tower, rows: &mut Vec<Line>) {
-    let last = tower.layers().len() - 1;
+    if tower.layers().is_empty() {
+        rows.push([name.into(), format!("{0} -> {0}, unit length", tower.dimension()), "0".into()]);
+    }
     for (number, layer) in tower.layers().iter().enumerate() {
-        let after = match (number == last, tower.is_residual(number)) {
+        let after = match (number + 1 == tower.layers().len(), tower.is_residual(number)) {
             (true, _) => "unit length",
             (false, true) => "relu, + input",
             (false, false) => "relu",

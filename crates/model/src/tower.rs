@@ -1,4 +1,5 @@
-//! A tower: linear layers with ReLU between them, the last one linear, then division by the length.
+//! A tower: linear layers with ReLU between them, the last one linear, then division by the length. A tower without
+//! layers only divides.
 //!
 //! In: rows `[rows, input width]`. Out: unit vectors `[rows, dimension]`; backward, gradients of the parameters and of
 //! the input. The input's buffer is reused for its gradient.
@@ -16,6 +17,8 @@ use crate::shared::Shared;
 pub(crate) struct Tower {
     layers: Vec<Linear>,
     residual: bool,
+    /// Length of the vectors.
+    dimension: usize,
 }
 
 /// Dense parameters as a backward pass reads them, and where it adds their gradients.
@@ -44,13 +47,14 @@ impl Tower {
     /// Places the layers from `offset` on among the dense parameters.
     pub(crate) fn new(section: &TowerSection, input: usize, dimension: usize, offset: usize) -> Self {
         let (mut layers, mut inputs, mut offset) = (Vec::new(), input, offset);
-        for outputs in section.hidden.iter().map(|&width| width as usize).chain([dimension]) {
+        let last = section.project.then_some(dimension);
+        for outputs in section.hidden.iter().map(|&width| width as usize).chain(last) {
             let layer = Linear { inputs, outputs, offset };
             offset += layer.len();
             inputs = outputs;
             layers.push(layer);
         }
-        Self { layers, residual: section.residual }
+        Self { layers, residual: section.residual, dimension }
     }
 
     /// The layers, from the input up.
@@ -65,7 +69,7 @@ impl Tower {
 
     /// Length of the vectors.
     pub(crate) fn dimension(&self) -> usize {
-        self.layers.last().map_or(0, |layer| layer.outputs)
+        self.dimension
     }
 
     /// Does this layer add its input to its output?
@@ -77,17 +81,25 @@ impl Tower {
     /// Buffers for up to `rows` rows; without `training`, none for gradients.
     pub(crate) fn workspace(&self, rows: usize, training: bool) -> TowerWorkspace {
         let rows = rows.max(MIN_ROWS);
-        let outputs = self.layers.iter().map(|layer| Buffer::zeros(rows * layer.outputs)).collect();
+        let mut outputs: Vec<_> = self.layers.iter().map(|layer| Buffer::zeros(rows * layer.outputs)).collect();
+        if outputs.is_empty() {
+            outputs.push(Buffer::zeros(rows * self.dimension));
+        }
         let branch = |number: usize| if self.is_residual(number) { rows * self.layers[number].outputs } else { 0 };
         let branches = (0..self.layers.len()).map(|number| Buffer::zeros(branch(number))).collect();
-        let widest = self.layers.iter().map(|layer| layer.outputs).max().unwrap_or(0);
+        let widest = self.layers.iter().map(|layer| layer.outputs).max().unwrap_or(self.dimension);
         let gradients = [(); 3].map(|()| Buffer::zeros(if training { rows * widest } else { 0 }));
         TowerWorkspace { outputs, branches, factors: vec![0.0; rows], gradients }
     }
 
-    /// May fields of the input be shared? Not where the first layer adds its input to its output.
+    /// The first layer, where there is one.
+    pub(crate) fn first(&self) -> Option<&Linear> {
+        self.layers.first()
+    }
+
+    /// May fields of the input be shared? Not without a first layer, nor where it adds its input to its output.
     pub(crate) fn may_share(&self) -> bool {
-        !self.is_residual(0)
+        !self.layers.is_empty() && !self.is_residual(0)
     }
 
     /// Writes the transposed weights of all layers but the first, which a backward pass reads, to their places in
@@ -103,7 +115,12 @@ impl Tower {
         (input, shared): (&ChunkInput, &Shared),
         workspace: &mut TowerWorkspace,
     ) {
-        let (rows, last) = (input.rows(), self.layers.len() - 1);
+        let rows = input.rows();
+        if self.layers.is_empty() {
+            let vectors = &mut workspace.outputs[0][..rows * self.dimension];
+            vectors.copy_from_slice(&input.values()[..vectors.len()]);
+            normalize::forward(vectors, self.dimension, &mut workspace.factors[..rows]);
+        }
         for (number, layer) in self.layers.iter().enumerate() {
             let (below, here) = workspace.outputs.split_at_mut(number);
             let (y, cells) = (&mut here[0], rows * layer.outputs);
@@ -111,7 +128,7 @@ impl Tower {
                 None => input.forward(layer, dense, shared, y),
                 Some(x) => layer.forward(dense, x, rows, y),
             }
-            if number == last {
+            if number + 1 == self.layers.len() {
                 bias_rows(&mut y[..cells], layer.bias(dense));
                 normalize::forward(&mut y[..cells], layer.outputs, &mut workspace.factors[..rows]);
                 continue;
@@ -138,8 +155,11 @@ impl Tower {
         let TowerWorkspace { outputs, branches, factors, gradients } = workspace;
         let [mut above, mut below, spare] = gradients.each_mut();
         above[..rows * dimension].copy_from_slice(vectors_gradient);
-        let vectors = outputs.last().expect("a tower has a layer");
+        let vectors = outputs.last().expect("a workspace has the vectors");
         normalize::backward(&mut above[..rows * dimension], &vectors[..rows * dimension], dimension, &factors[..rows]);
+        if self.layers.is_empty() {
+            input.set_gradient(&above[..rows * dimension]);
+        }
         for (number, layer) in self.layers.iter().enumerate().rev() {
             let cells = rows * layer.outputs;
             let residual = self.is_residual(number);

@@ -8,6 +8,7 @@ use crate::error::{ModelError, Result};
 use crate::loss::LossSum;
 use crate::metric::Judged;
 use crate::model::TwoTower;
+use crate::sequence::Pass;
 use crate::train::Validator;
 use std::collections::BTreeMap;
 
@@ -81,14 +82,15 @@ impl Validation<'_> {
         let is_bce = *objective == Objective::Bce;
         let (mut loss, mut judged) = (LossSum::default(), Judged::default());
         for (number, rows) in self.batches(&samples.numbers(false)).enumerate() {
-            let batch = Batch { samples, rows, pairing: self.judged, number: number as u64 };
+            let batch = Batch { samples, rows, pairing: self.judged, number: number as u64, pass: Pass::default() };
             let take = |scores: &[f32], labels: &[f32], weights: &[f32]| judged.extend(scores, labels, weights);
             loss.add(engine.scores(&model.parameters, &batch, take));
         }
         if !is_bce {
             loss = LossSum::default();
             for (number, rows) in self.batches(&samples.numbers(true)).enumerate() {
-                let batch = Batch { samples, rows, pairing: self.pairing, number: number as u64 };
+                let batch =
+                    Batch { samples, rows, pairing: self.pairing, number: number as u64, pass: Pass::default() };
                 loss.add(engine.loss(&model.parameters, &batch));
             }
         }

@@ -20,7 +20,7 @@ pub use pipeline::{
 pub use query::{RecallArguments, ServeArguments};
 pub use tools::{
     BenchCommand, BenchEvaluateArguments, BenchLoss, BenchSamplesArguments, BenchTrainArguments, CompletionsArguments,
-    ConfigCommand, ExplainArguments, ShowArguments,
+    ConfigCommand, ExplainArguments, ShowArguments, TrainTask,
 };
 
 use crate::config::Override;

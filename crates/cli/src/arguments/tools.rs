@@ -81,7 +81,10 @@ pub struct BenchEvaluateArguments {
 /// Of `twinspire bench train`.
 #[derive(Debug, Args)]
 pub struct BenchTrainArguments {
-    /// What is minimised
+    /// What is trained
+    #[arg(long, value_enum, default_value_t = TrainTask::Clicks)]
+    pub task: TrainTask,
+    /// What is minimised by the task clicks; the others have their own loss
     #[arg(long, value_enum, default_value_t = BenchLoss::Bce)]
     pub loss: BenchLoss,
     /// Samples a step
@@ -90,6 +93,18 @@ pub struct BenchTrainArguments {
     /// How long to measure, in seconds
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub seconds: u64,
+}
+
+/// What a bench trains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum TrainTask {
+    /// Rows of eleven fields, towers of three layers.
+    Clicks,
+    /// Histories of 50 items through one block of self-attention; in-batch softmax.
+    Tower,
+    /// Histories of 50 items trained at all positions through two blocks; a sample is a history.
+    Sasrec,
 }
 
 /// A loss to measure.

@@ -5,13 +5,14 @@ use super::CommandContext;
 use super::index::read_vectors;
 use crate::arguments::{
     BenchCommand, BenchEvaluateArguments, BenchIndexArguments, BenchLoss, BenchSamplesArguments, BenchTrainArguments,
+    TrainTask,
 };
 use crate::error::CliError;
 use crate::output::Reply;
 use crate::pipeline::Run;
 use twinspire_core::machine::{OthersBusy, peak_rss_mib};
 use twinspire_model::ModelSection;
-use twinspire_model::bench::{BenchSettings, run as measure};
+use twinspire_model::bench::{BenchSettings, BenchTask, run as measure};
 use twinspire_model::config::LossSection;
 use twinspire_retrieval::in_pool;
 use twinspire_retrieval::index::bench::{self as index_bench, BenchVectors};
@@ -43,7 +44,13 @@ fn train(context: &CommandContext<'_>, arguments: &BenchTrainArguments) -> Resul
         BenchLoss::Bce => LossSection::Bce {},
         BenchLoss::InBatchSoftmax => LossSection::default(),
     };
+    let task = match arguments.task {
+        TrainTask::Clicks => BenchTask::Clicks,
+        TrainTask::Tower => BenchTask::Tower,
+        TrainTask::Sasrec => BenchTask::Sasrec,
+    };
     let report = measure(&BenchSettings {
+        task,
         loss,
         batch_size: arguments.batch,
         seconds: arguments.seconds as f64,

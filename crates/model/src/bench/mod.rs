@@ -4,14 +4,18 @@
 //! are those of other frameworks' scripts, so that they can be run in turns with this one.
 
 mod rows;
+mod sequences;
 
-use crate::batch::{Samples, shuffle};
-use crate::config::{LossSection, ModelSection, ModelSettings, TrainSection};
+use crate::batch::Samples;
+use crate::config::{LossSection, ModelSection, ModelSettings, TrainSection, TrainedPositions};
 use crate::engine::{Batch, Engine, Objective, Pairing};
 use crate::error::{ModelError, Result};
 use crate::model::TwoTower;
 use crate::negative::{Drawn, Mix};
+use crate::order::Order;
+use crate::sequence::Pass;
 use crate::train::{Files, pool};
+use sequences::Kind;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 use twinspire_core::check::Faults;
@@ -25,10 +29,23 @@ const WARMUP_STEPS: usize = 10;
 /// Steps whose mean loss is reported as the final one.
 const FINAL_STEPS: usize = 50;
 
+/// What is trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BenchTask {
+    /// Click rows, or the samples of a run.
+    Clicks,
+    /// A user tower over a history of 50 items: self-attention of 2 heads, mean; in-batch softmax.
+    Tower,
+    /// Histories of 50 items, trained at all positions by 2 causal blocks and 256 shared negatives; a sample is a history.
+    Sasrec,
+}
+
 /// What is measured.
 #[derive(Debug, Clone)]
 pub struct BenchSettings {
-    /// The loss.
+    /// What is trained.
+    pub task: BenchTask,
+    /// The loss of `Clicks`; the other tasks have their own.
     pub loss: LossSection,
     /// Samples a step.
     pub batch_size: u32,
@@ -44,7 +61,7 @@ pub struct BenchSettings {
     pub seed: u64,
     /// The samples of a run, and whether they carry labels.
     pub samples: Option<(SampleLayout, bool)>,
-    /// The towers.
+    /// The towers of `Clicks`.
     pub model: ModelSection,
 }
 
@@ -53,6 +70,8 @@ pub struct BenchSettings {
 pub struct BenchReport {
     /// Name of the program.
     pub script: &'static str,
+    /// `clicks`, `tower` or `sasrec`.
+    pub task: &'static str,
     /// `bce`, `in_batch_softmax`, `sampled_softmax` or `full_softmax`.
     pub loss: &'static str,
     /// Samples a step.
@@ -88,20 +107,43 @@ pub struct BenchReport {
 /// # Errors
 /// Settings that [`ModelSettings::check`] refuses; samples that cannot be read; `Diverged`.
 pub fn run(settings: &BenchSettings) -> Result<BenchReport> {
-    let files = match &settings.samples {
-        Some((layout, _)) => Files::open(layout, None)?,
-        None => rows::files(settings.rows, settings.seed)?,
+    let files = match (settings.task.kind(), &settings.samples) {
+        (Some(kind), _) => sequences::files(kind, settings.batch_size, settings.seed)?,
+        (None, Some((layout, _))) => Files::open(layout, None)?,
+        (None, None) => rows::files(settings.rows, settings.seed)?,
     };
-    let labels_mode = settings.samples.as_ref().is_none_or(|(_, labels_mode)| *labels_mode);
-    let checked = checked(settings, &files.encoder, labels_mode)?;
+    let checked = checked(settings, &files.encoder)?;
     pool(settings.threads)?.install(|| measure(settings, &checked, &files))
 }
 
-fn checked(settings: &BenchSettings, encoder: &FeatureEncoder, labels_mode: bool) -> Result<ModelSettings> {
+impl BenchTask {
+    fn kind(self) -> Option<Kind> {
+        match self {
+            Self::Clicks => None,
+            Self::Tower => Some(Kind::Tower),
+            Self::Sasrec => Some(Kind::Positions),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Clicks => "clicks",
+            Self::Tower => "tower",
+            Self::Sasrec => "sasrec",
+        }
+    }
+}
+
+fn checked(settings: &BenchSettings, encoder: &FeatureEncoder) -> Result<ModelSettings> {
     let (loss, batch_size) = (settings.loss.clone(), settings.batch_size);
-    let train = TrainSection { loss, batch_size, ..TrainSection::default() };
+    let (model, train) = match settings.task.kind() {
+        Some(kind) => kind.sections(batch_size),
+        None => (settings.model.clone(), TrainSection { loss, batch_size, ..TrainSection::default() }),
+    };
+    let of_run = settings.samples.as_ref().is_none_or(|(_, labels_mode)| *labels_mode);
+    let labels_mode = settings.task == BenchTask::Clicks && of_run;
     let mut faults = Faults::default();
-    let checked = ModelSettings::check(&settings.model, &train, encoder.schema(), labels_mode, &mut faults);
+    let checked = ModelSettings::check(&model, &train, encoder.schema(), labels_mode, &mut faults);
     checked.ok_or_else(|| {
         let texts: Vec<String> =
             faults.into_vec().into_iter().map(|fault| format!("{}: {}", fault.key, fault.reason)).collect();
@@ -112,21 +154,22 @@ fn checked(settings: &BenchSettings, encoder: &FeatureEncoder, labels_mode: bool
 fn measure(settings: &BenchSettings, checked: &ModelSettings, files: &Files) -> Result<BenchReport> {
     let samples = Samples::new(&files.train, files.read_histories(), &files.items);
     let objective = Objective::new(checked.train(), &samples);
-    let mut order = samples.numbers(objective != Objective::Bce || !checked.labels_mode());
-    let batch_size = settings.batch_size as usize;
+    let only_positives = objective != Objective::Bce || !checked.labels_mode();
+    let order = Order::new(&samples, only_positives, checked.train(), settings.seed);
+    let batch_size = checked.train().batch_size as usize;
     if order.len() < batch_size {
         return Err(ModelError::unsuitable(
             "bench",
             format!("{} samples do not fill a batch of {batch_size}", order.len()),
         ));
     }
-    shuffle(&mut order, settings.seed, 0);
     let mix = Mix::new(checked, files, &samples)?;
     let pairing = Pairing::of(checked, Drawn { mix: &mix, seed: settings.seed, purpose: "negatives" });
-    let mut model = TwoTower::new(&settings.model, &files.encoder, settings.seed);
+    let mut model = TwoTower::new(checked.model(), &files.encoder, settings.seed);
     let layout = model.layout.clone();
     let mut engine = Engine::new(&layout, objective, &TrainSection::default());
-    let steps = Steps { samples: &samples, order: &order, pairing, batch_size, rate: checked.train().learning_rate };
+    let batches: Vec<&[u32]> = order.batches(order.len() / batch_size).collect();
+    let steps = Steps { samples: &samples, batches, pairing, settings: checked, seed: settings.seed };
     let mut losses = Vec::with_capacity(1 << 16);
     let mut step = || steps.next(&mut engine, &mut model).map(|loss| losses.push(loss));
     let warm = Instant::now();
@@ -143,27 +186,27 @@ fn measure(settings: &BenchSettings, checked: &ModelSettings, files: &Files) -> 
         times.push((now - last).as_secs_f64());
         last = now;
     }
-    Ok(report(settings, &Measured { times, losses, seconds: last.as_secs_f64(), others: others.cores() }))
+    Ok(report(settings, checked, &Measured { times, losses, seconds: last.as_secs_f64(), others: others.cores() }))
 }
 
 /// Batches of the bench, over and over in one order.
 struct Steps<'a> {
     samples: &'a Samples<'a>,
-    order: &'a [u32],
+    batches: Vec<&'a [u32]>,
     pairing: Pairing<'a>,
-    batch_size: usize,
-    rate: f64,
+    settings: &'a ModelSettings,
+    seed: u64,
 }
 
 impl Steps<'_> {
     /// One step; the loss.
     fn next(&self, engine: &mut Engine<'_>, model: &mut TwoTower) -> Result<f64> {
         let number = engine.steps();
-        let batches = self.order.len() / self.batch_size;
-        let start = (number as usize % batches) * self.batch_size;
-        let rows = &self.order[start..start + self.batch_size];
-        let batch = Batch { samples: self.samples, rows, pairing: self.pairing, number };
-        let sum = engine.step(&mut model.parameters, &batch, self.rate);
+        let rows = self.batches[number as usize % self.batches.len()];
+        let train = self.settings.train();
+        let pass = Pass { joined: train.positions == TrainedPositions::All, dropout: Some((self.seed, number)) };
+        let batch = Batch { samples: self.samples, rows, pairing: self.pairing, number, pass };
+        let sum = engine.step(&mut model.parameters, &batch, train.learning_rate);
         let sum = sum.map_err(|fault| ModelError::diverged((1, number + 1), fault, rows))?;
         Ok(sum.mean())
     }
@@ -176,7 +219,7 @@ struct Measured {
     others: f64,
 }
 
-fn report(settings: &BenchSettings, measured: &Measured) -> BenchReport {
+fn report(settings: &BenchSettings, checked: &ModelSettings, measured: &Measured) -> BenchReport {
     let mut times = measured.times.clone();
     times.sort_by(f64::total_cmp);
     let median = times[times.len() / 2];
@@ -184,7 +227,8 @@ fn report(settings: &BenchSettings, measured: &Measured) -> BenchReport {
     let last = &measured.losses[measured.losses.len().saturating_sub(FINAL_STEPS)..];
     BenchReport {
         script: "twinspire bench train",
-        loss: match settings.loss {
+        task: settings.task.name(),
+        loss: match checked.train().loss {
             LossSection::Bce {} => "bce",
             LossSection::InBatchSoftmax { .. } => "in_batch_softmax",
             LossSection::SampledSoftmax { .. } => "sampled_softmax",
@@ -216,6 +260,7 @@ mod tests {
     fn settings(loss: LossSection, rows: u32) -> BenchSettings {
         let model = ModelSection::default();
         BenchSettings {
+            task: BenchTask::Clicks,
             loss,
             batch_size: 128,
             seconds: 0.0,
@@ -236,5 +281,16 @@ mod tests {
             assert!(report.samples_per_s > 0 && report.final_loss < report.first_loss, "{report:?}");
         }
         assert!(run(&settings(LossSection::default(), 200)).is_err(), "too few clicks for a batch");
+    }
+
+    #[test]
+    fn histories_are_trained_as_the_task_says() {
+        for (task, name, loss) in
+            [(BenchTask::Tower, "tower", "in_batch_softmax"), (BenchTask::Sasrec, "sasrec", "sampled_softmax")]
+        {
+            let report = run(&BenchSettings { task, batch_size: 4, ..settings(LossSection::Bce {}, 0) }).unwrap();
+            assert_eq!((report.task, report.loss, report.batch, report.steps), (name, loss, 4, 1));
+            assert!(report.first_loss.is_finite() && report.final_loss.is_finite());
+        }
     }
 }

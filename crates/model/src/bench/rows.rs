@@ -85,7 +85,7 @@ fn encoder() -> Result<FeatureEncoder> {
 }
 
 /// One rank a row; rank `r` is drawn with a weight of `1 / (r + 3)^1.05`.
-fn ranks((_, _, distinct): Field, rows: u32, seed: u64, number: u64) -> Vec<u32> {
+pub(super) fn ranks((_, _, distinct): Field, rows: u32, seed: u64, number: u64) -> Vec<u32> {
     let mut sum = 0.0;
     let mut cumulative = Vec::with_capacity(distinct as usize);
     for rank in 0..distinct {

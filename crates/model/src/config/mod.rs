@@ -1,6 +1,7 @@
 //! The `[model]` and `[train]` sections: parsed types end in `Section`, [`ModelSettings`] is what the rest of the crate
 //! holds. Checking collects every fault; it reads no file.
 
+mod encoders;
 mod movement;
 mod negatives;
 mod section;
@@ -8,6 +9,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+pub use encoders::{EncoderSection, HistoryOutput, NormPlace, Positions, SelfAttentionSection};
 pub use movement::{
     AdagradSection, AdamSection, AdamWSection, ClipSection, EarlyStoppingSection, OptimizerSection, ScheduleSection,
     SgdSection,
@@ -16,5 +18,5 @@ pub use negatives::{
     ImpressedSection, InBatchSection, KnownPositives, ListedSection, NegativesSection, PopularitySection,
     SameAttributeSection, UniformSection,
 };
-pub use section::{CheckpointsSection, Keep, LossSection, ModelSection, TowerSection, TrainSection};
+pub use section::{CheckpointsSection, Keep, LossSection, ModelSection, TowerSection, TrainSection, TrainedPositions};
 pub use settings::ModelSettings;

@@ -1,12 +1,13 @@
 //! The `[model]` and `[train]` sections as they are written.
 
+use super::encoders::EncoderSection;
 use super::movement::{ClipSection, EarlyStoppingSection, OptimizerSection, ScheduleSection};
 use super::negatives::{KnownPositives, NegativesSection};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The two towers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelSection {
     /// Width of an embedding where the feature names none; 1 to 1024.
@@ -17,16 +18,19 @@ pub struct ModelSection {
     pub user_tower: TowerSection,
     /// The tower of item features.
     pub item_tower: TowerSection,
+    /// How histories become one vector, one entry a history feature; without an entry, they are pooled.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub encoders: Vec<EncoderSection>,
 }
 
 impl Default for ModelSection {
     fn default() -> Self {
         let (user_tower, item_tower) = (TowerSection::default(), TowerSection::default());
-        Self { embedding_dimension: 16, output_dimension: 32, user_tower, item_tower }
+        Self { embedding_dimension: 16, output_dimension: 32, user_tower, item_tower, encoders: Vec::new() }
     }
 }
 
-/// One tower: hidden layers with ReLU, then a linear layer and division by the length.
+/// One tower: hidden layers with ReLU, then, unless it is left out, a linear layer, then division by the length.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TowerSection {
@@ -34,11 +38,14 @@ pub struct TowerSection {
     pub hidden: Vec<u32>,
     /// Adds a hidden layer's input to its output where both are equally wide; true or false.
     pub residual: bool,
+    /// Ends with a linear layer to `output_dimension`; without it the input itself, as wide as `output_dimension`, becomes
+    /// the vector, and `hidden` is `[]`; true or false.
+    pub project: bool,
 }
 
 impl Default for TowerSection {
     fn default() -> Self {
-        Self { hidden: vec![128, 64], residual: false }
+        Self { hidden: vec![128, 64], residual: false, project: true }
     }
 }
 
@@ -50,6 +57,10 @@ pub struct TrainSection {
     pub epochs: u32,
     /// Samples a step; 2 to 1048576. With drawn negatives, positives a step.
     pub batch_size: u32,
+    /// Which positions of a history one pass trains: `single` (each sample has a history of its own) or `all` (a user's
+    /// samples stand in one batch, her history is encoded once, and each position predicts the next item; needs a causal
+    /// encoder).
+    pub positions: TrainedPositions,
     /// What is minimised: `bce`, `in_batch_softmax`, `sampled_softmax`, `full_softmax`, `bpr`, `hinge` or
     /// `cosine_contrastive`.
     pub loss: LossSection,
@@ -96,6 +107,7 @@ impl Default for TrainSection {
         Self {
             epochs: 5,
             batch_size: 1024,
+            positions: TrainedPositions::Single,
             loss: LossSection::default(),
             label_smoothing: 0.0,
             negatives: Vec::new(),
@@ -223,6 +235,17 @@ impl Default for LossSection {
     fn default() -> Self {
         Self::InBatchSoftmax { temperature: default_temperature(), logq_correction: true, mask_accidental_hits: true }
     }
+}
+
+/// Which positions of a history one pass trains.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TrainedPositions {
+    /// Each sample has a history of its own.
+    #[default]
+    Single,
+    /// The samples of a user share one.
+    All,
 }
 
 /// Which epoch is kept.

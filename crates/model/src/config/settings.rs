@@ -1,7 +1,11 @@
 //! The checked settings of model and training, which nothing else can build.
 
+use super::encoders::{check_encoders, input_width};
 use super::movement::{check_clip, check_early_stopping, check_optimizer, check_schedule};
-use super::{LossSection, ModelSection, NegativesSection, TowerSection, TrainSection, UniformSection};
+use super::{
+    EncoderSection, LossSection, ModelSection, NegativesSection, TowerSection, TrainSection, TrainedPositions,
+    UniformSection,
+};
 use twinspire_core::check::Faults;
 use twinspire_core::schema::{FeatureKind, FeatureSchema, Side};
 
@@ -32,7 +36,9 @@ impl ModelSettings {
         faults: &mut Faults,
     ) -> Option<Self> {
         let mut own = Faults::default();
-        check_model(model, &mut own);
+        check_model(model, schema, &mut own);
+        check_encoders(model, schema, &mut own);
+        check_positions(model, train, &mut own);
         check_dimensions(schema, &mut own);
         check_train(train, &mut own);
         check_loss(train, &mut own);
@@ -82,19 +88,32 @@ impl ModelSettings {
     }
 }
 
-fn check_model(model: &ModelSection, faults: &mut Faults) {
+fn check_model(model: &ModelSection, schema: &FeatureSchema, faults: &mut Faults) {
     let width = model.embedding_dimension;
     let widths = 1..=MAX_DIMENSION;
     faults.require(widths.contains(&width), "model.embedding_dimension", width, "1 to 1024");
     let length = model.output_dimension;
     faults.require((2..=MAX_DIMENSION).contains(&length), "model.output_dimension", length, "2 to 1024");
-    check_tower("model.user_tower.hidden", &model.user_tower, faults);
-    check_tower("model.item_tower.hidden", &model.item_tower, faults);
+    for (name, tower, of_item) in [("user_tower", &model.user_tower, false), ("item_tower", &model.item_tower, true)] {
+        check_tower(&format!("model.{name}.hidden"), tower, faults);
+        let width = input_width(model, schema, of_item);
+        let is_whole = tower.project || (tower.hidden.is_empty() && width == length);
+        let reason =
+            format!("without it `hidden` is [], and the input has to be as wide as the vector: {width}, {length}");
+        faults.require(is_whole, &format!("model.{name}.project"), tower.project, &reason);
+    }
 }
 
 fn check_tower(key: &str, tower: &TowerSection, faults: &mut Faults) {
     let sound = tower.hidden.len() <= 16 && tower.hidden.iter().all(|width| (2..=4096).contains(width));
     faults.require(sound, key, format!("{:?}", tower.hidden), "at most 16 layers, each 2 to 4096 wide");
+}
+
+/// All positions train in one pass where each sees only what was before it.
+fn check_positions(model: &ModelSection, train: &TrainSection, faults: &mut Faults) {
+    let is_causal = !model.encoders.is_empty() && model.encoders.iter().all(EncoderSection::is_causal);
+    let reason = "`all` needs an entry in model.encoders, and `causal = true` in each";
+    faults.require(train.positions == TrainedPositions::Single || is_causal, "train.positions", "all", reason);
 }
 
 fn check_dimensions(schema: &FeatureSchema, faults: &mut Faults) {

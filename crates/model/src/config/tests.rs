@@ -132,6 +132,41 @@ fn what_is_not_written_stands_for_uniform_negatives() {
 }
 
 #[test]
+fn encoders_are_checked_with_the_features_that_they_read() {
+    let json = serde_json::json!([
+        {"name": "seen", "side": "user", "kind": "history", "of": ["id", "price"]},
+        {"name": "id", "side": "item", "kind": "hash", "buckets": 9, "dimension": 6},
+        {"name": "price", "side": "item", "kind": "bucketised", "boundaries": [1, 2], "dimension": 3}]);
+    let schema = FeatureSchema::check(serde_json::from_value(json).unwrap(), &mut Faults::default()).unwrap();
+    let faults = |model: serde_json::Value, positions: TrainedPositions| {
+        let mut faults = Faults::default();
+        let train = TrainSection { positions, ..TrainSection::default() };
+        let model: ModelSection = serde_json::from_value(model).unwrap();
+        ModelSettings::check(&model, &train, &schema, false, &mut faults);
+        faults.into_vec().into_iter().map(|fault| fault.key).collect::<Vec<_>>()
+    };
+    let bare = serde_json::json!({"hidden": [], "project": false});
+    let encoder = |changes: serde_json::Value| {
+        let mut entry = serde_json::json!({"kind": "self_attention", "feature": "seen", "heads": 3});
+        entry.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        entry
+    };
+    let wrong =
+        serde_json::json!({"feature": "seen", "heads": 4, "blocks": 0, "inner": 0, "dropout": 1.0, "causal": false});
+    let model = serde_json::json!({"output_dimension": 9, "user_tower": bare, "item_tower": {"hidden": [4], "project": false},
+        "encoders": [encoder(serde_json::json!({})), encoder(wrong), encoder(serde_json::json!({"feature": "id"}))]});
+    let expected =
+        ["feature", "blocks", "inner", "dropout", "heads"].map(|key| format!("model.encoders[1].{key}")).to_vec();
+    let others = ["model.encoders[2].feature".to_owned(), "train.positions".to_owned()];
+    let expected = [vec!["model.item_tower.project".to_owned()], expected, others.to_vec()].concat();
+    assert_eq!(faults(model, TrainedPositions::All), expected);
+    let sound = serde_json::json!({"output_dimension": 9, "user_tower": bare, "item_tower": bare,
+        "encoders": [encoder(serde_json::json!({}))]});
+    assert_eq!(faults(sound, TrainedPositions::All), [""; 0]);
+    assert_eq!(faults(serde_json::json!({}), TrainedPositions::All), ["train.positions"], "nothing encodes a history");
+}
+
+#[test]
 fn unknown_keys_are_refused() {
     for text in [r#"{"epoch": 3}"#, r#"{"loss": {"kind": "bce", "temperature": 1}}"#, r#"{"loss": {"kind": "focal"}}"#]
     {

@@ -13,7 +13,7 @@ mod update;
 
 pub(crate) use objective::{Objective, Pairing};
 
-use crate::batch::Samples;
+use crate::batch::{Samples, UsersOf};
 use crate::checkpoint::{Pieces, PiecesMut};
 use crate::config::{ClipSection, OptimizerSection, TrainSection};
 use crate::kernel::Buffer;
@@ -22,6 +22,7 @@ use crate::loss::LossSum;
 use crate::model::Parameters;
 use crate::negative::Draw;
 use crate::optimizer::{Dense, Memory, Table};
+use crate::sequence::Pass;
 use crate::shared::Shared;
 use crate::tower::Weights;
 use chunk::{Buffers, Chunk};
@@ -49,6 +50,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) pairing: Pairing<'a>,
     /// Number of the batch: each has its own stream of drawn negatives.
     pub(crate) number: u64,
+    /// How its histories are read.
+    pub(crate) pass: Pass,
 }
 
 /// A step that cannot be used.
@@ -230,6 +233,8 @@ impl<'a> Engine<'a> {
         });
         let ([users, items], chunks) = (&mut self.shared, &self.chunks[..batch.chunks()]);
         let inputs = chunks.iter().map(Chunk::inputs);
+        let source = (batch.samples.corpus(), (&UsersOf(batch.samples, batch.rows), batch.rows.len()));
+        users.encode(&layout.user, parameters, source, (batch.pass, false));
         rayon::join(
             || users.find((&layout.user_tower, &layout.user), parameters, inputs.clone().map(|(user, _)| user)),
             || items.find((&layout.item_tower, &layout.item), parameters, inputs.clone().map(|(_, item)| item)),
@@ -239,16 +244,15 @@ impl<'a> Engine<'a> {
     /// Gradients of what the batch shares; those of dense parameters go to the first group, where they are 0 so far.
     fn shared_backward(&mut self, parameters: &Parameters, batch: &Batch<'_>) {
         let ([users, items], chunks) = (&mut self.shared, &self.chunks[..batch.chunks()]);
-        let layers = [&self.layout.user_tower, &self.layout.item_tower].map(|tower| &tower.layers()[0]);
+        let ModelLayout { user, item, user_tower, item_tower, .. } = self.layout;
         let inputs = chunks.iter().map(Chunk::inputs);
         rayon::join(
-            || users.backward(layers[0], &parameters.dense, inputs.clone().map(|(user, _)| user)),
-            || items.backward(layers[1], &parameters.dense, inputs.clone().map(|(_, item)| item)),
+            || users.backward((user_tower, user), parameters, inputs.clone().map(|(user, _)| user)),
+            || items.backward((item_tower, item), parameters, inputs.clone().map(|(_, item)| item)),
         );
         let Some(first) = self.gradients.first_mut() else { return };
-        for (shared, layer) in self.shared.iter().zip(layers) {
-            shared.weight_gradient(layer, first);
-        }
+        users.dense_gradient((user_tower, user), first);
+        items.dense_gradient((item_tower, item), first);
     }
 
     /// Makes room for the chunks of a batch and for that many buffers.

@@ -71,6 +71,7 @@ impl Engine<'_> {
 
 /// Adds the gradients of a table to a shard: what is shared, users first, then the chunks in order.
 pub(super) fn collect(layout: &ModelLayout, table: usize, (shared, chunks): (&[Shared], &[Chunk]), shard: &mut Shard) {
-    shared.iter().for_each(|shared| shared.collect(table, shard));
+    let inputs = [&layout.user, &layout.item];
+    shared.iter().zip(inputs).for_each(|(shared, input)| shared.collect(input, table, shard));
     chunks.iter().for_each(|chunk| chunk.collect(layout, table, shard));
 }

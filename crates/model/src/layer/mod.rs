@@ -4,8 +4,12 @@
 //! flat buffers of the same shape. A layer holds shapes and offsets only; what a pass must remember lies in the
 //! caller's workspace, so nothing is allocated in a step.
 
+pub(crate) mod attention;
+pub(crate) mod block;
 pub(crate) mod distinct;
+pub(crate) mod dropout;
 pub(crate) mod embedding;
+pub(crate) mod layer_norm;
 pub(crate) mod linear;
 pub(crate) mod normalize;
 pub(crate) mod product;

@@ -1,12 +1,19 @@
 //! Several embeddings of a row to one vector: multi-valued fields and histories.
 //!
 //! In: [`Elements`], the ids of each row with their weights, oldest first, and an embedding table. Out: one vector a
-//! row; backward, the gradient of each element's embedding. An encoder that looks at the order or has parameters of its
-//! own is another variant of [`SequenceEncoder`]; gathering, the loop over chunks and the optimizer stay as they are.
+//! row; backward, the gradient of each element's embedding. A history whose encoder looks at the order, or has parameters
+//! of its own, is packed into [`Tokens`] instead and goes through an [`Encoder`] before the chunks of the batch.
 
 mod elements;
+mod encoder;
+mod history;
+mod self_attention;
+mod tokens;
 
 pub(crate) use elements::Elements;
+pub(crate) use encoder::{Encoder, Initial, Memory, TensorSpec};
+pub(crate) use history::{History, Pass};
+pub(crate) use tokens::Tokens;
 
 use crate::layer::embedding::{Columns, pool};
 use crate::optimizer::Shard;

@@ -12,6 +12,7 @@ use crate::kernel::Buffer;
 use crate::layout::ModelLayout;
 use crate::model::{Parameters, TwoTower};
 use crate::negative::{Drawn, Mix};
+use crate::sequence::Pass;
 use crate::train::{Files, ListFiles};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -35,7 +36,7 @@ const SCHEMA: &str = r#"[
 /// Allowed difference, relative to the largest number of the tensor.
 const TOLERANCE: f64 = 1e-5;
 
-type Tensors = BTreeMap<String, Vec<f64>>;
+pub(super) type Tensors = BTreeMap<String, Vec<f64>>;
 
 #[derive(Deserialize)]
 struct Reference {
@@ -119,14 +120,19 @@ impl Inputs {
 }
 
 fn model(encoder: &FeatureEncoder) -> TwoTower {
-    let tower = || TowerSection { hidden: vec![16, 8], residual: false };
-    let section =
-        ModelSection { embedding_dimension: 4, output_dimension: 6, user_tower: tower(), item_tower: tower() };
+    let tower = || TowerSection { hidden: vec![16, 8], residual: false, project: true };
+    let section = ModelSection {
+        embedding_dimension: 4,
+        output_dimension: 6,
+        user_tower: tower(),
+        item_tower: tower(),
+        encoders: vec![],
+    };
     TwoTower::new(&section, encoder, 0)
 }
 
 /// Takes tensors by name.
-fn set(layout: &ModelLayout, parameters: &mut Parameters, from: &Tensors) {
+pub(super) fn set(layout: &ModelLayout, parameters: &mut Parameters, from: &Tensors) {
     let floats = |name: &str| from[name].iter().map(|&value| value as f32).collect::<Vec<f32>>();
     for (spec, table) in layout.tables.iter().zip(&mut parameters.tables) {
         *table = floats(&spec.name).into();
@@ -139,13 +145,13 @@ fn set(layout: &ModelLayout, parameters: &mut Parameters, from: &Tensors) {
     parameters.dense = dense;
 }
 
-fn named(layout: &ModelLayout, parameters: &Parameters) -> Tensors {
+pub(super) fn named(layout: &ModelLayout, parameters: &Parameters) -> Tensors {
     let wide = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect();
     tensors(layout, parameters).into_iter().map(|(name, _, values)| (name, wide(values))).collect()
 }
 
 /// Gradients of the mean loss, as parameters.
-fn gradients(layout: &ModelLayout, engine: &Engine<'_>, weight: f64) -> Parameters {
+pub(super) fn gradients(layout: &ModelLayout, engine: &Engine<'_>, weight: f64) -> Parameters {
     let scaled = |value: f64| (value / weight) as f32;
     let table = |(number, spec): (usize, &crate::layout::TableSpec)| {
         let mut dense = Buffer::zeros(spec.cardinality * spec.dimension);
@@ -161,13 +167,13 @@ fn gradients(layout: &ModelLayout, engine: &Engine<'_>, weight: f64) -> Paramete
     }
 }
 
-fn assert_close(ours: &Tensors, theirs: &Tensors, what: &str) {
+pub(super) fn assert_close(ours: &Tensors, theirs: &Tensors, (what, tolerance): (&str, f64)) {
     assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
     for (name, expected) in theirs {
         let scale = expected.iter().fold(0.0f64, |scale, value| scale.max(value.abs()));
         for (at, (value, expected)) in ours[name].iter().zip(expected).enumerate() {
             let difference = (value - expected).abs();
-            assert!(difference <= TOLERANCE * scale, "{what}, {name}[{at}]: {value}, expected {expected}");
+            assert!(difference <= tolerance * scale, "{what}, {name}[{at}]: {value}, expected {expected}");
         }
     }
 }
@@ -206,16 +212,17 @@ fn compare(json: &str, loss: impl Fn(f64) -> LossSection) {
     let mut engine = Engine::new(&layout, objective, &TrainSection::default());
     let rows: Vec<u32> = (0..samples.len() as u32).collect();
     for (step, rows) in rows.chunks(reference.batch).enumerate() {
-        let batch = Batch { samples: &samples, rows, pairing, number: 0 };
+        let batch = Batch { samples: &samples, rows, pairing, number: 0, pass: Pass::default() };
         let sum = engine.gradients(&model.parameters, &batch);
         let (ours, theirs) = (sum.mean(), reference.losses[step]);
         assert!((ours / theirs - 1.0).abs() <= TOLERANCE, "step {}: loss {ours}, expected {theirs}", step + 1);
         let ours = named(&layout, &gradients(&layout, &engine, sum.weight));
-        assert_close(&ours, &reference.gradients[step], &format!("gradient of step {}", step + 1));
+        let what = format!("gradient of step {}", step + 1);
+        assert_close(&ours, &reference.gradients[step], (&what, TOLERANCE));
         engine.step(&mut model.parameters, &batch, reference.rate).unwrap();
     }
     assert_eq!(engine.steps(), 10);
-    assert_close(&named(&layout, &model.parameters), &reference.r#final, "parameters after ten steps");
+    assert_close(&named(&layout, &model.parameters), &reference.r#final, ("parameters after ten steps", TOLERANCE));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::config::{KnownPositives, LossSection, NegativesSection, TrainSection}
 use crate::engine::{Batch, Engine, Objective, Pairing};
 use crate::model::TwoTower;
 use crate::negative::{Drawn, Mix};
+use crate::sequence::Pass;
 use crate::train::{Files, ListFiles};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -54,7 +55,7 @@ fn distance(files: &Files, rows: usize, negatives: Value, known: KnownPositives)
     let mut engines = [(); 2].map(|()| Engine::new(&tower.layout, Objective::new(&train, &samples), &train));
     let gradient = |engine: &mut Engine<'_>, mix, number, rows: &[u32]| {
         let pairing = Pairing::Drawn(Drawn { mix, seed: 4, purpose: "test" });
-        engine.gradients(&tower.parameters, &Batch { samples: &samples, rows, pairing, number });
+        engine.gradients(&tower.parameters, &Batch { samples: &samples, rows, pairing, number, pass: Pass::default() });
         engine.dense_gradient()
     };
     // Enough batches for the mean, where a batch is large too.

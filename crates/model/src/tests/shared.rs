@@ -20,7 +20,7 @@ fn pass(share: bool) -> (Vec<f32>, Vec<f32>, Vec<f32>, usize) {
     let world = World::new(true);
     let samples = Samples::new(&world.train, Some(&world.histories), &world.items);
     let tower = TwoTower::new(&model(), &world.encoder, 1);
-    let (parameters, layer) = (&tower.parameters, &tower.layout.item_tower.layers()[0]);
+    let parameters = &tower.parameters;
     let (item_tower, layout) = (&tower.layout.item_tower, &tower.layout.item);
     let rows: Vec<u32> = (0..ROWS as u32).collect();
     let (mut inputs, mut shared) = ([(); 2].map(|()| ChunkInput::default()), Shared::default());
@@ -44,11 +44,11 @@ fn pass(share: bool) -> (Vec<f32>, Vec<f32>, Vec<f32>, usize) {
         item_tower.backward(weights, input, &upstream, &mut workspace);
         add_to(&mut gradient, &part);
     }
-    shared.backward(layer, &parameters.dense, inputs.iter());
-    shared.weight_gradient(layer, &mut gradient);
+    shared.backward((item_tower, layout), parameters, inputs.iter());
+    shared.dense_gradient((item_tower, layout), &mut gradient);
     let genre = tower.layout.tables.iter().position(|table| table.name == "embedding.item.genre").unwrap();
     let rows = Table::new(&tower.layout.tables[genre], &Memory::new(&OptimizerSection::default())).gradients(|shard| {
-        shared.collect(genre, shard);
+        shared.collect(layout, genre, shard);
         inputs.iter().for_each(|input| input.collect(layout, genre, shard));
     });
     let fields = (0..layout.single.len()).filter(|&number| shared.has(number)).count();

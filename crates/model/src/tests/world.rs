@@ -49,13 +49,23 @@ pub(super) fn encoder() -> FeatureEncoder {
 
 /// Small towers of the default kind.
 pub(super) fn model() -> ModelSection {
-    let tower = |residual| TowerSection { hidden: vec![16, 16], residual };
-    ModelSection { embedding_dimension: 8, output_dimension: 8, user_tower: tower(true), item_tower: tower(false) }
+    let tower = |residual| TowerSection { hidden: vec![16, 16], residual, project: true };
+    ModelSection {
+        embedding_dimension: 8,
+        output_dimension: 8,
+        user_tower: tower(true),
+        item_tower: tower(false),
+        encoders: Vec::new(),
+    }
 }
 
 pub(crate) fn settings(train: TrainSection, labels_mode: bool) -> ModelSettings {
+    settings_of(&model(), train, labels_mode)
+}
+
+pub(super) fn settings_of(model: &ModelSection, train: TrainSection, labels_mode: bool) -> ModelSettings {
     let mut faults = Faults::default();
-    let checked = ModelSettings::check(&model(), &train, encoder().schema(), labels_mode, &mut faults);
+    let checked = ModelSettings::check(model, &train, encoder().schema(), labels_mode, &mut faults);
     checked.unwrap_or_else(|| panic!("{:?}", faults.into_vec()))
 }
 

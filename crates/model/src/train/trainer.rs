@@ -2,13 +2,15 @@
 
 use super::state::RunState;
 use super::{EpochRecord, TrainContext};
-use crate::batch::{Samples, shuffle};
+use crate::batch::Samples;
 use crate::checkpoint::Checkpoints;
-use crate::config::{EarlyStoppingSection, Keep, ModelSettings, ScheduleSection};
+use crate::config::{EarlyStoppingSection, Keep, ModelSettings, ScheduleSection, TrainedPositions};
 use crate::engine::{Batch, Engine, NotFinite, Objective, Pairing};
 use crate::error::{ModelError, Result};
 use crate::model::Parameters;
+use crate::order::Order;
 use crate::schedule::{Moment, learning_rate};
+use crate::sequence::Pass;
 use crate::validate::Judgement;
 use std::sync::atomic::Ordering;
 use twinspire_core::failpoint;
@@ -26,10 +28,10 @@ pub(super) struct Trainer<'a> {
     samples: &'a Samples<'a>,
     pairing: Pairing<'a>,
     checkpoints: &'a Checkpoints<'a>,
-    /// Numbers of the samples, in the order of the epoch.
-    order: Vec<u32>,
-    /// Samples of one epoch: the first of the order.
-    epoch_samples: usize,
+    /// The samples in the order of the epoch.
+    order: Order,
+    /// Batches of the first epoch: what a schedule takes for the length of all.
+    epoch_batches: usize,
     pub(super) state: RunState,
     /// Parameters of the best epoch, when it is not the last one that is kept.
     pub(super) kept: Option<Parameters>,
@@ -48,15 +50,15 @@ impl<'a> Trainer<'a> {
         objective: &Objective,
         checkpoints: &'a Checkpoints<'a>,
     ) -> Result<Self> {
-        let order = samples.numbers(*objective != Objective::Bce || !settings.labels_mode());
-        if order.is_empty() {
+        let only_positives = *objective != Objective::Bce || !settings.labels_mode();
+        let order = Order::new(samples, only_positives, settings.train(), context.stage.seed);
+        if order.len() == 0 {
             return Err(ModelError::unsuitable("train", "the training part has no sample that this loss can use"));
         }
-        let steps = usize::try_from(settings.train().steps_per_epoch.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
-        let epoch_samples = order.len().min(steps.saturating_mul(settings.train().batch_size as usize));
+        let epoch_batches = order.batches(epoch_steps(settings)).count();
         let saved = (None, context.stage.clock.now_micros());
         let state = RunState::default();
-        Ok(Self { context, settings, samples, pairing, checkpoints, order, epoch_samples, state, kept: None, saved })
+        Ok(Self { context, settings, samples, pairing, checkpoints, order, epoch_batches, state, kept: None, saved })
     }
 
     /// Goes on from the newest checkpoint, if there is one.
@@ -84,23 +86,21 @@ impl<'a> Trainer<'a> {
     /// Learning rate of a step of this epoch, which follows `step` others.
     fn rate(&self, step: u64) -> f64 {
         let (train, RunState { epoch, reduced, .. }) = (self.settings.train(), &self.state);
-        let batches = self.epoch_samples.div_ceil(train.batch_size as usize) as u64;
-        let steps = batches * u64::from(train.epochs);
+        let steps = self.epoch_batches as u64 * u64::from(train.epochs);
         learning_rate(train, Moment { epoch: *epoch, step, steps, reduced: *reduced })
     }
 
     /// The batches of the epoch that are left.
     pub(super) fn epoch(&mut self, (engine, parameters): Moving<'_, '_>) -> Result<()> {
         let (train, progress, epoch) = (self.settings.train(), self.context.progress, self.state.epoch);
-        let (samples, size) = (self.epoch_samples, train.batch_size as usize);
+        let (steps, before) = (epoch_steps(self.settings), self.state.batch as usize);
         let mut order = std::mem::take(&mut self.order);
-        shuffle(&mut order, self.context.stage.seed, epoch);
-        let rows = &order[..samples];
-        let before = rows.len().min(self.state.batch as usize * size);
-        progress.start(&format!("train epoch {}/{}", epoch + 1, train.epochs), Some(rows.len() as u64), "samples");
-        progress.advance(before as u64);
+        order.shuffle(self.context.stage.seed, epoch);
+        let samples = order.samples(steps) as u64;
+        progress.start(&format!("train epoch {}/{}", epoch + 1, train.epochs), Some(samples), "samples");
+        progress.advance(order.samples(before.min(steps)) as u64);
         let (start, mut done) = (self.context.stage.clock.now_micros(), 0);
-        for (step, rows) in rows[before..].chunks(size).enumerate() {
+        for (step, rows) in order.batches(steps).skip(before).enumerate() {
             self.step((engine, parameters), rows)?;
             done += rows.len();
             progress.advance(rows.len() as u64);
@@ -116,9 +116,11 @@ impl<'a> Trainer<'a> {
     }
 
     fn step(&mut self, (engine, parameters): Moving<'_, '_>, rows: &[u32]) -> Result<()> {
-        let batch = Batch { samples: self.samples, rows, pairing: self.pairing, number: self.state.steps };
-        let sum =
-            engine.step(parameters, &batch, self.rate(self.state.steps)).map_err(|fault| self.diverged(fault, rows))?;
+        let (train, number) = (self.settings.train(), self.state.steps);
+        let joined = train.positions == TrainedPositions::All;
+        let pass = Pass { joined, dropout: Some((self.context.stage.seed, number)) };
+        let batch = Batch { samples: self.samples, rows, pairing: self.pairing, number, pass };
+        let sum = engine.step(parameters, &batch, self.rate(number)).map_err(|fault| self.diverged(fault, rows))?;
         self.state.loss.add(sum);
         self.state.batch += 1;
         self.state.steps += 1;
@@ -203,7 +205,7 @@ impl<'a> Trainer<'a> {
         let record = EpochRecord {
             epoch: self.state.epoch + 1,
             steps: self.state.steps,
-            samples: self.epoch_samples as u64,
+            samples: self.order.samples(epoch_steps(self.settings)) as u64,
             learning_rate,
             loss: self.state.loss.mean(),
             validation: judgement.samples,
@@ -237,6 +239,11 @@ impl<'a> Trainer<'a> {
         }
         Ok(())
     }
+}
+
+/// Most steps of one epoch.
+fn epoch_steps(settings: &ModelSettings) -> usize {
+    usize::try_from(settings.train().steps_per_epoch.unwrap_or(u64::MAX)).unwrap_or(usize::MAX)
 }
 
 fn speed(samples: usize, seconds: f64) -> String {

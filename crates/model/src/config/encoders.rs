@@ -1,0 +1,173 @@
+//! `[[model.encoders]]`: how the items of a history become one vector, one entry a history feature.
+
+use super::ModelSection;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use twinspire_core::check::Faults;
+use twinspire_core::schema::{FeatureKind, FeatureSchema, FeatureSpec, NumberForm, Side, WindowRule};
+
+/// The encoder of one history feature, which stands in for its pooling.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum EncoderSection {
+    /// Transformer blocks.
+    SelfAttention(SelfAttentionSection),
+}
+
+/// Settings of `self_attention`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SelfAttentionSection {
+    /// Name of the history feature.
+    pub feature: String,
+    /// Number of blocks; 1 to 16.
+    pub blocks: u32,
+    /// Number of heads, which divides the width of an item in the history; 1 or more.
+    pub heads: u32,
+    /// Width of the inner layer of a block; 1 to 4096.
+    pub inner: u32,
+    /// Share of numbers that training drops, in the items, the attention and the results of both parts; 0.0 to below 1.0.
+    pub dropout: f64,
+    /// Where layers are normalised: `first` (what each part of a block reads, and the end) or `last` (what each part gives).
+    pub norm: NormPlace,
+    /// What an item's place adds to it: `age` (counted from the newest), `order` (counted from the oldest) or `none`.
+    pub positions: Positions,
+    /// An item sees only itself and older ones; true or false.
+    pub causal: bool,
+    /// What becomes the vector of the history: `last` (the newest item) or `mean` (of all items).
+    pub output: HistoryOutput,
+}
+
+impl Default for SelfAttentionSection {
+    fn default() -> Self {
+        Self {
+            feature: String::new(),
+            blocks: 1,
+            heads: 1,
+            inner: 64,
+            dropout: 0.2,
+            norm: NormPlace::First,
+            positions: Positions::Age,
+            causal: true,
+            output: HistoryOutput::Last,
+        }
+    }
+}
+
+/// Where a block normalises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NormPlace {
+    /// What each part reads.
+    First,
+    /// What each part gives.
+    Last,
+}
+
+/// What an item's place adds to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Positions {
+    /// A vector for every distance from the newest item.
+    Age,
+    /// A vector for every distance from the oldest item.
+    Order,
+    /// Nothing.
+    None,
+}
+
+/// What becomes the vector of a history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HistoryOutput {
+    /// The newest item.
+    Last,
+    /// The mean of all items.
+    Mean,
+}
+
+impl EncoderSection {
+    /// Name of the history feature.
+    pub fn feature(&self) -> &str {
+        match self {
+            Self::SelfAttention(own) => &own.feature,
+        }
+    }
+
+    /// What becomes the vector of the history.
+    pub(crate) fn output(&self) -> HistoryOutput {
+        match self {
+            Self::SelfAttention(own) => own.output,
+        }
+    }
+
+    /// Does an item see only older ones, so that all positions of a history can be read from one pass?
+    pub fn is_causal(&self) -> bool {
+        match self {
+            Self::SelfAttention(own) => own.causal,
+        }
+    }
+}
+
+impl ModelSection {
+    /// The encoder of a history feature.
+    pub(crate) fn encoder_of(&self, feature: &str) -> Option<&EncoderSection> {
+        self.encoders.iter().find(|encoder| encoder.feature() == feature)
+    }
+}
+
+/// Checks `model.encoders`.
+pub(super) fn check_encoders(model: &ModelSection, schema: &FeatureSchema, faults: &mut Faults) {
+    for (number, section) in model.encoders.iter().enumerate() {
+        let key = |name: &str| format!("model.encoders[{number}].{name}");
+        let feature = section.feature();
+        let found = schema.features().iter().find(|spec| spec.name == feature);
+        let history = found.filter(|spec| matches!(spec.kind, FeatureKind::History { .. }));
+        let is_first = model.encoders[..number].iter().all(|other| other.feature() != feature);
+        let reason = "the name of a feature of kind `history`, each of which has at most one encoder";
+        faults.require(history.is_some() && is_first, &key("feature"), feature, reason);
+        let width = history.map(|spec| width(model, schema, spec));
+        match section {
+            EncoderSection::SelfAttention(own) => check_self_attention(own, width, key, faults),
+        }
+    }
+}
+
+fn check_self_attention(
+    own: &SelfAttentionSection,
+    width: Option<u32>,
+    key: impl Fn(&str) -> String,
+    faults: &mut Faults,
+) {
+    faults.require((1..=16).contains(&own.blocks), &key("blocks"), own.blocks, "1 to 16");
+    faults.require((1..=4096).contains(&own.inner), &key("inner"), own.inner, "1 to 4096");
+    faults.require((0.0..1.0).contains(&own.dropout), &key("dropout"), own.dropout, "0.0 to below 1.0");
+    let divides = own.heads > 0 && width.is_none_or(|width| width.is_multiple_of(own.heads));
+    let reason = match width {
+        Some(width) => format!("1 or more, a divisor of the width of an item in the history, which is {width}"),
+        None => "1 or more".into(),
+    };
+    faults.require(divides, &key("heads"), own.heads, &reason);
+}
+
+/// Columns of a tower's input.
+pub(super) fn input_width(model: &ModelSection, schema: &FeatureSchema, of_item: bool) -> u32 {
+    let own = schema.features().iter().filter(|feature| (feature.side == Side::Item) == of_item);
+    own.map(|feature| width(model, schema, feature)).sum()
+}
+
+/// Columns of a feature in a tower's input.
+fn width(model: &ModelSection, schema: &FeatureSchema, feature: &FeatureSpec) -> u32 {
+    match &feature.kind {
+        FeatureKind::Numeric { .. } => 1,
+        FeatureKind::Window { rule: WindowRule::Number { form: NumberForm::Numeric(_), .. }, .. } => 1,
+        FeatureKind::History { of, .. } => {
+            let read = schema.features().iter().filter(|spec| spec.side == Side::Item && of.contains(&spec.name));
+            read.map(|spec| width(model, schema, spec)).sum()
+        }
+        FeatureKind::Hash { .. }
+        | FeatureKind::Vocabulary { .. }
+        | FeatureKind::Bucketised { .. }
+        | FeatureKind::Window { .. } => feature.dimension.unwrap_or(model.embedding_dimension),
+    }
+}

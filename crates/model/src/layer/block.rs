@@ -1,0 +1,238 @@
+//! A transformer block (Vaswani et al., 2017) over packed sequences: self-attention and a feed-forward part with ReLU,
+//! each added to its input, with layer normalisation before each part or after each sum.
+//!
+//! In: tokens `[tokens, width]`. Out: as many. What the backward pass needs stays in [`BlockMemory`].
+
+use super::attention::{Attention, HeadMemory};
+use super::dropout::Dropout;
+use super::layer_norm::{LayerNorm, Moments};
+use super::linear::Linear;
+use super::product::MIN_ROWS;
+use crate::kernel::{Buffer, add_bias_relu, add_to, bias_rows, mask_by_sign};
+
+/// Layers of a block, and where they lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Block {
+    pub(crate) attention: Attention,
+    /// To queries, keys and values.
+    pub(crate) joined: Linear,
+    pub(crate) out: Linear,
+    pub(crate) up: Linear,
+    pub(crate) down: Linear,
+    pub(crate) norms: [LayerNorm; 2],
+    /// Normalises what each part reads; else, what each sum gives.
+    pub(crate) norm_first: bool,
+}
+
+/// What a pass over some tokens remembers; all but the probabilities `[tokens, …]`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BlockMemory {
+    joined: Buffer,
+    probabilities: Buffer,
+    attended: Buffer,
+    inner: Buffer,
+    /// Input plus attention, and that plus feed-forward.
+    sums: [Buffer; 2],
+    normal: [Buffer; 2],
+    moments: [Vec<Moments>; 2],
+}
+
+/// Memory that all blocks of an encoder use in turn.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scratch {
+    head: HeadMemory,
+    /// `[tokens, max(3 · width, inner width)]`.
+    wide: Buffer,
+    /// `[tokens, width]` each.
+    narrow: [Buffer; 2],
+}
+
+/// Grows to `count` numbers.
+pub(crate) fn grow(buffer: &mut Buffer, count: usize) {
+    if buffer.len() < count {
+        buffer.resize(count);
+    }
+}
+
+impl Block {
+    /// Places the layers from `offset` on.
+    pub(crate) fn new(attention: Attention, inner: usize, norm_first: bool, offset: usize) -> Self {
+        let (width, mut offset) = (attention.width, offset);
+        let mut linear = |inputs: usize, outputs: usize| {
+            let layer = Linear { inputs, outputs, offset };
+            offset += layer.len();
+            layer
+        };
+        let (joined, out) = (linear(width, 3 * width), linear(width, width));
+        let (up, down) = (linear(width, inner), linear(inner, width));
+        let norms = [0, 1].map(|number| LayerNorm { width, offset: offset + number * 2 * width });
+        Self { attention, joined, out, up, down, norms, norm_first }
+    }
+
+    /// Number of parameters.
+    pub(crate) fn len(&self) -> usize {
+        let linear: usize = [self.joined, self.out, self.up, self.down].iter().map(Linear::len).sum();
+        linear + self.norms.iter().map(LayerNorm::len).sum::<usize>()
+    }
+
+    /// Makes room for the tokens of sequences with these ends.
+    pub(crate) fn reserve(&self, ends: &[usize], memory: &mut BlockMemory, scratch: &mut Scratch) {
+        let tokens = (ends[ends.len() - 1] - ends[0]).max(MIN_ROWS);
+        let (width, inner) = (self.attention.width, self.up.outputs);
+        grow(&mut memory.joined, tokens * 3 * width);
+        grow(&mut memory.probabilities, self.attention.cells(ends));
+        grow(&mut memory.inner, tokens * inner);
+        let narrow = [&mut memory.attended].into_iter().chain(&mut memory.sums).chain(&mut memory.normal);
+        narrow.chain(&mut scratch.narrow).for_each(|buffer| grow(buffer, tokens * width));
+        grow(&mut scratch.wide, tokens * inner.max(3 * width));
+        memory.moments.iter_mut().for_each(|moments| moments.resize(moments.len().max(tokens), [0.0; 2]));
+    }
+
+    /// Reads `x`; [`Block::output`] is what it gives.
+    pub(crate) fn forward(
+        &self,
+        dense: &[f32],
+        (x, ends, dropout): (&[f32], &[usize], Dropout),
+        memory: &mut BlockMemory,
+        scratch: &mut Scratch,
+    ) {
+        let tokens = ends[ends.len() - 1] - ends[0];
+        let cells = tokens * self.attention.width;
+        let site = |number: usize| dropout.at(number);
+        let BlockMemory { joined, probabilities, attended, inner, sums, normal, moments } = memory;
+        let [(sum, normal_1), (sum_2, normal_2)] = pairs(sums, normal);
+        let [moments_1, moments_2] = moments.each_mut().map(|moments| &mut moments[..tokens]);
+        if self.norm_first {
+            self.norms[0].forward(dense, x, normal_1, moments_1);
+        }
+        let read: &[f32] = if self.norm_first { normal_1 } else { x };
+        self.joined.forward(dense, read, tokens, joined);
+        bias_rows(&mut joined[..3 * cells], self.joined.bias(dense));
+        self.attention.forward(joined, (ends, site(0)), (probabilities, &mut scratch.head), attended);
+        self.out.forward(dense, attended, tokens, sum);
+        add_dropped(&mut sum[..cells], self.out.bias(dense), site(1), x);
+        if !self.norm_first {
+            self.norms[0].forward(dense, sum, normal_1, moments_1);
+        }
+        let middle: &[f32] = if self.norm_first { sum } else { normal_1 };
+        if self.norm_first {
+            self.norms[1].forward(dense, middle, normal_2, moments_2);
+        }
+        let read: &[f32] = if self.norm_first { normal_2 } else { middle };
+        self.up.forward(dense, read, tokens, inner);
+        let inner_cells = tokens * self.up.outputs;
+        add_bias_relu(&mut inner[..inner_cells], self.up.bias(dense));
+        site(2).apply(&mut inner[..inner_cells], 0);
+        self.down.forward(dense, inner, tokens, sum_2);
+        add_dropped(&mut sum_2[..cells], self.down.bias(dense), site(3), middle);
+        if !self.norm_first {
+            self.norms[1].forward(dense, sum_2, normal_2, moments_2);
+        }
+    }
+
+    /// What the last forward pass gave, `[tokens, width]`.
+    pub(crate) fn output<'a>(&self, memory: &'a BlockMemory) -> &'a [f32] {
+        if self.norm_first { &memory.sums[1] } else { &memory.normal[1] }
+    }
+
+    /// Turns the gradient `dx` `[tokens, width]` of the output into that of the input; gradients of the parameters are
+    /// added to their places in `gradient`.
+    pub(crate) fn backward(
+        &self,
+        (dense, gradient): (&[f32], &mut [f32]),
+        (x, ends, dropout): (&[f32], &[usize], Dropout),
+        (memory, scratch): (&BlockMemory, &mut Scratch),
+        dx: &mut [f32],
+    ) {
+        let tokens = ends[ends.len() - 1] - ends[0];
+        self.feed_forward_backward((dense, &mut *gradient), (tokens, dropout), (memory, scratch), dx);
+        self.attention_backward((dense, gradient), (x, ends, dropout), (memory, scratch), dx);
+    }
+
+    /// From the gradient of the block's output to that of what the feed-forward part reads and is added to.
+    fn feed_forward_backward(
+        &self,
+        (dense, gradient): (&[f32], &mut [f32]),
+        (tokens, dropout): (usize, Dropout),
+        (memory, scratch): (&BlockMemory, &mut Scratch),
+        dx: &mut [f32],
+    ) {
+        let (cells, inner_cells) = (tokens * self.attention.width, tokens * self.up.outputs);
+        let (wide, [upstream, spare]) = (&mut scratch.wide, &mut scratch.narrow);
+        let moments = &memory.moments[1][..tokens];
+        if !self.norm_first {
+            normalise_back(&self.norms[1], (dense, &mut *gradient), (&memory.sums[1], moments), (dx, spare));
+        }
+        upstream[..cells].copy_from_slice(&dx[..cells]);
+        dropout.at(3).apply(&mut upstream[..cells], 0);
+        self.down.backward_parameters(&memory.inner, upstream, tokens, gradient);
+        self.down.backward_input(dense, upstream, tokens, (wide, false));
+        dropout.at(2).apply(&mut wide[..inner_cells], 0);
+        mask_by_sign(&mut wide[..inner_cells], &memory.inner[..inner_cells]);
+        let read = if self.norm_first { &memory.normal[1] } else { &memory.normal[0] };
+        self.up.backward_parameters(read, wide, tokens, gradient);
+        if self.norm_first {
+            self.up.backward_input(dense, wide, tokens, (spare, false));
+            self.norms[1].backward((dense, gradient), (&memory.sums[0], moments), spare, dx);
+        } else {
+            self.up.backward_input(dense, wide, tokens, (dx, true));
+        }
+    }
+
+    /// From there to the gradient of the block's input.
+    fn attention_backward(
+        &self,
+        (dense, gradient): (&[f32], &mut [f32]),
+        (x, ends, dropout): (&[f32], &[usize], Dropout),
+        (memory, scratch): (&BlockMemory, &mut Scratch),
+        dx: &mut [f32],
+    ) {
+        let (tokens, width) = (ends[ends.len() - 1] - ends[0], self.attention.width);
+        let cells = tokens * width;
+        let Scratch { head, wide, narrow: [upstream, spare] } = scratch;
+        let moments = &memory.moments[0][..tokens];
+        if !self.norm_first {
+            normalise_back(&self.norms[0], (dense, &mut *gradient), (&memory.sums[0], moments), (dx, spare));
+        }
+        upstream[..cells].copy_from_slice(&dx[..cells]);
+        dropout.at(1).apply(&mut upstream[..cells], 0);
+        self.out.backward_parameters(&memory.attended, upstream, tokens, gradient);
+        self.out.backward_input(dense, upstream, tokens, (spare, false));
+        let probabilities = (&memory.probabilities[..], head);
+        self.attention.backward((&memory.joined, wide), (ends, dropout.at(0)), probabilities, spare);
+        let read = if self.norm_first { &memory.normal[0] } else { x };
+        self.joined.backward_parameters(read, wide, tokens, gradient);
+        if self.norm_first {
+            self.joined.backward_input(dense, wide, tokens, (spare, false));
+            self.norms[0].backward((dense, gradient), (x, moments), spare, dx);
+        } else {
+            self.joined.backward_input(dense, wide, tokens, (dx, true));
+        }
+    }
+}
+
+/// A sum and its normalised form, for both parts.
+fn pairs<'a>(sums: &'a mut [Buffer; 2], normal: &'a mut [Buffer; 2]) -> [(&'a mut Buffer, &'a mut Buffer); 2] {
+    let ([sum_1, sum_2], [normal_1, normal_2]) = (sums, normal);
+    [(sum_1, normal_1), (sum_2, normal_2)]
+}
+
+/// `part = dropout(part + bias) + input`.
+fn add_dropped(part: &mut [f32], bias: &[f32], dropout: Dropout, input: &[f32]) {
+    bias_rows(part, bias);
+    dropout.apply(part, 0);
+    add_to(part, input);
+}
+
+/// Replaces the gradient `dx` of a normalised sum by that of the sum.
+fn normalise_back(
+    norm: &LayerNorm,
+    parameters: (&[f32], &mut [f32]),
+    (sum, moments): (&[f32], &[Moments]),
+    (dx, spare): (&mut [f32], &mut Buffer),
+) {
+    let cells = moments.len() * norm.width;
+    spare[..cells].copy_from_slice(&dx[..cells]);
+    dx[..cells].fill(0.0);
+    norm.backward(parameters, (sum, moments), &spare[..cells], &mut dx[..cells]);
+}

@@ -1,0 +1,144 @@
+//! The encoders of histories: tokens `[tokens, width]` to states `[tokens, width]`, from which each row takes its vector.
+
+use super::self_attention::{AttentionMemory, SelfAttention};
+use crate::config::EncoderSection;
+use crate::kernel::Buffer;
+use crate::layer::block::grow;
+use crate::layer::dropout::Dropout;
+use crate::layer::product::MIN_ROWS;
+use crate::layout::HistoryLayout;
+
+/// An encoder; one file each.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Encoder {
+    SelfAttention(SelfAttention),
+}
+
+/// What a pass over a piece remembers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Memory {
+    /// Embeddings of the tokens `[tokens, width]`.
+    pub(crate) tokens: Buffer,
+    /// Gradient of the states; after the backward pass, that of the tokens.
+    pub(crate) gradient: Buffer,
+    pub(crate) attention: AttentionMemory,
+}
+
+/// A tensor of an encoder.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TensorSpec {
+    /// Name after that of the encoder, as in `block.0.up.weight`.
+    pub(crate) name: String,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) initial: Initial,
+}
+
+/// What a tensor's numbers are before training.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Initial {
+    /// One number.
+    Constant(f32),
+    /// As weights of linear layers.
+    Weight,
+    /// As embeddings.
+    Embedding,
+}
+
+impl TensorSpec {
+    fn new(name: &str, shape: &[usize], initial: Initial) -> Self {
+        Self { name: name.to_owned(), shape: shape.to_vec(), initial }
+    }
+
+    /// Numbers of the tensor.
+    pub(crate) fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Weight and bias of a linear layer.
+    pub(crate) fn linear(name: &str, inputs: usize, outputs: usize) -> [Self; 2] {
+        let weight = Self::new(&format!("{name}.weight"), &[inputs, outputs], Initial::Weight);
+        [weight, Self::new(&format!("{name}.bias"), &[outputs], Initial::Constant(0.0))]
+    }
+
+    /// Gain and bias of a layer normalisation.
+    pub(crate) fn norm(name: &str, width: usize) -> [Self; 2] {
+        let gain = Self::new(&format!("{name}.gain"), &[width], Initial::Constant(1.0));
+        [gain, Self::new(&format!("{name}.bias"), &[width], Initial::Constant(0.0))]
+    }
+
+    /// Vectors of positions.
+    pub(crate) fn positions(length: usize, width: usize) -> Self {
+        Self::new("positions", &[length, width], Initial::Embedding)
+    }
+}
+
+impl Encoder {
+    /// Over histories of up to `max_length` items, each `width` wide.
+    pub(crate) fn new(section: &EncoderSection, width: usize, max_length: usize) -> Self {
+        match section {
+            EncoderSection::SelfAttention(own) => Self::SelfAttention(SelfAttention::new(own, width, max_length)),
+        }
+    }
+
+    /// Number of parameters.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::SelfAttention(own) => own.len(),
+        }
+    }
+
+    /// Every tensor, in the order of the parameters.
+    pub(crate) fn tensors(&self) -> Vec<TensorSpec> {
+        match self {
+            Self::SelfAttention(own) => own.tensors(),
+        }
+    }
+
+    /// Name in the table of the model.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::SelfAttention(_) => "self-attention",
+        }
+    }
+
+    /// Share of numbers that training drops.
+    pub(crate) fn dropout(&self) -> f64 {
+        match self {
+            Self::SelfAttention(own) => own.dropout(),
+        }
+    }
+
+    /// Turns the tokens of `memory` into states; `dense` are the encoder's parameters.
+    pub(crate) fn forward(&self, dense: &[f32], read: (&[usize], Dropout), memory: &mut Memory) {
+        match self {
+            Self::SelfAttention(own) => own.forward(dense, read, memory),
+        }
+    }
+
+    /// The states of the last forward pass, `[tokens, width]`.
+    pub(crate) fn states<'a>(&self, memory: &'a Memory) -> &'a [f32] {
+        match self {
+            Self::SelfAttention(own) => own.states(&memory.attention),
+        }
+    }
+
+    /// Turns the gradient of the states, in `memory`, into that of the tokens; those of the parameters are added to
+    /// `gradient`. A forward pass over the same tokens must have been the last one.
+    pub(crate) fn backward(&self, parameters: (&[f32], &mut [f32]), read: (&[usize], Dropout), memory: &mut Memory) {
+        match self {
+            Self::SelfAttention(own) => own.backward(parameters, read, memory),
+        }
+    }
+}
+
+impl Memory {
+    /// Makes room for sequences with these ends.
+    pub(crate) fn reserve(&mut self, layout: &HistoryLayout, ends: &[usize]) {
+        let tokens = (ends[ends.len() - 1] - ends[0]).max(MIN_ROWS);
+        grow(&mut self.tokens, tokens * layout.width);
+        grow(&mut self.gradient, tokens * layout.width);
+        match &layout.encoder {
+            Encoder::SelfAttention(own) => own.reserve(ends, &mut self.attention),
+        }
+    }
+}

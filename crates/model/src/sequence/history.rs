@@ -1,0 +1,299 @@
+//! The histories of a batch through their encoder, before the chunks of the batch and after them.
+//!
+//! In: rows with their histories; later the gradients of the vectors that the rows got. Out: one vector a row; gradients
+//! of the encoder's parameters and of the embeddings that tokens read. Sequences are taken in pieces that stay in the L2
+//! cache. The backward pass of a piece runs its forward pass again: that costs a third more products, and saves writing
+//! everything that a pass remembers to memory and reading it back.
+
+use super::{Elements, Memory, Tokens};
+use crate::config::HistoryOutput;
+use crate::input::{ChunkInput, RowSource};
+use crate::kernel::{Buffer, add_scaled, add_to};
+use crate::layer::dropout::Dropout;
+use crate::layer::embedding::{Columns, gather, pool};
+use crate::layout::{HistoryLayout, ItemColumn, TokenField};
+use crate::model::Parameters;
+use crate::optimizer::Shard;
+use rayon::prelude::*;
+use std::ops::Range;
+use twinspire_core::encode::EncodedView;
+use twinspire_core::rng::Rng;
+
+/// Tokens of a piece at least, but for the last one.
+const PIECE_TOKENS: usize = 256;
+
+/// Most groups of pieces, and so most threads that encode one batch; each has a gradient of the parameters.
+const MAX_GROUPS: usize = 8;
+
+/// How a batch is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Pass {
+    /// Rows of one user that follow each other are read from one history.
+    pub(crate) joined: bool,
+    /// Seed and number of the step whose numbers are dropped; nothing where a model is used as it is.
+    pub(crate) dropout: Option<(u64, u64)>,
+}
+
+/// The histories of a batch, of one feature.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct History {
+    tokens: Tokens,
+    /// One for each field of a token.
+    fields: Vec<TokenIds>,
+    /// Sequences of each piece.
+    pieces: Vec<Range<usize>>,
+    dropout: Dropout,
+    /// Vectors of the rows `[rows, width]`, and their gradients.
+    values: Buffer,
+    slopes: Buffer,
+    /// Gradients of the tokens `[tokens, width]`.
+    gradients: Buffer,
+    groups: Vec<Group>,
+}
+
+/// What the tokens of a field are looked up with: one id each, or several.
+#[derive(Debug, Clone, Default)]
+struct TokenIds {
+    single: Vec<u32>,
+    multi: Elements,
+}
+
+/// Pieces that follow each other on one thread.
+#[derive(Debug, Clone, Default)]
+struct Group {
+    memory: Memory,
+    /// Gradient of the encoder's parameters.
+    gradient: Buffer,
+}
+
+impl History {
+    /// Reads the histories of rows; `items` are the features of the corpus. More than one group means that threads share
+    /// the work.
+    pub(crate) fn read(
+        &mut self,
+        layout: &HistoryLayout,
+        items: &EncodedView<'_>,
+        source: (&impl RowSource, usize),
+        pass: Pass,
+    ) {
+        self.tokens.read(source, layout.max_length, pass.joined);
+        self.fields.resize_with(layout.fields.len(), TokenIds::default);
+        for (field, ids) in layout.fields.iter().zip(&mut self.fields) {
+            ids.read(field, self.tokens.items(), items);
+        }
+        self.pieces.clear();
+        let (mut start, sequences) = (0, self.tokens.sequences());
+        for end in 1..=sequences {
+            if end == sequences || self.tokens.range(&(start..end)).len() >= PIECE_TOKENS {
+                self.pieces.push(start..end);
+                start = end;
+            }
+        }
+        self.dropout = pass.dropout.map_or_else(Dropout::default, |(seed, step)| {
+            Dropout::new(layout.encoder.dropout(), Rng::stream(seed, "dropout", step).next_u64() as u32)
+        });
+        self.values.resize(source.1 * layout.width);
+    }
+
+    /// Encodes all sequences; threads share the work unless `alone`.
+    pub(crate) fn forward(&mut self, layout: &HistoryLayout, parameters: &Parameters, alone: bool) {
+        let Self { tokens, fields, pieces, dropout, values, groups, .. } = self;
+        let (width, size) = (layout.width, if alone { pieces.len() } else { pieces.len().div_ceil(MAX_GROUPS) }.max(1));
+        groups.resize_with(groups.len().max(pieces.len().div_ceil(size)), Group::default);
+        let read = Read { layout, parameters, tokens, fields, dropout: *dropout };
+        let jobs = jobs(pieces, size, (groups, values), |piece| tokens.rows(piece).len() * width);
+        let encode = |(number, (group, pieces, values)): (usize, Job<'_>)| {
+            let first = tokens.rows(&pieces[0]).start;
+            for (place, piece) in (number * size..).zip(pieces) {
+                read.forward(piece, place, &mut group.memory);
+                let (states, start) = (layout.encoder.states(&group.memory), tokens.range(piece).start);
+                tokens.for_each_row(piece, |row, seen| {
+                    let target = &mut values[(row - first) * width..][..width];
+                    layout.output.take(states, seen.start - start..seen.end - start, target);
+                });
+            }
+        };
+        if alone {
+            jobs.into_iter().enumerate().for_each(encode)
+        } else {
+            jobs.into_par_iter().enumerate().for_each(encode)
+        };
+    }
+
+    /// Copies the vectors of rows from `start` on into the history's columns of `values`.
+    pub(crate) fn copy(&self, start: usize, values: &mut [f32], columns: Columns) {
+        let vectors = self.values[start * columns.width..].chunks_exact(columns.width);
+        for (row, vector) in values.chunks_exact_mut(columns.stride).zip(vectors) {
+            row[columns.first..columns.first + columns.width].copy_from_slice(vector);
+        }
+    }
+
+    /// Computes all gradients; `inputs` are the chunks of the batch, whose columns hold those of the vectors.
+    pub(crate) fn backward<'i>(
+        &mut self,
+        (layout, columns): (&HistoryLayout, Columns),
+        parameters: &Parameters,
+        inputs: impl Iterator<Item = &'i ChunkInput>,
+    ) {
+        let Self { tokens, fields, pieces, dropout, values, slopes, gradients, groups } = self;
+        let (width, size) = (layout.width, pieces.len().div_ceil(MAX_GROUPS).max(1));
+        slopes.resize(values.len());
+        let rows = inputs.flat_map(|input| input.values().chunks_exact(columns.stride).take(input.rows()));
+        for (slope, row) in slopes.chunks_exact_mut(width).zip(rows) {
+            slope.copy_from_slice(&row[columns.first..columns.first + width]);
+        }
+        gradients.resize(tokens.items().len() * width);
+        let read = Read { layout, parameters, tokens, fields, dropout: *dropout };
+        let jobs = jobs(pieces, size, (groups, gradients), |piece| tokens.range(piece).len() * width);
+        jobs.into_par_iter().enumerate().for_each(|(number, (group, pieces, gradients))| {
+            group.gradient.resize(0);
+            group.gradient.resize(layout.encoder.len());
+            let first = tokens.range(&pieces[0]).start;
+            for (place, piece) in (number * size..).zip(pieces) {
+                read.backward((piece, place), slopes, group);
+                let range = tokens.range(piece);
+                let target = &mut gradients[(range.start - first) * width..(range.end - first) * width];
+                target.copy_from_slice(&group.memory.gradient[..range.len() * width]);
+            }
+        });
+    }
+
+    /// Adds the gradient of the encoder's parameters to their places among those of all dense parameters.
+    pub(crate) fn parameter_gradient(&self, layout: &HistoryLayout, gradient: &mut [f32]) {
+        let count = self.pieces.len().div_ceil(self.pieces.len().div_ceil(MAX_GROUPS).max(1));
+        for group in &self.groups[..count] {
+            add_to(&mut gradient[layout.offset..layout.offset + layout.encoder.len()], &group.gradient);
+        }
+    }
+
+    /// Adds the gradients of table `table` to a shard: fields in order, tokens in order.
+    pub(crate) fn collect(&self, layout: &HistoryLayout, table: usize, shard: &mut Shard) {
+        for (field, ids) in layout.fields.iter().zip(&self.fields).filter(|(field, _)| field.table == table) {
+            let columns = field.columns(layout.width);
+            match field.of {
+                ItemColumn::Single { .. } => shard.add_rows(&ids.single, &self.gradients, columns),
+                ItemColumn::Multi { .. } => shard.add_elements(ids.multi.parts(), &self.gradients, columns),
+            }
+        }
+    }
+}
+
+impl TokenIds {
+    fn read(&mut self, field: &TokenField, tokens: &[u32], items: &EncodedView<'_>) {
+        self.single.clear();
+        self.multi.clear();
+        match field.of {
+            ItemColumn::Single { column, width } => {
+                self.single.extend(tokens.iter().map(|&item| items.single[item as usize * width + column]));
+            }
+            ItemColumn::Multi { number } => {
+                for &item in tokens {
+                    let (ids, weights) = items.multi[number].row(item as usize);
+                    self.multi.push_row(field.pooling, ids, weights);
+                }
+            }
+        }
+    }
+
+    /// Writes the embeddings of these tokens into the field's columns of `values`.
+    fn look_up(&self, of: ItemColumn, table: &[f32], tokens: Range<usize>, (values, columns): (&mut [f32], Columns)) {
+        match of {
+            ItemColumn::Single { .. } => gather(table, &self.single[tokens], values, columns),
+            ItemColumn::Multi { .. } => {
+                let (offsets, ids, factors) = self.multi.parts();
+                pool(table, (&offsets[tokens.start..=tokens.end], ids, factors), values, columns);
+            }
+        }
+    }
+}
+
+/// What every piece reads.
+#[derive(Clone, Copy)]
+struct Read<'a> {
+    layout: &'a HistoryLayout,
+    parameters: &'a Parameters,
+    tokens: &'a Tokens,
+    fields: &'a [TokenIds],
+    dropout: Dropout,
+}
+
+impl Read<'_> {
+    fn dense(&self) -> &[f32] {
+        &self.parameters.dense[self.layout.offset..self.layout.offset + self.layout.encoder.len()]
+    }
+
+    /// Look-up and encoder of piece `place`.
+    fn forward(&self, piece: &Range<usize>, place: usize, memory: &mut Memory) {
+        let (layout, ends, range) = (self.layout, self.tokens.ends(piece), self.tokens.range(piece));
+        memory.reserve(layout, ends);
+        let target = &mut memory.tokens[..range.len() * layout.width];
+        for (field, ids) in layout.fields.iter().zip(self.fields) {
+            let (table, columns) = (&self.parameters.tables[field.table], field.columns(layout.width));
+            ids.look_up(field.of, table, range.clone(), (target, columns));
+        }
+        layout.encoder.forward(self.dense(), (ends, self.dropout.at(place)), memory);
+    }
+
+    /// Both passes; the gradients of the piece's tokens stay in the memory of the group.
+    fn backward(&self, (piece, place): (&Range<usize>, usize), slopes: &[f32], group: &mut Group) {
+        let (layout, ends, range) = (self.layout, self.tokens.ends(piece), self.tokens.range(piece));
+        let width = layout.width;
+        self.forward(piece, place, &mut group.memory);
+        let target = &mut group.memory.gradient[..range.len() * width];
+        target.fill(0.0);
+        self.tokens.for_each_row(piece, |row, seen| {
+            let seen = seen.start - range.start..seen.end - range.start;
+            layout.output.spread(&slopes[row * width..][..width], seen, target);
+        });
+        let parameters = (self.dense(), &mut group.gradient[..]);
+        layout.encoder.backward(parameters, (ends, self.dropout.at(place)), &mut group.memory);
+    }
+}
+
+/// A group, its pieces, and the part of a matrix that belongs to them.
+type Job<'a> = (&'a mut Group, &'a [Range<usize>], &'a mut [f32]);
+
+/// Shares pieces out, `size` to a group; `count` numbers of `cells` belong to the sequences of a piece.
+fn jobs<'a>(
+    pieces: &'a [Range<usize>],
+    size: usize,
+    (groups, cells): (&'a mut [Group], &'a mut [f32]),
+    count: impl Fn(&Range<usize>) -> usize,
+) -> Vec<Job<'a>> {
+    let mut rest = cells;
+    let share = |(group, pieces): (&'a mut Group, &'a [Range<usize>])| {
+        let (own, others) = std::mem::take(&mut rest).split_at_mut(pieces.iter().map(&count).sum());
+        rest = others;
+        (group, pieces, own)
+    };
+    groups.iter_mut().zip(pieces.chunks(size)).map(share).collect()
+}
+
+impl HistoryOutput {
+    /// Writes the vector of a history whose tokens are `seen`; without tokens it is zero.
+    fn take(self, states: &[f32], seen: Range<usize>, target: &mut [f32]) {
+        let width = target.len();
+        match self {
+            _ if seen.is_empty() => target.fill(0.0),
+            Self::Last => target.copy_from_slice(&states[(seen.end - 1) * width..][..width]),
+            Self::Mean => {
+                target.fill(0.0);
+                let factor = 1.0 / seen.len() as f32;
+                seen.for_each(|token| add_scaled(target, &states[token * width..][..width], factor));
+            }
+        }
+    }
+
+    /// Adds what the gradient of the vector means for the states.
+    fn spread(self, slope: &[f32], seen: Range<usize>, gradient: &mut [f32]) {
+        let width = slope.len();
+        match self {
+            _ if seen.is_empty() => {}
+            Self::Last => add_to(&mut gradient[(seen.end - 1) * width..][..width], slope),
+            Self::Mean => {
+                let factor = 1.0 / seen.len() as f32;
+                seen.for_each(|token| add_scaled(&mut gradient[token * width..][..width], slope, factor));
+            }
+        }
+    }
+}

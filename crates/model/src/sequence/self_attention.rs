@@ -1,0 +1,166 @@
+//! Causal self-attention over a history (Kang, McAuley: "Self-Attentive Sequential Recommendation", ICDM 2018): items plus
+//! what their places add, transformer blocks, and a last normalisation where the blocks normalise what they read.
+
+use super::{Memory, TensorSpec};
+use crate::config::{NormPlace, Positions, SelfAttentionSection};
+use crate::kernel::{Buffer, add_to};
+use crate::layer::attention::Attention;
+use crate::layer::block::{Block, BlockMemory, Scratch, grow};
+use crate::layer::dropout::Dropout;
+use crate::layer::layer_norm::{LayerNorm, Moments};
+use crate::layer::linear::Linear;
+use crate::layer::product::MIN_ROWS;
+
+/// Layers of the encoder; offsets count from its first parameter, where the vectors of positions lie.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SelfAttention {
+    width: usize,
+    max_length: usize,
+    positions: Positions,
+    blocks: Vec<Block>,
+    norm: Option<LayerNorm>,
+    dropout: f64,
+}
+
+/// What a pass remembers beside the tokens.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AttentionMemory {
+    blocks: Vec<BlockMemory>,
+    scratch: Scratch,
+    output: Buffer,
+    moments: Vec<Moments>,
+}
+
+impl SelfAttention {
+    /// Over histories of up to `max_length` items, each `width` wide.
+    pub(crate) fn new(section: &SelfAttentionSection, width: usize, max_length: usize) -> Self {
+        let placed = section.positions != Positions::None;
+        let mut offset = if placed { max_length * width } else { 0 };
+        let mut blocks = Vec::new();
+        for _ in 0..section.blocks {
+            let attention = Attention { width, heads: section.heads as usize, causal: section.causal };
+            let block = Block::new(attention, section.inner as usize, section.norm == NormPlace::First, offset);
+            offset += block.len();
+            blocks.push(block);
+        }
+        let norm = (section.norm == NormPlace::First).then_some(LayerNorm { width, offset });
+        Self { width, max_length, positions: section.positions, blocks, norm, dropout: section.dropout }
+    }
+
+    /// Number of parameters.
+    pub(crate) fn len(&self) -> usize {
+        self.places() + self.blocks.iter().map(Block::len).sum::<usize>() + self.norm.map_or(0, |norm| norm.len())
+    }
+
+    fn places(&self) -> usize {
+        if self.positions == Positions::None { 0 } else { self.max_length * self.width }
+    }
+
+    /// Every tensor, in the order of the parameters.
+    pub(crate) fn tensors(&self) -> Vec<TensorSpec> {
+        let mut tensors = Vec::new();
+        if self.positions != Positions::None {
+            tensors.push(TensorSpec::positions(self.max_length, self.width));
+        }
+        for (number, block) in self.blocks.iter().enumerate() {
+            let name = |layer: &str| format!("block.{number}.{layer}");
+            let linear =
+                |layer: &str, Linear { inputs, outputs, .. }: Linear| TensorSpec::linear(&name(layer), inputs, outputs);
+            tensors.extend(linear("joined", block.joined).into_iter().chain(linear("out", block.out)));
+            tensors.extend(linear("up", block.up).into_iter().chain(linear("down", block.down)));
+            tensors.extend(["norm_1", "norm_2"].iter().flat_map(|norm| TensorSpec::norm(&name(norm), self.width)));
+        }
+        tensors.extend(self.norm.iter().flat_map(|norm| TensorSpec::norm("norm", norm.width)));
+        tensors
+    }
+
+    /// Share of numbers that training drops.
+    pub(crate) fn dropout(&self) -> f64 {
+        self.dropout
+    }
+
+    /// Makes room for sequences with these ends.
+    pub(crate) fn reserve(&self, ends: &[usize], memory: &mut AttentionMemory) {
+        let tokens = (ends[ends.len() - 1] - ends[0]).max(MIN_ROWS);
+        memory.blocks.resize_with(self.blocks.len(), BlockMemory::default);
+        for (block, own) in self.blocks.iter().zip(&mut memory.blocks) {
+            block.reserve(ends, own, &mut memory.scratch);
+        }
+        if let Some(norm) = self.norm {
+            grow(&mut memory.output, tokens * norm.width);
+            memory.moments.resize(memory.moments.len().max(tokens), [0.0; 2]);
+        }
+    }
+
+    /// Reads the tokens of `memory`, to which their places are added.
+    pub(crate) fn forward(&self, dense: &[f32], (ends, dropout): (&[usize], Dropout), memory: &mut Memory) {
+        let tokens = ends[ends.len() - 1] - ends[0];
+        self.for_each_place(ends, |token, place| {
+            let cells = &mut memory.tokens[token * self.width..][..self.width];
+            add_to(cells, &dense[place * self.width..][..self.width]);
+        });
+        dropout.at(0).apply(&mut memory.tokens[..tokens * self.width], 0);
+        let AttentionMemory { blocks, scratch, output, moments } = &mut memory.attention;
+        for (number, block) in self.blocks.iter().enumerate() {
+            let (below, own) = blocks.split_at_mut(number);
+            let x = if number == 0 { &memory.tokens } else { self.blocks[number - 1].output(&below[number - 1]) };
+            block.forward(dense, (x, ends, dropout.at(number + 1)), &mut own[0], scratch);
+        }
+        if let Some(norm) = self.norm {
+            norm.forward(dense, self.last(blocks), output, &mut moments[..tokens]);
+        }
+    }
+
+    fn last<'a>(&self, blocks: &'a [BlockMemory]) -> &'a [f32] {
+        let number = self.blocks.len() - 1;
+        self.blocks[number].output(&blocks[number])
+    }
+
+    /// What the last forward pass gave, `[tokens, width]`.
+    pub(crate) fn states<'a>(&self, memory: &'a AttentionMemory) -> &'a [f32] {
+        if self.norm.is_some() { &memory.output } else { self.last(&memory.blocks) }
+    }
+
+    /// Turns the gradient of the states, in `memory`, into that of the tokens; gradients of the parameters are added to
+    /// `gradient`.
+    pub(crate) fn backward(
+        &self,
+        (dense, gradient): (&[f32], &mut [f32]),
+        (ends, dropout): (&[usize], Dropout),
+        memory: &mut Memory,
+    ) {
+        let cells = (ends[ends.len() - 1] - ends[0]) * self.width;
+        let AttentionMemory { blocks, scratch, output, moments } = &mut memory.attention;
+        let dx = &mut memory.gradient[..cells];
+        if let Some(norm) = self.norm {
+            // What the pass gave has been read; its memory takes the gradient.
+            output[..cells].copy_from_slice(dx);
+            dx.fill(0.0);
+            let read = (self.last(blocks), &moments[..cells / self.width]);
+            norm.backward((dense, &mut *gradient), read, &output[..cells], dx);
+        }
+        for (number, block) in self.blocks.iter().enumerate().rev() {
+            let x = if number == 0 { &memory.tokens } else { self.blocks[number - 1].output(&blocks[number - 1]) };
+            let read = (x, ends, dropout.at(number + 1));
+            block.backward((dense, &mut *gradient), read, (&blocks[number], scratch), dx);
+        }
+        dropout.at(0).apply(dx, 0);
+        self.for_each_place(ends, |token, place| {
+            add_to(&mut gradient[place * self.width..][..self.width], &dx[token * self.width..][..self.width]);
+        });
+    }
+
+    /// Calls `visit` with each token and the number of its place.
+    fn for_each_place(&self, ends: &[usize], mut visit: impl FnMut(usize, usize)) {
+        for pair in ends.windows(2) {
+            let (first, length) = (pair[0] - ends[0], pair[1] - pair[0]);
+            for position in 0..length {
+                match self.positions {
+                    Positions::Age => visit(first + position, length - 1 - position),
+                    Positions::Order => visit(first + position, position),
+                    Positions::None => {}
+                }
+            }
+        }
+    }
+}

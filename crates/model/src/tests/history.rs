@@ -1,0 +1,123 @@
+//! Encoded histories in the whole model: gradients, joined histories, the bits of a row on every way.
+
+use super::gradient;
+use super::world::{World, encoder, model, settings_of, shared_items, stage, write_samples};
+use crate::batch::{Samples, UsersOf};
+use crate::config::{EncoderSection, LossSection, ModelSection, TrainSection, TrainedPositions};
+use crate::engine::{Batch, Engine, Objective, Pairing};
+use crate::model::TwoTower;
+use crate::query::load_query_encoder;
+use crate::sequence::Pass;
+use crate::train::{TrainContext, train};
+use serde_json::{Value, json};
+use std::sync::atomic::AtomicBool;
+use twinspire_core::ids::MISSING;
+use twinspire_core::progress::Silent;
+use twinspire_core::query::QueryBatch;
+use twinspire_core::vfs::RealVfs;
+
+/// Both kinds of blocks, with what differs between them.
+fn encoders() -> Vec<Value> {
+    let first =
+        json!({"kind": "self_attention", "feature": "seen", "blocks": 2, "heads": 2, "inner": 12, "dropout": 0.0});
+    let last = json!({"kind": "self_attention", "feature": "seen", "heads": 4, "inner": 6, "dropout": 0.0, "norm": "last",
+        "positions": "order", "causal": false, "output": "mean"});
+    vec![first, last]
+}
+
+fn with(encoder: &Value, changes: Value) -> ModelSection {
+    let mut encoder = encoder.clone();
+    encoder.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    let section: EncoderSection = serde_json::from_value(encoder).unwrap();
+    ModelSection { encoders: vec![section], ..model() }
+}
+
+#[test]
+fn every_gradient_equals_the_finite_difference() {
+    let dropping = Pass { joined: false, dropout: Some((1, 1)) };
+    for encoder in encoders() {
+        for (changes, pass) in [(json!({}), Pass::default()), (json!({"dropout": 0.3}), dropping)] {
+            let (world, section) = (World::new(false), with(&encoder, changes));
+            gradient::check(&world, &section, TrainSection::default(), (false, pass));
+        }
+    }
+    let pairs = TrainSection { loss: LossSection::Bce {}, ..TrainSection::default() };
+    gradient::check(&World::new(false), &with(&encoders()[0], json!({})), pairs, (false, Pass::default()));
+}
+
+/// Loss and gradients of all samples, a user's in a row.
+fn gradients(model: &ModelSection, joined: bool) -> (f64, Vec<f64>, Vec<Vec<f32>>) {
+    let world = World::new(false);
+    let samples = Samples::new(&world.train, Some(&world.histories), &world.items);
+    let mut rows: Vec<u32> = (0..samples.len() as u32).filter(|&row| samples.user(row).skip == MISSING).collect();
+    rows.sort_by_key(|&row| (samples.event(row).user, samples.event(row).history_end));
+    let tower = TwoTower::new(model, &world.encoder, 3);
+    let mut engine =
+        Engine::new(&tower.layout, Objective::new(&TrainSection::default(), &samples), &TrainSection::default());
+    let pass = Pass { joined, dropout: None };
+    let batch = Batch { samples: &samples, rows: &rows, pairing: Pairing::Own, number: 0, pass };
+    let loss = engine.gradients(&tower.parameters, &batch).mean();
+    let tables =
+        (0..tower.layout.tables.len()).map(|table| engine.table_gradients(table).into_values().flatten().collect());
+    (loss, engine.dense_gradient(), tables.collect())
+}
+
+#[test]
+fn joined_histories_give_the_gradients_of_single_ones() {
+    // Histories of up to four items are not cut, and places that count from the oldest are the same in both.
+    for changes in [json!({"positions": "order"}), json!({"positions": "none", "output": "mean"})] {
+        let section = with(&encoders()[0], changes);
+        let ((single_loss, single, single_tables), (loss, joined, tables)) =
+            (gradients(&section, false), gradients(&section, true));
+        assert!((loss / single_loss - 1.0).abs() < 1e-6, "{loss} {single_loss}");
+        let close = |a: f64, b: f64, scale: f64| assert!((a - b).abs() <= 1e-5 * scale, "{a} {b}, scale {scale}");
+        let scale = single.iter().fold(0.0f64, |scale, value| scale.max(value.abs()));
+        single.iter().zip(&joined).for_each(|(a, b)| close(*a, *b, scale));
+        let numbers = tables.iter().flatten().zip(single_tables.iter().flatten());
+        numbers.for_each(|(a, b)| close(f64::from(*a), f64::from(*b), scale));
+    }
+}
+
+#[test]
+fn all_positions_train_to_the_same_bytes_with_one_two_and_four_threads_and_learn() {
+    for (encoder, positions) in encoders().iter().zip([TrainedPositions::All, TrainedPositions::Single]) {
+        let model = with(encoder, json!({"dropout": 0.2}));
+        let section =
+            TrainSection { epochs: 4, batch_size: 300, learning_rate: 5e-3, positions, ..TrainSection::default() };
+        let files: Vec<(Vec<u8>, f64)> = [1, 2, 4]
+            .into_iter()
+            .map(|threads| {
+                let folder = tempfile::tempdir().unwrap();
+                let samples = write_samples(folder.path(), false);
+                let context =
+                    TrainContext { stage: stage(), progress: &Silent, threads, stop: &AtomicBool::new(false) };
+                let settings = settings_of(&model, section.clone(), false);
+                let report = train(&context, &settings, &samples, folder.path(), None).unwrap();
+                (std::fs::read(report.model).unwrap(), report.epochs[3].loss / report.epochs[0].loss)
+            })
+            .collect();
+        assert!(files[0].1 < 0.97, "the loss fell to {}", files[0].1);
+        assert!(files.iter().all(|file| file.0 == files[0].0));
+    }
+}
+
+#[test]
+fn a_query_has_the_bits_of_batch_encoding() {
+    for encoder_section in encoders() {
+        let (world, folder) = (World::new(false), tempfile::tempdir().unwrap());
+        let samples = Samples::new(&world.train, Some(&world.histories), &world.items);
+        let tower = TwoTower::new(&with(&encoder_section, json!({})), &world.encoder, 3);
+        let rows: Vec<u32> = (0..samples.len() as u32).filter(|&row| samples.user(row).skip == MISSING).collect();
+        let vectors = tower.user_vectors(samples.corpus(), rows.len(), |start| UsersOf(&samples, &rows[start..]));
+        let path = folder.path().join("model.safetensors");
+        tower.save(&RealVfs, &path, &encoder()).unwrap();
+        let query_encoder = load_query_encoder(&path, &encoder(), shared_items()).unwrap();
+        for (row, vector) in rows.iter().zip(vectors.chunks(tower.dimension())) {
+            let own = samples.user(*row);
+            let features = own.features.slice(own.row..own.row + 1);
+            let mut found = vec![0.0; tower.dimension()];
+            query_encoder.encode(&QueryBatch { features, histories: vec![own.history] }, &mut found).unwrap();
+            assert_eq!(found, vector, "row {row}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The self-attention encoder against PyTorch; `fixtures/model/make_self_attention.py` made the files.
+
+use super::reference::{Tensors, assert_close, gradients, named, set};
+use super::world::encoder_of;
+use crate::batch::Samples;
+use crate::config::{
+    EncoderSection, KnownPositives, LossSection, ModelSection, ModelSettings, TowerSection, TrainSection,
+};
+use crate::engine::{Batch, Engine, Objective, Pairing};
+use crate::model::TwoTower;
+use crate::negative::{Drawn, Mix};
+use crate::sequence::Pass;
+use crate::train::{Files, ListFiles};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use twinspire_core::check::Faults;
+use twinspire_core::encode::{EncodedRows, FeatureEncoder};
+use twinspire_core::history::{Histories, HistoryRows};
+use twinspire_core::ids::MISSING;
+use twinspire_core::items::ItemTable;
+use twinspire_core::sample::{SampleRows, SampleSet, SampleTable};
+
+const ITEMS: usize = 20;
+const SCHEMA: &str = r#"[
+    {"name": "seen", "side": "user", "kind": "history", "of": ["id"], "max_length": 6},
+    {"name": "id", "side": "item", "kind": "hash", "buckets": 20}]"#;
+
+#[derive(Deserialize)]
+struct Reference {
+    rate: f64,
+    temperature: f64,
+    histories: Vec<Vec<u32>>,
+    /// User, length of the history, item.
+    rows: Vec<(u32, u32, u32)>,
+    initial: Tensors,
+    losses: Vec<f64>,
+    gradients: Tensors,
+}
+
+impl Reference {
+    fn files(&self, encoder: &FeatureEncoder) -> Files {
+        let (count, no_features) = (self.rows.len(), EncodedRows { rows: self.rows.len(), ..EncodedRows::default() });
+        let rows = SampleRows {
+            user: self.rows.iter().map(|row| row.0).collect(),
+            item: self.rows.iter().map(|row| row.2).collect(),
+            label: vec![1.0; count],
+            weight: vec![1.0; count],
+            time: vec![0; count],
+            history_end: self.rows.iter().map(|row| row.1).collect(),
+            history_skip: vec![MISSING; count],
+            user_features: no_features,
+            item_features: None,
+            truth: None,
+        };
+        let mut histories = HistoryRows { offsets: vec![0], ..HistoryRows::default() };
+        for (user, items) in self.histories.iter().enumerate() {
+            histories.users.push(user.to_string());
+            histories.items.extend(items);
+            histories.offsets.push(histories.items.len() as i32);
+        }
+        histories.times = vec![0; histories.items.len()];
+        let ids: Vec<String> = (0..ITEMS).map(|item| format!("{item:02}")).collect();
+        let features = EncodedRows { rows: ITEMS, single: (0..ITEMS as u32).collect(), ..EncodedRows::default() };
+        Files {
+            encoder: encoder.clone(),
+            items: ItemTable::from_batch(&ItemTable::batch(&ids, &[1; ITEMS], features, encoder).unwrap()).unwrap(),
+            histories: Histories::from_batch(histories.into_batch().unwrap()).unwrap(),
+            train: SampleSet::new(vec![SampleTable::from_batch(&rows.into_batch(encoder).unwrap()).unwrap()]),
+            validation: SampleSet::default(),
+            queries: None,
+            lists: ListFiles::default(),
+        }
+    }
+}
+
+fn compare(json: &str, section: Value, joined: bool) {
+    let reference: Reference = serde_json::from_str(json).unwrap();
+    let encoder = encoder_of(SCHEMA);
+    let files = reference.files(&encoder);
+    let samples = Samples::new(&files.train, Some(&files.histories), &files.items);
+    let tower = || TowerSection { hidden: Vec::new(), residual: false, project: false };
+    let encoders: Vec<EncoderSection> = vec![serde_json::from_value(section).unwrap()];
+    let (user_tower, item_tower) = (tower(), tower());
+    let section = ModelSection { embedding_dimension: 8, output_dimension: 8, user_tower, item_tower, encoders };
+    let loss = LossSection::FullSoftmax { temperature: reference.temperature };
+    let train = TrainSection { loss, known_positives: KnownPositives::History, ..TrainSection::default() };
+    let mut faults = Faults::default();
+    let settings = ModelSettings::check(&section, &train, encoder.schema(), false, &mut faults);
+    let settings = settings.unwrap_or_else(|| panic!("{:?}", faults.into_vec()));
+    let mut model = TwoTower::new(&section, &encoder, 0);
+    let layout = model.layout.clone();
+    set(&layout, &mut model.parameters, &reference.initial);
+    let mix = Mix::new(&settings, &files, &samples).unwrap();
+    let pairing = Pairing::of(&settings, Drawn { mix: &mix, seed: 0, purpose: "test" });
+    let mut engine = Engine::new(&layout, Objective::new(settings.train(), &samples), settings.train());
+    let rows: Vec<u32> = (0..samples.len() as u32).collect();
+    let pass = Pass { joined, dropout: None };
+    let batch = Batch { samples: &samples, rows: &rows, pairing, number: 0, pass };
+    let sum = engine.gradients(&model.parameters, &batch);
+    assert_close(&named(&layout, &gradients(&layout, &engine, sum.weight)), &reference.gradients, ("gradient", 1e-5));
+    for (step, expected) in reference.losses.iter().enumerate() {
+        let loss = engine.step(&mut model.parameters, &batch, reference.rate).unwrap().mean();
+        let allowed = if step == 0 { 1e-5 } else { 1e-3 };
+        assert!((loss / expected - 1.0).abs() <= allowed, "step {}: loss {loss}, expected {expected}", step + 1);
+    }
+    assert_eq!(engine.steps(), 100);
+}
+
+#[test]
+fn a_hundred_steps_at_all_positions_follow_pytorch() {
+    let json = include_str!("../../../../fixtures/model/reference_self_attention_first.json");
+    let section =
+        json!({"kind": "self_attention", "feature": "seen", "blocks": 2, "heads": 1, "inner": 12, "dropout": 0.0});
+    compare(json, section, true);
+}
+
+#[test]
+fn a_hundred_steps_of_the_mean_of_all_tokens_follow_pytorch() {
+    let json = include_str!("../../../../fixtures/model/reference_self_attention_last.json");
+    let section = json!({"kind": "self_attention", "feature": "seen", "heads": 2, "inner": 12, "dropout": 0.0,
+        "norm": "last", "positions": "order", "causal": false, "output": "mean"});
+    compare(json, section, false);
+}
