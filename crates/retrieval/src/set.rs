@@ -49,13 +49,30 @@ impl ItemSet {
         (low | high) & (u64::MAX >> (64 - count))
     }
 
+    /// The same items of a corpus of `items`: those beyond it are gone, and new ones are not in the set.
+    pub(crate) fn resized(mut self, items: usize) -> Self {
+        self.words.resize(items.div_ceil(64), 0);
+        if let Some(last) = self.words.last_mut()
+            && !items.is_multiple_of(64)
+        {
+            *last &= (1 << (items % 64)) - 1;
+        }
+        Self { items, ..self }
+    }
+
     /// Its items, ascending.
     pub fn iter(&self) -> impl Iterator<Item = u32> {
+        self.iter_from(0)
+    }
+
+    /// Its items from `first` on, ascending.
+    pub(crate) fn iter_from(&self, first: usize) -> impl Iterator<Item = u32> {
         let of_word = |(number, &word): (usize, &u64)| {
             let left = std::iter::successors(Some(word), |left| Some(left & left.wrapping_sub(1)));
             left.take_while(|&left| left != 0).map(move |left| number as u32 * 64 + left.trailing_zeros())
         };
-        self.words.iter().enumerate().flat_map(of_word)
+        let words = self.words.iter().enumerate().skip(first / 64);
+        words.flat_map(of_word).skip_while(move |&item| (item as usize) < first)
     }
 
     /// Keeps the items that `other`, a set over the same corpus, has too.

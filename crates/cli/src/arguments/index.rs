@@ -1,7 +1,9 @@
 //! Arguments of the commands about vectors from elsewhere.
 
+use super::query::parse_filter;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
+use twinspire_core::attribute::Filter;
 use twinspire_retrieval::config::IndexKind;
 
 /// Of `twinspire index`.
@@ -11,6 +13,8 @@ pub enum IndexCommand {
     Build(IndexBuildArguments),
     /// Find the nearest items of query vectors in an index
     Search(IndexSearchArguments),
+    /// Add, replace and delete items of an index
+    Update(IndexUpdateArguments),
 }
 
 /// Of `twinspire index build`.
@@ -25,6 +29,20 @@ pub struct IndexBuildArguments {
     /// Query vectors like those to come, to fit the index to; by default they are made from items
     #[arg(long, value_name = "FILE")]
     pub queries: Option<PathBuf>,
+    /// Attributes of items to filter by, one JSON object a line: `{"id": "a", "city": "Wien", "tags": ["x", "y"]}`
+    #[arg(long, value_name = "FILE")]
+    pub attributes: Option<PathBuf>,
+    /// How the index is made
+    #[command(flatten)]
+    pub form: IndexForm,
+    /// The index
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// How an index is made.
+#[derive(Debug, Args)]
+pub struct IndexForm {
     /// How items are found: `auto`, `exact` or `ivf`
     #[arg(long, value_name = "KIND", default_value = "auto", value_parser = parse_kind)]
     pub kind: IndexKind,
@@ -34,9 +52,23 @@ pub struct IndexBuildArguments {
     /// Length of the lists that the recall is about, 1 to 1000
     #[arg(short, value_name = "K", default_value_t = 500)]
     pub k: usize,
-    /// The index
+}
+
+/// Of `twinspire index update`.
+#[derive(Debug, Args)]
+pub struct IndexUpdateArguments {
+    /// The index, which must have ids
     #[arg(long, value_name = "FILE")]
-    pub out: PathBuf,
+    pub index: PathBuf,
+    /// Changes, one a line: `{"upsert": {"id": "a", "vector": [0.6, 0.8], "attributes": {"city": "Wien"}}}` or `{"delete": "a"}`
+    #[arg(long, value_name = "FILE")]
+    pub changes: PathBuf,
+    /// How the index is made from then on
+    #[command(flatten)]
+    pub form: IndexForm,
+    /// The new index; by default it takes the place of the old one
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// Of `twinspire index search`.
@@ -54,6 +86,9 @@ pub struct IndexSearchArguments {
     /// Vectors of one query: as many rows in turn are interests of one user, and an item counts by its best one
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=64))]
     pub interests: u64,
+    /// What found items must be, as in `{"eq": {"city": "Wien"}}`; docs/concepts/filters.md has the language
+    #[arg(long, value_name = "JSON", value_parser = parse_filter)]
+    pub filter: Option<Filter>,
 }
 
 /// Of `twinspire bench index`.

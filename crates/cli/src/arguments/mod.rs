@@ -9,7 +9,9 @@ mod pipeline;
 mod query;
 mod tools;
 
-pub use index::{BenchIndexArguments, IndexBuildArguments, IndexCommand, IndexSearchArguments};
+pub use index::{
+    BenchIndexArguments, IndexBuildArguments, IndexCommand, IndexForm, IndexSearchArguments, IndexUpdateArguments,
+};
 pub use logs::{LogsCheckArguments, LogsCommand, LogsConvertArguments};
 pub use pipeline::{
     CheckArguments, CompareArguments, Days, DemoArguments, EvaluateArguments, ExportArguments, InitArguments,
@@ -162,6 +164,7 @@ impl Command {
             Self::Users(UsersCommand::Delete(_)) => "users delete",
             Self::Index(IndexCommand::Build(_)) => "index build",
             Self::Index(IndexCommand::Search(_)) => "index search",
+            Self::Index(IndexCommand::Update(_)) => "index update",
             Self::Bench(BenchCommand::Index(_)) => "bench index",
             Self::Bench(BenchCommand::Train(_)) => "bench train",
             Self::Bench(BenchCommand::Samples(_)) => "bench samples",

@@ -1,7 +1,7 @@
-//! `twinspire index build` and `index search`: the index alone, over vectors of any origin.
+//! `twinspire index build`, `index search` and `index update`: the index alone, over vectors of any origin.
 
 use super::CommandContext;
-use crate::arguments::{IndexBuildArguments, IndexCommand, IndexSearchArguments};
+use crate::arguments::{IndexBuildArguments, IndexCommand, IndexForm, IndexSearchArguments, IndexUpdateArguments};
 use crate::error::CliError;
 use crate::output::Reply;
 use serde::Serialize;
@@ -12,7 +12,9 @@ use twinspire_core::embedding::EmbeddingTable;
 use twinspire_core::{CoreError, vfs};
 use twinspire_data::convert::embeddings_from_parquet;
 use twinspire_retrieval::config::IndexSettings;
-use twinspire_retrieval::index::{IndexInput, StoredIndex, VectorIndex, best_of_interests, build};
+use twinspire_retrieval::index::{
+    Change, IndexInput, LiveIndex, StoredIndex, VectorIndex, best_of_interests, build, read_attributes,
+};
 use twinspire_retrieval::{IndexSection, in_pool};
 
 /// Runs one of the commands.
@@ -23,6 +25,7 @@ pub fn run(context: &CommandContext<'_>, command: &IndexCommand) -> Result<Reply
     match command {
         IndexCommand::Build(arguments) => build_index(context, arguments),
         IndexCommand::Search(arguments) => search(context, arguments),
+        IndexCommand::Update(arguments) => update(context, arguments),
     }
 }
 
@@ -40,12 +43,15 @@ pub fn read_vectors(path: &Path, ids: Option<&Path>) -> Result<EmbeddingTable, C
 }
 
 fn read_lines(path: &Path) -> Result<Vec<String>, CoreError> {
-    let text = std::fs::read_to_string(path).map_err(|error| CoreError::io(path, error))?;
-    Ok(text.lines().map(str::to_owned).collect())
+    Ok(read_text(path)?.lines().map(str::to_owned).collect())
 }
 
-fn settings(arguments: &IndexBuildArguments) -> Result<IndexSettings, CliError> {
-    let &IndexBuildArguments { kind, recall_target, k, .. } = arguments;
+fn read_text(path: &Path) -> Result<String, CoreError> {
+    std::fs::read_to_string(path).map_err(|error| CoreError::io(path, error))
+}
+
+fn settings(form: &IndexForm) -> Result<IndexSettings, CliError> {
+    let &IndexForm { kind, recall_target, k } = form;
     let mut faults = Faults::default();
     IndexSettings::check(&IndexSection { kind, recall_target, k }, &mut faults).ok_or_else(|| {
         let told = faults
@@ -57,7 +63,7 @@ fn settings(arguments: &IndexBuildArguments) -> Result<IndexSettings, CliError> 
 }
 
 fn build_index(context: &CommandContext<'_>, arguments: &IndexBuildArguments) -> Result<Reply, CliError> {
-    let (settings, table) = (settings(arguments)?, read_vectors(&arguments.vectors, arguments.ids.as_deref())?);
+    let (settings, table) = (settings(&arguments.form)?, read_vectors(&arguments.vectors, arguments.ids.as_deref())?);
     let queries = match &arguments.queries {
         Some(path) => same_dimension(read_vectors(path, None)?, table.dimension, path)?.values,
         None => Vec::new(),
@@ -67,8 +73,11 @@ fn build_index(context: &CommandContext<'_>, arguments: &IndexBuildArguments) ->
     let (threads, seed) = (context.globals.threads.unwrap_or(0), context.globals.seed.unwrap_or(1));
     let index = in_pool(threads, || build(&input, &settings, seed))??;
     context.progress.finish();
-    vfs::replace_file(context.vfs, &arguments.out, |path| Ok::<_, CliError>(index.write(context.vfs, path)?))?;
-    let mut text = format!("{}\n{} bytes in {}\n", index.report(), index.file_bytes(), arguments.out.display());
+    let index = match &arguments.attributes {
+        None => index,
+        Some(path) => with_attributes(context, index, path, &table.ids)?,
+    };
+    let mut text = write_index(context, &index, &arguments.out)?;
     for point in index.report().cells.iter().flat_map(|cells| &cells.curve) {
         let looked_at = point.looked_at * 100.0;
         let _ = writeln!(
@@ -78,6 +87,53 @@ fn build_index(context: &CommandContext<'_>, arguments: &IndexBuildArguments) ->
         );
     }
     Reply::new(text, index.report())
+}
+
+/// Adds the attributes of a file of JSON lines.
+fn with_attributes(
+    context: &CommandContext<'_>,
+    index: StoredIndex,
+    path: &Path,
+    ids: &[String],
+) -> Result<StoredIndex, CliError> {
+    let (rows, strange) = read_attributes(&read_text(path)?, ids)?;
+    if strange > 0 {
+        context.progress.line(&format!("{strange} lines of {} are about items that have no vector", path.display()));
+    }
+    Ok(index.with_attributes(&rows.into_batch()?)?)
+}
+
+/// Writes an index in the place of an earlier one; what is said of it.
+fn write_index(context: &CommandContext<'_>, index: &StoredIndex, out: &Path) -> Result<String, CliError> {
+    vfs::replace_file(context.vfs, out, |path| Ok::<_, CliError>(index.write(context.vfs, path)?))?;
+    Ok(format!("{}\n{} bytes in {}\n", index.report(), index.file_bytes(), out.display()))
+}
+
+/// Takes all changes, folds them into a new index, and writes it.
+fn update(context: &CommandContext<'_>, arguments: &IndexUpdateArguments) -> Result<Reply, CliError> {
+    let (threads, seed) = (context.globals.threads.unwrap_or(0), context.globals.seed.unwrap_or(1));
+    let live = LiveIndex::new(StoredIndex::open(&arguments.index)?, settings(&arguments.form)?, seed)?;
+    let changes = read_changes(&arguments.changes)?;
+    let gone = live.apply(&changes)?;
+    context.progress.start("building the index", None, "vectors");
+    in_pool(threads, || live.merge())??;
+    context.progress.finish();
+    let state = live.state();
+    let written = write_index(context, state.index(), arguments.out.as_ref().unwrap_or(&arguments.index))?;
+    let text =
+        format!("{} changes, by which {gone} items that were there are replaced or gone\n{written}", changes.len());
+    let report = state.index().report();
+    Reply::new(text, &serde_json::json!({ "changes": changes.len(), "gone": gone, "index": report }))
+}
+
+fn read_changes(path: &Path) -> Result<Vec<Change>, CliError> {
+    let text = read_text(path)?;
+    let lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
+    let change = |(line, number): (&str, usize)| {
+        let field = format!("{}, line {number}", path.display());
+        serde_json::from_str(line).map_err(|error| CoreError::Invalid { field, reason: error.to_string() }.into())
+    };
+    lines.map(change).collect()
 }
 
 fn same_dimension(table: EmbeddingTable, expected: usize, path: &Path) -> Result<EmbeddingTable, CliError> {
@@ -111,8 +167,9 @@ fn search(context: &CommandContext<'_>, arguments: &IndexSearchArguments) -> Res
         let message = format!("{} query vectors are not whole groups of {interests}", table.ids.len());
         return Err(CliError::Usage { message, hint: "give `--interests` rows to each query".into() });
     }
+    let allowed = arguments.filter.as_ref().map(|filter| index.fitting(filter)).transpose()?;
     let lists = in_pool(context.globals.threads.unwrap_or(0), || {
-        best_of_interests(&index, (&table.values, table.dimension), interests, arguments.k as usize)
+        best_of_interests(&index, (&table.values, table.dimension), interests, arguments.k as usize, allowed.as_ref())
     })?;
     let mut found = Vec::with_capacity(lists.len());
     // The index of a bundle has no ids of its own: its items are rows of the bundle's corpus.

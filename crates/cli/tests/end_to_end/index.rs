@@ -95,3 +95,39 @@ fn the_bench_measures_both_kinds_on_given_and_on_made_vectors() {
         assert!(rows[0]["recall"] == 1.0 && rows.iter().all(|row| row["p50_ms"].as_f64().unwrap() > 0.0));
     }
 }
+
+#[test]
+fn an_index_is_filtered_by_attributes_and_takes_changes() {
+    let folder = Folder::with("");
+    let write = |name: &str, lines: &[&str]| fs::write(folder.path().join(name), lines.join("\n")).unwrap();
+    write("v.txt", &["a\t1,0", "b\t0.9,0.1", "c\t0.8,0.2", "d\t0.7,0.3"]);
+    write("q.txt", &["q\t1,0"]);
+    write(
+        "attributes.jsonl",
+        &[r#"{"id": "a", "city": "Graz", "price": 3}"#, r#"{"id": "c", "city": ["Graz", "Wien"]}"#],
+    );
+    reply(&folder, &["index", "build", "--vectors", "v.txt", "--attributes", "attributes.jsonl", "--out", "x"]);
+    let search = |filter: &str| {
+        let words = ["index", "search", "--index", "x", "--queries", "q.txt", "-k", "9", "--filter", filter];
+        let found = reply(&folder, &words);
+        items(&found["queries"][0]).iter().map(|&item| item.to_owned()).collect::<Vec<_>>()
+    };
+    let graz = r#"{"eq": {"city": "Graz"}}"#;
+    assert_eq!(search(graz), ["a", "c"]);
+    assert_eq!(search(r#"{"not": {"items": ["a", "c"]}}"#), ["b", "d"]);
+    let ran =
+        folder.run(&["index", "search", "--index", "x", "--queries", "q.txt", "--filter", r#"{"eq": {"town": 1}}"#]);
+    assert!(ran.code == Some(2) && ran.stderr.contains("there are: city, price"), "{}", ran.stderr);
+    let upsert = r#"{"upsert": {"id": "e", "vector": [2, 0], "attributes": {"city": "Graz", "price": 4.5}}}"#;
+    write("changes.jsonl", &[r#"{"delete": "a"}"#, upsert, "", r#"{"upsert": {"id": "b", "vector": [0, 1]}}"#]);
+    let updated = reply(&folder, &["index", "update", "--index", "x", "--changes", "changes.jsonl"]);
+    assert_eq!((&updated["changes"], &updated["gone"], &updated["index"]["items"]), (&3.into(), &2.into(), &4.into()));
+    assert_eq!(search(graz), ["e", "c"]);
+    assert_eq!(search(r#"{"and": []}"#), ["e", "c", "d", "b"]);
+    assert_eq!(search(r#"{"range": {"price": {"gt": 3}}}"#), ["e"]);
+    let earlier = fs::read(folder.path().join("x")).unwrap();
+    write("changes.jsonl", &[r#"{"delete": "c"}"#, r#"{"upsert": {"id": "f", "vector": [1]}}"#]);
+    let ran = folder.run(&["index", "update", "--index", "x", "--changes", "changes.jsonl"]);
+    assert!(ran.code == Some(2) && ran.stderr.contains("changes.1: expected a vector of 2 numbers"), "{}", ran.stderr);
+    assert!(fs::read(folder.path().join("x")).unwrap() == earlier, "all changes or none");
+}

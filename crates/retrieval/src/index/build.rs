@@ -131,7 +131,7 @@ fn fill_codes(image: &mut Image, section: impl Fn(usize) -> Section, codes: &Cod
 }
 
 fn sealed(mut image: Image, report: IndexReport) -> StoredIndex {
-    image.seal(&serde_json::to_vec(&report).expect("a report is plain data"));
+    image.seal(&[], &serde_json::to_vec(&report).expect("a report is plain data"));
     StoredIndex::new(image, report)
 }
 

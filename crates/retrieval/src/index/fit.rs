@@ -13,8 +13,9 @@ use twinspire_core::query::Scored;
 const REACHES: (f32, f32) = (0.02, 4.0);
 /// Halvings of the interval of reaches.
 const HALVINGS: usize = 10;
-/// The fitted half is asked for a little more than the target, so that other queries meet it as well.
-const RESERVE: f64 = 0.001;
+/// The fitted half must exceed the target by so many standard errors of its mean, so that it is not luck of these queries:
+/// one side of a 95 % interval.
+const RESERVE: f64 = 1.64;
 /// Points of the curve, relative to the fitted reach.
 const CURVE: [f32; 8] = [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0];
 
@@ -47,10 +48,21 @@ impl Judged {
 
     /// Share of the exact lists that `lists` hold, one a query.
     pub fn recall_of(&self, lists: &[Vec<Scored>]) -> f64 {
-        let is_true = |truth: &[u32], scored: &Scored| truth.binary_search(&scored.item).is_ok();
-        let hits = |(list, truth): (&Vec<Scored>, &Vec<u32>)| list.iter().filter(|one| is_true(truth, one)).count();
         let all: usize = self.truth.iter().map(Vec::len).sum();
-        if all == 0 { 1.0 } else { lists.iter().zip(&self.truth).map(hits).sum::<usize>() as f64 / all as f64 }
+        if all == 0 { 1.0 } else { self.hits(lists).sum::<usize>() as f64 / all as f64 }
+    }
+
+    fn hits(&self, lists: &[Vec<Scored>]) -> impl Iterator<Item = usize> {
+        let is_true = |truth: &[u32], scored: &Scored| truth.binary_search(&scored.item).is_ok();
+        lists.iter().zip(&self.truth).map(move |(list, truth)| list.iter().filter(|one| is_true(truth, one)).count())
+    }
+
+    /// The recall that queries like these have at least, luck of the draw aside.
+    fn sure_recall(&self, lists: &[Vec<Scored>]) -> f64 {
+        let (recall, queries) = (self.recall_of(lists), self.len().max(1) as f64);
+        let share = |(hits, truth): (usize, &Vec<u32>)| hits as f64 / truth.len().max(1) as f64 - recall;
+        let square: f64 = self.hits(lists).zip(&self.truth).map(share).map(|off| off * off).sum();
+        recall - RESERVE * square.sqrt() / queries
     }
 
     /// Number of queries.
@@ -58,23 +70,27 @@ impl Judged {
         self.truth.len()
     }
 
-    /// Recall and cost of a reach; recall is 1 without queries.
-    pub fn judge(&self, index: &IvfIndex, reach: f32) -> CurvePoint {
+    /// Lists, and the blocks that were looked at for each.
+    fn probe(&self, index: &IvfIndex, reach: f32) -> (Vec<Vec<Scored>>, Vec<usize>) {
         let queries = self.vectors.par_chunks_exact(self.dimension);
         let probed = queries.map(|query| index.probe(query, (self.k, None), reach));
-        let (lists, blocks): (Vec<Vec<Scored>>, Vec<usize>) =
-            probed.map(|probed| (probed.found, probed.blocks)).unzip();
+        probed.map(|probed| (probed.found, probed.blocks)).unzip()
+    }
+
+    /// Recall and cost of a reach; recall is 1 without queries.
+    pub fn judge(&self, index: &IvfIndex, reach: f32) -> CurvePoint {
+        let (lists, blocks) = self.probe(index, reach);
         let most = (index.image().sizes().blocks * self.len()).max(1);
         let looked_at = blocks.iter().sum::<usize>() as f64 / most as f64;
         CurvePoint { reach, recall: self.recall_of(&lists), looked_at }
     }
 
-    /// The smallest reach, to about three digits, whose recall is `target`; the largest one where none is.
+    /// The smallest reach, to about three digits, whose recall is surely `target`; the largest one where none is.
     pub fn fit(&self, index: &IvfIndex, target: f64) -> f32 {
         let (mut low, mut high) = REACHES;
         for _ in 0..HALVINGS {
             let middle = (low * high).sqrt();
-            if self.judge(index, middle).recall >= (target + RESERVE).min(1.0) {
+            if self.sure_recall(&self.probe(index, middle).0) >= target {
                 high = middle;
             } else {
                 low = middle;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! header | ids | items | blocks and rows at which cells start | spreads | centroid codes, scales, errors
-//!        | codes, scales, errors | rows | about (JSON) | one checksum for each MiB of all before
+//!        | codes, scales, errors | rows | attributes | about (JSON) | one checksum for each MiB of all before
 //! ```
 //! Sections start at multiples of 64; where they lie follows from the header, by checked arithmetic, and their length must
 //! be that of the file to the byte. Numbers are little-endian. In: parts, or a file. Out: typed looks at the sections. It
@@ -37,6 +37,8 @@ pub(super) struct Sizes {
     pub blocks: usize,
     /// Bytes of the ids, one line each; 0 where rows are known by number.
     pub ids: usize,
+    /// Bytes of the table of attributes; 0 without them.
+    pub attributes: usize,
     /// Bytes of the description; 0 until it is sealed.
     pub about: usize,
 }
@@ -52,6 +54,7 @@ struct Layout {
     centroids: [Range<usize>; 3],
     codes: [Range<usize>; 3],
     rows: Range<usize>,
+    attributes: Range<usize>,
     about: Range<usize>,
     pages: Range<usize>,
 }
@@ -76,13 +79,14 @@ impl Sizes {
         };
         let (centroids, codes) = (coded(self.cells.div_ceil(LANES))?, coded(self.blocks)?);
         let rows = section(self.items.checked_mul(self.dimension)?, 4)?;
+        let attributes = section(self.attributes, 1)?;
         let about = section(self.about, 1)?;
         let pages = section(about.end.div_ceil(PAGE), 8)?;
-        Some(Layout { ids, items, cell_blocks, cell_rows, spreads, centroids, codes, rows, about, pages })
+        Some(Layout { ids, items, cell_blocks, cell_rows, spreads, centroids, codes, rows, attributes, about, pages })
     }
 
-    fn numbers(&self) -> [usize; 6] {
-        [self.items, self.dimension, self.cells, self.blocks, self.ids, self.about]
+    fn numbers(&self) -> [usize; 7] {
+        [self.items, self.dimension, self.cells, self.blocks, self.ids, self.attributes, self.about]
     }
 }
 
@@ -156,18 +160,20 @@ impl Image {
         self.bytes_mut()[range].copy_from_slice(bytemuck::cast_slice(values));
     }
 
-    /// Adds the description and the checksums; nothing changes afterwards.
-    pub fn seal(&mut self, about: &[u8]) {
-        self.sizes.about = about.len();
+    /// Ends with the table of attributes, the description and the checksums, in the place of any that are there.
+    pub fn seal(&mut self, attributes: &[u8], about: &[u8]) {
+        (self.sizes.attributes, self.sizes.about) = (attributes.len(), about.len());
         self.layout = self.sizes.layout().expect("an image that is in memory fits it");
         let end = self.layout.pages.end;
         if let Memory::Built { lines, length } = &mut self.memory {
             lines.resize(end.div_ceil(ALIGNMENT), Line([0; ALIGNMENT]));
             *length = end;
         }
-        let (header, about_range, pages) = (self.header(), self.layout.about.clone(), self.layout.pages.clone());
+        let header = self.header();
+        let Layout { attributes: attributes_range, about: about_range, pages, .. } = self.layout.clone();
         let bytes = self.bytes_mut();
-        bytes[about_range.start..].fill(0);
+        bytes[attributes_range.start..].fill(0);
+        bytes[attributes_range].copy_from_slice(attributes);
         bytes[..HEADER].copy_from_slice(&header);
         bytes[about_range.clone()].copy_from_slice(about);
         let checksums = checksums(&bytes[..about_range.end]);
@@ -283,9 +289,19 @@ impl Image {
         self.bytes().len()
     }
 
+    /// The table of attributes; empty without them.
+    pub fn attributes(&self) -> &[u8] {
+        self.typed(&self.layout.attributes)
+    }
+
     /// The description.
     pub fn about(&self) -> &[u8] {
         self.typed(&self.layout.about)
+    }
+
+    /// Bytes of the ids, one line each.
+    pub fn id_bytes(&self) -> &[u8] {
+        self.typed(&self.layout.ids)
     }
 
     /// Ids, one line each, in the order of the items.
@@ -331,13 +347,13 @@ impl Image {
 
 fn read_header(bytes: &[u8]) -> Option<Sizes> {
     let header = bytes.get(..HEADER)?;
-    let mut numbers = [0; 6];
+    let mut numbers = [0; 7];
     for (number, bytes) in numbers.iter_mut().zip(header[8..].chunks_exact(8)) {
         *number = usize::try_from(u64::from_le_bytes(bytes.try_into().ok()?)).ok()?;
     }
-    let [items, dimension, cells, blocks, ids, about] = numbers;
-    let rest_is_empty = header[8 + 6 * 8..].iter().all(|&byte| byte == 0);
-    (&header[..8] == MAGIC && rest_is_empty).then_some(Sizes { items, dimension, cells, blocks, ids, about })
+    let [items, dimension, cells, blocks, ids, attributes, about] = numbers;
+    let sizes = Sizes { items, dimension, cells, blocks, ids, attributes, about };
+    (&header[..8] == MAGIC).then_some(sizes)
 }
 
 fn checksums(bytes: &[u8]) -> Vec<u64> {

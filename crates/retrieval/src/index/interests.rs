@@ -7,7 +7,7 @@ use crate::set::ItemSet;
 use rayon::prelude::*;
 use twinspire_core::query::Scored;
 
-/// The best `k` items for each group of `interests` vectors of `(vectors, dimension)`: `[groups, interests, dimension]`. An
+/// The best `k` allowed items (without `allowed`, of all) for each group of `interests` vectors of `(vectors, dimension)`: `[groups, interests, dimension]`. An
 /// item is worth its best score over the group. Exact where the index is: an item of the best `k` is among the best `k` of
 /// the interest that gives it its score.
 pub fn best_of_interests(
@@ -15,9 +15,10 @@ pub fn best_of_interests(
     (vectors, dimension): (&[f32], usize),
     interests: usize,
     k: usize,
+    allowed: Option<&ItemSet>,
 ) -> Vec<Vec<Scored>> {
     let of_group = |group: &[f32]| {
-        let alone = |vectors| index.search(ScanQueries { vectors, excluded: &[&[]] }, k, None).swap_remove(0);
+        let alone = |vectors| index.search(ScanQueries { vectors, excluded: &[&[]] }, k, allowed).swap_remove(0);
         let mut found: Vec<Scored> = group.chunks_exact(dimension).flat_map(alone).collect();
         found.sort_unstable_by(Scored::order);
         let mut seen = ItemSet::none(index.len());
@@ -46,7 +47,7 @@ mod tests {
             let vectors = data.vectors(21, items, dimension);
             let queries = data.vectors(22, 4 * interests, dimension);
             let index = built(IndexKind::Exact, &vectors, dimension).unwrap();
-            let found = best_of_interests(&index, (&queries, dimension), interests, k);
+            let found = best_of_interests(&index, (&queries, dimension), interests, k, None);
             for (group, found) in queries.chunks_exact(interests * dimension).zip(found) {
                 let excluded = vec![&[][..]; interests];
                 let all = ItemBlocks::new(&vectors, dimension);

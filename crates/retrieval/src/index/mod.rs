@@ -3,10 +3,11 @@
 //! In: item vectors, then query vectors. Out: items by falling score. It neither encodes queries nor knows what a channel is.
 //!
 //! Reading order: `exact` (codes with bounds, and why the answer is exact), `ivf` (which cells are looked at), `fit`
-//! (how their reach meets a recall), `choice` (which kind a corpus gets), `image` (the file). What both kinds rest on:
+//! (how their reach meets a recall), `choice` (which kind a corpus gets), `image` (the file), `live` (changes). What both kinds rest on:
 //! `codes`, `kernel`, `survivors`.
 
 mod about;
+mod attributed;
 pub mod bench;
 mod build;
 mod cells;
@@ -22,16 +23,19 @@ mod image;
 mod interests;
 mod ivf;
 mod kernel;
+mod live;
 mod stored;
 mod survivors;
 #[cfg(test)]
 mod tests;
 
 pub use about::{BuiltKind, CellsReport, CurvePoint, IndexReport};
+pub use attributed::{Values, read_attributes};
 pub use build::{IndexInput, build};
 pub use exact::ExactIndex;
 pub use interests::best_of_interests;
 pub use ivf::IvfIndex;
+pub use live::{Change, LiveIndex, LiveItem, LiveState};
 pub use stored::StoredIndex;
 
 use crate::error::{Result, RetrievalError};
@@ -47,7 +51,7 @@ pub trait VectorIndex: Send + Sync {
     /// At most `k` items for each query, in [`Scored::order`], each once, none of them excluded, all of them `allowed`
     /// (without it: every item is). Queries have the index's dimension and are finite.
     fn search(&self, queries: ScanQueries<'_>, k: usize, allowed: Option<&ItemSet>) -> Vec<Vec<Scored>>;
-    /// Number of items.
+    /// Number of items, those that were deleted too: every item is below it.
     fn len(&self) -> usize;
     /// True without items.
     fn is_empty(&self) -> bool {

@@ -10,14 +10,19 @@ use super::fit::Judged;
 use super::image::Image;
 use super::ivf::IvfIndex;
 use crate::error::Result;
+use crate::filter::Corpus;
 use crate::rows::{best, leave_out};
 use crate::scan::ScanQueries;
 use crate::set::ItemSet;
+use arrow_array::RecordBatch;
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 use std::path::Path;
 use std::sync::OnceLock;
 use twinspire_core::CoreError;
+use twinspire_core::attribute::{AttributeTable, Filter};
 use twinspire_core::query::Scored;
+use twinspire_core::table::encode_table;
 use twinspire_core::vfs::Vfs;
 
 /// An index with its description.
@@ -26,6 +31,9 @@ pub struct StoredIndex {
     report: IndexReport,
     kind: Kind,
     row_of_item: OnceLock<Vec<u32>>,
+    /// Where the id of each item ends.
+    id_ends: OnceLock<Vec<usize>>,
+    attributes: Option<AttributeTable>,
 }
 
 #[derive(Debug)]
@@ -41,7 +49,7 @@ impl StoredIndex {
             None => Kind::Exact(ExactIndex::of_image(image)),
             Some(cells) => Kind::Ivf(IvfIndex::new(image, cells.reach)),
         };
-        Self { report, kind, row_of_item: OnceLock::new() }
+        Self { report, kind, row_of_item: OnceLock::new(), id_ends: OnceLock::new(), attributes: None }
     }
 
     /// Maps a file: nothing is copied, every byte is checked.
@@ -59,7 +67,66 @@ impl StoredIndex {
         if described != (sizes.items, sizes.dimension, sizes.cells, sizes.cells > 0) || !reach_is_sound {
             return Err(damaged("its description does not fit its vectors").into());
         }
-        Ok(Self::new(image, report))
+        let attributes = match image.attributes() {
+            [] => None,
+            bytes => Some(AttributeTable::from_bytes(bytes).map_err(|error| error.of_file(path))?),
+        };
+        if attributes.as_ref().is_some_and(|table| table.items() != report.items) {
+            return Err(damaged("its attributes are those of other items").into());
+        }
+        Ok(Self { attributes, ..Self::new(image, report) })
+    }
+
+    /// An index that was built, with the attributes of its items; they are written with it.
+    ///
+    /// # Errors
+    /// `Damaged` when the table is not one of as many items.
+    pub fn with_attributes(self, batch: &RecordBatch) -> Result<Self> {
+        let table = AttributeTable::from_batch(batch)?;
+        if table.items() != self.report.items {
+            return Err(CoreError::damaged("attributes", "they are those of other items").into());
+        }
+        let mut image = match self.kind {
+            Kind::Exact(index) => index.into_image(),
+            Kind::Ivf(index) => index.into_image(),
+        };
+        let about = image.about().to_vec();
+        image.seal(&encode_table(batch)?, &about);
+        Ok(Self { attributes: Some(table), ..Self::new(image, self.report) })
+    }
+
+    /// Attributes of the items, where there are some.
+    pub fn attributes(&self) -> Option<&AttributeTable> {
+        self.attributes.as_ref()
+    }
+
+    /// The items that fit a filter.
+    ///
+    /// # Errors
+    /// `Invalid` of the field `filter`, with the names that there are.
+    pub fn fitting(&self, filter: &Filter) -> Result<ItemSet> {
+        let ids: FxHashMap<&str, u32> = self.ids().into_iter().zip(0..).collect();
+        let find = |id: &str| ids.get(id).copied();
+        let corpus = Corpus { items: self.len(), attributes: self.attributes(), find: &find };
+        Ok(corpus.fitting(&corpus.resolve(filter)?))
+    }
+
+    /// Id of an item of an index that has ids.
+    pub fn id(&self, item: u32) -> &str {
+        let bytes = self.image().id_bytes();
+        let ends = self.id_ends.get_or_init(|| {
+            let breaks = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(end, _)| end);
+            breaks.chain([bytes.len()]).collect()
+        });
+        let start = (item as usize).checked_sub(1).map_or(0, |before| ends[before] + 1);
+        std::str::from_utf8(&bytes[start..ends[item as usize]]).expect("ids are checked when an index is opened")
+    }
+
+    /// Vector of an item.
+    pub(super) fn vector(&self, item: u32) -> &[f32] {
+        let rows = self.image().rows();
+        let row = self.row_of_item().map_or(item, |rows| rows[item as usize]);
+        &rows.values[row as usize * rows.dimension..][..rows.dimension]
     }
 
     /// Writes the one file that [`StoredIndex::open`] maps.
