@@ -109,8 +109,11 @@ pub(super) fn check(world: &World, model: &ModelSection, section: TrainSection, 
     }
 }
 
-/// Compares a gradient with differences of several widths: the narrower, the fewer kinks of ReLU between the two points, and the more
-/// rounding.
+/// What the rounding of a loss may be.
+const ROUNDING: f64 = 6e-6;
+
+/// Compares a gradient with differences of several widths: the narrower, the fewer kinks of ReLU between the two points, and
+/// the more rounding.
 fn compare(
     engine: &mut Engine<'_>,
     tower: &mut TwoTower,
@@ -123,8 +126,6 @@ fn compare(
         *cell(&mut tower.parameters) = moved;
         (f64::from(moved), engine.loss(&tower.parameters, batch).loss)
     };
-    // What the rounding of the loss may be.
-    const ROUNDING: f64 = 6e-6;
     let numeric = [2e-3, 5e-4, 1.25e-4].map(|step| {
         let ((high, above), (low, below)) = (at(value + step), at(value - step));
         ((above - below) / (high - low), ROUNDING / f64::from(step))
