@@ -289,7 +289,7 @@ fn a_soak_of_changes_merges_and_searches_finds_no_difference_to_a_plain_model() 
 #[ignore = "long: ten minutes on two cores"]
 fn a_long_soak_finds_no_difference_either() {
     let seed = std::env::var("TWINSPIRE_SOAK_SEED").map_or(1, |seed| seed.parse().expect("a whole number"));
-    let work = Work { items: 3000, changes: 60_000, searches: 60_000 };
+    let work = Work { items: 3000, changes: 160_000, searches: 160_000 };
     for kind in [IndexKind::Exact, IndexKind::Ivf] {
         soak(kind, work, seed);
     }
