@@ -4,6 +4,7 @@
 
 use crate::error::{DataError, Result};
 use crate::ingest::{REJECTS, USERS};
+use arrow_array::RecordBatch;
 use rustc_hash::FxHashSet;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use twinspire_core::deleted::DeletedUsers;
 use twinspire_core::hash::fingerprint64;
 use twinspire_core::ids::check_id;
 use twinspire_core::in_use::Alone;
-use twinspire_core::table::{integers_u64, read_mapped, tables_in, text_column};
+use twinspire_core::table::{MappedParts, integers_u64, read_mapped, tables_in, text_column};
 use twinspire_core::vfs::{Vfs, remove_folder, sweep_removed};
 
 /// What became of deleted users. Nobody is named.
@@ -67,13 +68,10 @@ impl Users<'_> {
     /// In the tables of a log file or of a side table, or as text among its rejected rows.
     fn are_in_unit(&self, vfs: &dyn Vfs, folder: &Path) -> Result<bool> {
         for path in tables_in(folder)? {
-            let table = read_mapped(&path)?;
-            let found = match text_column(&table, "key") {
-                Ok(keys) => keys.iter().flatten().any(|key| self.keys.contains(&fingerprint64(key.as_bytes()))),
-                Err(_) => integers_u64(&table, "key")?.iter().any(|key| self.keys.contains(key)),
-            };
-            if found {
-                return Ok(true);
+            for part in MappedParts::open(&path)?.parts() {
+                if self.are_in_rows(&part?)? {
+                    return Ok(true);
+                }
             }
         }
         let path = folder.join(REJECTS);
@@ -83,6 +81,14 @@ impl Users<'_> {
         let bytes = vfs.read(&path).map_err(|error| DataError::io(&path, error))?;
         let text = String::from_utf8_lossy(&bytes);
         Ok(self.users.iter().any(|user| text.contains(user.as_str())))
+    }
+
+    /// Keys are texts in a side table, and hashes in the interactions of a log file.
+    fn are_in_rows(&self, rows: &RecordBatch) -> Result<bool> {
+        Ok(match text_column(rows, "key") {
+            Ok(keys) => keys.iter().flatten().any(|key| self.keys.contains(&fingerprint64(key.as_bytes()))),
+            Err(_) => integers_u64(rows, "key")?.iter().any(|key| self.keys.contains(key)),
+        })
     }
 
     fn have_history(&self, vfs: &dyn Vfs, path: &Path) -> Result<bool> {

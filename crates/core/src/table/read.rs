@@ -79,6 +79,11 @@ impl MappedParts {
         self.blocks.is_empty()
     }
 
+    /// The rows of every part, in order.
+    pub fn parts(&self) -> impl Iterator<Item = Result<RecordBatch>> + '_ {
+        (0..self.len()).map(|number| self.part(number))
+    }
+
     /// Columns and metadata, which all parts share.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema

@@ -201,13 +201,13 @@ pub fn share_folder<T, E: From<CoreError>>(
     if !is_made() && at(folder, vfs.exists(folder))? {
         at(folder, vfs.rename(folder, &old))?;
     }
-    if !is_made()
-        && let Err(error) = reveal(vfs, &staging, folder)
-        && !is_made()
-    {
-        return Err(error.into());
+    let revealed = if is_made() { None } else { Some(reveal(vfs, &staging, folder)) };
+    match revealed {
+        // The staging folder has its final name: another attempt may have taken the earlier one since.
+        Some(Ok(())) => {}
+        Some(Err(error)) if !is_made() => return Err(error.into()),
+        Some(Err(_)) | None => at(&staging, vfs.remove_dir_all(&staging))?,
     }
-    at(&staging, vfs.remove_dir_all(&staging))?;
     at(&old, vfs.remove_dir_all(&old))?;
     Ok(value)
 }

@@ -57,8 +57,7 @@ fn suspects_of(tables: &[PathBuf], rule: &TrafficRule, times: Option<&Range<i64>
 }
 
 fn parts_of(path: &Path) -> Result<Vec<RecordBatch>> {
-    let parts = MappedParts::open(path)?;
-    Ok((0..parts.len()).map(|part| parts.part(part)).collect::<twinspire_core::Result<_>>()?)
+    Ok(MappedParts::open(path)?.parts().collect::<twinspire_core::Result<_>>()?)
 }
 
 /// Tallies of one table, of the keys that are wanted.
