@@ -22,7 +22,9 @@ fn shipped() -> Vec<PathBuf> {
     };
     let is_toml = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "toml");
     let folders = entries("examples").filter(|path| path.is_dir());
-    let examples = folders.flat_map(|folder| entries(&format!("examples/{}", folder.file_name().unwrap().display())));
+    let examples = folders.flat_map(|folder| {
+        entries(&format!("examples/{}", folder.file_name().expect("a folder has a name").display()))
+    });
     let is_whole = |path: &PathBuf| fs::read_to_string(path).expect("the file can be read").contains("[input]");
     let examples = examples.filter(|path| is_toml(path) && is_whole(path));
     entries("config").filter(is_toml).chain(examples).collect()

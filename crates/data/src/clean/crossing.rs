@@ -70,7 +70,7 @@ fn tally(
     let mut tallies = Tallies::default();
     let is_wanted = |key: &u64, time: i64| wanted(*key) && window.is_none_or(|window| window.contains(&time));
     for part in parts_of(path)? {
-        count(&part, rule, &is_wanted, &mut tallies)?;
+        count(&part, rule, is_wanted, &mut tallies)?;
     }
     Ok(tallies.take())
 }

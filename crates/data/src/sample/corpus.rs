@@ -92,10 +92,12 @@ impl SeenItems {
 /// Raw columns of the items of each bucket.
 type RawColumns = Vec<Vec<StringArray>>;
 
-/// Joins the items of all buckets; the row of a sighting is (bucket, row of its items). The order of the buckets does not
-/// matter.
-fn join<'s>(seen: &'s [SeenItems]) -> Result<FxHashMap<&'s str, Sighting<(u32, u32)>>> {
-    let mut joined: FxHashMap<&str, Sighting<(u32, u32)>> = FxHashMap::default();
+/// A bucket, and a row of its items.
+type Place = (u32, u32);
+
+/// Joins the items of all buckets, whose order does not matter.
+fn join(seen: &[SeenItems]) -> Result<FxHashMap<&str, Sighting<Place>>> {
+    let mut joined: FxHashMap<&str, Sighting<Place>> = FxHashMap::default();
     for (bucket, SeenItems(batch)) in (0..).zip(seen) {
         let (count, train) = (integers_u64(batch, "count")?, integers_u8(batch, "train")?);
         let (time, position) = (integers_i64(batch, "time")?, integers_u64(batch, "position")?);
@@ -114,8 +116,8 @@ fn join<'s>(seen: &'s [SeenItems]) -> Result<FxHashMap<&'s str, Sighting<(u32, u
 pub(super) struct Corpus {
     ids: Vec<String>,
     counts: Vec<u64>,
-    /// The log row that stands for each: its bucket and its row there; none for an item that no log row shows.
-    stands: Vec<Option<(u32, u32)>>,
+    /// The log row that stands for each; none for an item that no log row shows.
+    stands: Vec<Option<Place>>,
     raw: RawColumns,
 }
 
@@ -127,7 +129,7 @@ impl Corpus {
     pub fn new(seen: &[SeenItems], columns: &[String], listed: Option<&SideTable>) -> Result<Self> {
         let joined = join(seen)?;
         let unseen = listed.into_iter().flat_map(SideTable::keys).filter(|id| !joined.contains_key(id));
-        let mut items: Vec<(&str, u64, Option<(u32, u32)>)> = unseen.map(|id| (id, 0, None)).collect();
+        let mut items: Vec<(&str, u64, Option<Place>)> = unseen.map(|id| (id, 0, None)).collect();
         items.extend(joined.iter().map(|(&id, sighting)| (id, sighting.count, Some(sighting.row))));
         items.sort_unstable_by_key(|&(id, ..)| id);
         if items.len() >= u32::MAX as usize {
