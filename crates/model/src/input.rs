@@ -6,7 +6,7 @@
 use crate::kernel::{Buffer, add_column_sums};
 use crate::layer::embedding::{Columns, gather};
 use crate::layer::linear::Linear;
-use crate::layer::product::{MIN_ROWS, Matrix, multiply, multiply_into};
+use crate::layer::product::{Matrix, multiply, multiply_into};
 use crate::layout::{Field, InputLayout, Source};
 use crate::optimizer::Shard;
 use crate::sequence::Elements;
@@ -70,7 +70,7 @@ impl ChunkInput {
         (source, rows): (&impl RowSource, usize),
     ) {
         self.rows = rows;
-        self.values.resize(rows.max(MIN_ROWS) * layout.width);
+        self.values.resize(rows * layout.width);
         self.values[rows * layout.width..].fill(0.0);
         self.ids.resize(layout.single.len() * rows, 0);
         self.sequences.resize_with(layout.sequences.len(), Elements::default);

@@ -9,7 +9,7 @@ use crate::input::ChunkInput;
 use crate::kernel::{Buffer, add_bias_relu, add_to, bias_rows, mask_by_sign};
 use crate::layer::linear::Linear;
 use crate::layer::normalize;
-use crate::layer::product::{MIN_ROWS, Matrix, multiply};
+use crate::layer::product::{Matrix, multiply};
 use crate::shared::Shared;
 
 /// Layers of one tower.
@@ -80,7 +80,6 @@ impl Tower {
 
     /// Buffers for up to `rows` rows; without `training`, none for gradients.
     pub(crate) fn workspace(&self, rows: usize, training: bool) -> TowerWorkspace {
-        let rows = rows.max(MIN_ROWS);
         let mut outputs: Vec<_> = self.layers.iter().map(|layer| Buffer::zeros(rows * layer.outputs)).collect();
         if outputs.is_empty() {
             outputs.push(Buffer::zeros(rows * self.dimension));

@@ -7,7 +7,6 @@ use super::attention::{Attention, HeadMemory};
 use super::dropout::Dropout;
 use super::layer_norm::{LayerNorm, Moments};
 use super::linear::Linear;
-use super::product::MIN_ROWS;
 use crate::kernel::{Buffer, add_bias_relu, add_to, bias_rows, mask_by_sign};
 
 /// Layers of a block, and where they lie.
@@ -77,7 +76,7 @@ impl Block {
 
     /// Makes room for the tokens of sequences with these ends.
     pub(crate) fn reserve(&self, ends: &[usize], memory: &mut BlockMemory, scratch: &mut Scratch) {
-        let tokens = (ends[ends.len() - 1] - ends[0]).max(MIN_ROWS);
+        let tokens = ends[ends.len() - 1] - ends[0];
         let (width, inner) = (self.attention.width, self.up.outputs);
         grow(&mut memory.joined, tokens * 3 * width);
         grow(&mut memory.probabilities, self.attention.cells(ends));

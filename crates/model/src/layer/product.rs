@@ -9,9 +9,6 @@ use crate::kernel::{Buffer, Lanes, Level, Single, level};
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m128, __m256, __m512};
 
-/// Fewest rows that the buffers of a pass hold.
-pub(crate) const MIN_ROWS: usize = 1;
-
 /// A matrix that is read, with any strides.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Matrix<'a> {

@@ -5,7 +5,6 @@ use crate::config::EncoderSection;
 use crate::kernel::Buffer;
 use crate::layer::block::grow;
 use crate::layer::dropout::Dropout;
-use crate::layer::product::MIN_ROWS;
 use crate::layout::HistoryLayout;
 
 /// An encoder; one file each.
@@ -134,7 +133,7 @@ impl Encoder {
 impl Memory {
     /// Makes room for sequences with these ends.
     pub(crate) fn reserve(&mut self, layout: &HistoryLayout, ends: &[usize]) {
-        let tokens = (ends[ends.len() - 1] - ends[0]).max(MIN_ROWS);
+        let tokens = ends[ends.len() - 1] - ends[0];
         grow(&mut self.tokens, tokens * layout.width);
         grow(&mut self.gradient, tokens * layout.width);
         match &layout.encoder {

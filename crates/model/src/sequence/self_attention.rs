@@ -9,7 +9,6 @@ use crate::layer::block::{Block, BlockMemory, Scratch, grow};
 use crate::layer::dropout::Dropout;
 use crate::layer::layer_norm::{LayerNorm, Moments};
 use crate::layer::linear::Linear;
-use crate::layer::product::MIN_ROWS;
 
 /// Layers of the encoder; offsets count from its first parameter, where the vectors of positions lie.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,7 +80,7 @@ impl SelfAttention {
 
     /// Makes room for sequences with these ends.
     pub(crate) fn reserve(&self, ends: &[usize], memory: &mut AttentionMemory) {
-        let tokens = (ends[ends.len() - 1] - ends[0]).max(MIN_ROWS);
+        let tokens = ends[ends.len() - 1] - ends[0];
         memory.blocks.resize_with(self.blocks.len(), BlockMemory::default);
         for (block, own) in self.blocks.iter().zip(&mut memory.blocks) {
             block.reserve(ends, own, &mut memory.scratch);
