@@ -104,12 +104,9 @@ pub fn run_stage<E: From<CoreError>>(
     key: &StageKey,
     write: impl FnOnce(&Path) -> Result<BTreeMap<String, u64>, E>,
 ) -> Result<StageOutcome, E> {
-    let wanted = Wanted::of(context, key)?;
-    if let Some(manifest) = up_to_date(context.vfs, folder, &wanted.fingerprint) {
-        return Ok(StageOutcome::Skipped(manifest));
-    }
-    let made = replace_folder(context.vfs, folder, |staging| wanted.fill(context, staging, write))?;
-    Ok(StageOutcome::Done(made))
+    unless_up_to_date(context, folder, key, |wanted| {
+        replace_folder(context.vfs, folder, |staging| wanted.fill(context, staging, write))
+    })
 }
 
 /// As [`run_stage`], for a unit of a stage: several processes may run the same unit at once, and one folder is left.
@@ -122,18 +119,28 @@ pub fn run_unit<E: From<CoreError>>(
     key: &StageKey,
     write: impl FnOnce(&Path) -> Result<BTreeMap<String, u64>, E>,
 ) -> Result<StageOutcome, E> {
+    unless_up_to_date(context, folder, key, |wanted| {
+        let started = read_manifest(context.vfs, folder).ok();
+        // Another attempt has been here since: the same fingerprint, in place of what was damaged or of another time.
+        let is_made = || {
+            let found = read_manifest(context.vfs, folder).ok();
+            found.is_some() && found != started && found.is_some_and(|found| found.fingerprint == wanted.fingerprint)
+        };
+        share_folder(context.vfs, folder, is_made, |staging| wanted.clone().fill(context, staging, write))
+    })
+}
+
+fn unless_up_to_date<E: From<CoreError>>(
+    context: &StageContext<'_>,
+    folder: &Path,
+    key: &StageKey,
+    make: impl FnOnce(Wanted) -> Result<StageManifest, E>,
+) -> Result<StageOutcome, E> {
     let wanted = Wanted::of(context, key)?;
-    if let Some(manifest) = up_to_date(context.vfs, folder, &wanted.fingerprint) {
-        return Ok(StageOutcome::Skipped(manifest));
+    match up_to_date(context.vfs, folder, &wanted.fingerprint) {
+        Some(manifest) => Ok(StageOutcome::Skipped(manifest)),
+        None => make(wanted).map(StageOutcome::Done),
     }
-    let started = read_manifest(context.vfs, folder).ok();
-    // Another attempt has been here since: the same fingerprint, in place of what was damaged or of another time.
-    let is_made = || {
-        let found = read_manifest(context.vfs, folder).ok();
-        found.is_some() && found != started && found.is_some_and(|found| found.fingerprint == wanted.fingerprint)
-    };
-    let made = share_folder(context.vfs, folder, is_made, |staging| wanted.clone().fill(context, staging, write))?;
-    Ok(StageOutcome::Done(made))
 }
 
 /// The manifest of a unit that was made with this key, if it is there. Nothing is read but the manifest: inputs count as

@@ -75,10 +75,15 @@ pub(crate) fn encoder() -> FeatureEncoder {
 
 /// Checked settings; panics with the faults.
 pub(crate) fn settings(channels: &str) -> RetrievalSettings {
+    settings_with(channels, &IndexSection::default())
+}
+
+/// The same with another index.
+pub(crate) fn settings_with(channels: &str, index: &IndexSection) -> RetrievalSettings {
     let channels: ChannelsSection = serde_json::from_str(channels).unwrap();
     let evaluate = EvaluateSection { k: vec![5, 20, 100], ..EvaluateSection::default() };
     let mut faults = Faults::default();
-    let checked = RetrievalSettings::check(&evaluate, &IndexSection::default(), &channels, &schema(), &mut faults);
+    let checked = RetrievalSettings::check(&evaluate, index, &channels, &schema(), &mut faults);
     checked.unwrap_or_else(|| panic!("{faults:?}"))
 }
 

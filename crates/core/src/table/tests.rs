@@ -46,7 +46,7 @@ fn parts_are_the_rows_between_their_ends() {
     write_parts(&RealVfs, &path, &batch, &[1, 1, 700, 1000]).unwrap().sync().unwrap();
     assert!(read_mapped(&path).is_err(), "it is not one table");
     let parts = MappedParts::open(&path).unwrap();
-    let rows: Vec<RecordBatch> = (0..parts.len()).map(|part| parts.part(part).unwrap()).collect();
+    let rows: Vec<RecordBatch> = parts.parts().map(|part| part.unwrap()).collect();
     assert_eq!(rows.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [1, 0, 699, 300]);
     assert_eq!(concatenated(&rows).unwrap(), batch);
     assert_eq!(text_column(&rows[2], "name").unwrap().value(1), "n2");

@@ -166,7 +166,7 @@ impl Workplace {
         let mut rows = Vec::new();
         for table in window["tables"].as_array().unwrap() {
             let parts = MappedParts::open(&self.folders().shared().join(table["path"].as_str().unwrap())).unwrap();
-            let parts: Vec<_> = (0..parts.len()).map(|part| parts.part(part).unwrap()).collect();
+            let parts: Vec<_> = parts.parts().map(|part| part.unwrap()).collect();
             let batch = concatenated(&parts).unwrap();
             let (user, item) = (text_column(&batch, "user").unwrap(), text_column(&batch, "item").unwrap());
             let (kind, event) = (integers_u8(&batch, "kind").unwrap(), integers_u8(&batch, "event").unwrap());

@@ -3,8 +3,11 @@
 use super::popular::rank;
 use super::*;
 use crate::channel::lists::RankedLists;
+use crate::config::{IndexKind, IndexSection};
 use crate::set::ItemSet;
-use crate::testing::{ALL_KINDS, CITIES, Click, ITEMS, NOW, USERS, World, item_id, of_user, positives_of, settings};
+use crate::testing::{
+    ALL_KINDS, CITIES, Click, ITEMS, NOW, USERS, World, item_id, of_user, positives_of, settings, settings_with,
+};
 use twinspire_core::encode::{RawFeatures, RawValue};
 use twinspire_core::ids::MISSING;
 use twinspire_core::query::{EncodedQuery, Query};
@@ -80,6 +83,11 @@ fn every_channel_keeps_the_contract() {
     for channel in retriever.channels() {
         keeps_the_contract(channel.as_ref(), &encoded);
     }
+    let index = IndexSection { kind: IndexKind::Ivf, k: 5, recall_target: 0.5 };
+    let approximate = world.retriever(&settings_with(r#"{"list": [{"kind": "two_tower"}]}"#, &index));
+    let exact = approximate.channels()[0].exact().expect("cells approximate");
+    keeps_the_contract(exact, &encoded);
+    assert_eq!(ask(exact, &encoded, &[], 9), ask(retriever.channels()[0].as_ref(), &encoded, &[], 9));
     for position in [0, 3] {
         let lists = ask(retriever.channels()[position].as_ref(), &encoded, &[], ITEMS as usize);
         assert!(lists.iter().all(|list| list.len() == ITEMS as usize), "these rank the whole corpus");

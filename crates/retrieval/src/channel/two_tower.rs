@@ -66,8 +66,8 @@ impl RecallChannel for Scanned {
         let (vectors, items) =
             (encode_each(self.bundle.query_encoder(), &queries.batch)?, self.bundle.item_embeddings());
         let panels = self.panels.get_or_init(|| Panels::new(&items.values, items.dimension));
-        let queries = ScanQueries { vectors: &vectors, excluded: &queries.excluded };
-        Ok(ItemBlocks::of(&items.values, panels).top_k(queries, k))
+        let asked = ScanQueries { vectors: &vectors, excluded: &queries.excluded };
+        Ok(ItemBlocks::of(&items.values, panels).top_k_among(asked, k, queries.allowed))
     }
 }
 

@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::index::CurvePoint;
 use crate::item_index::open_item_index;
 use crate::retriever::Retriever;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use twinspire_core::bundle::file;
 
@@ -41,11 +42,10 @@ impl IndexJudgement {
         }
         let index = open_item_index(bundle)?;
         let Some(cells) = &index.report().cells else { return Ok(None) };
-        let mut vectors = Vec::new();
-        for row in (0..truth.len()).step_by(truth.len().div_ceil(MOST).max(1)) {
-            let histories = [truth.history(row)];
-            vectors.extend(encode_each(bundle.query_encoder(), &queries_of(truth, row..row + 1, &histories))?);
-        }
+        let vector_of =
+            |row: usize| encode_each(bundle.query_encoder(), &queries_of(truth, row..row + 1, &[truth.history(row)]));
+        let rows = (0..truth.len()).into_par_iter().step_by(truth.len().div_ceil(MOST).max(1));
+        let vectors = rows.map(vector_of).collect::<Result<Vec<Vec<f32>>>>()?.concat();
         let items = bundle.item_embeddings();
         let measured = index.curve_of(&items.values, &vectors);
         let queries = vectors.len() / items.dimension;

@@ -2,6 +2,7 @@
 //! spreads, and a table for people.
 
 use super::report::ReportRow;
+use super::text::aligned;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -77,17 +78,7 @@ impl RecipeFigures {
             line.push(recipe.seconds.map_or("-".into(), |seconds| format!("{:.1}", seconds.mean)));
             table.push(line);
         }
-        let width = |column: usize| table.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..table[0].len()).map(width).collect();
-        let aligned = |line: &Vec<String>| {
-            let cells = line.iter().zip(&widths).enumerate();
-            let cells = cells.map(|(column, (cell, &width))| match column {
-                0 => format!("{cell:width$}"),
-                _ => format!("{cell:>width$}"),
-            });
-            cells.collect::<Vec<String>>().join("  ")
-        };
-        table.iter().map(aligned).collect()
+        aligned(&table)
     }
 }
 

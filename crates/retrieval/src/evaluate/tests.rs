@@ -6,7 +6,9 @@ use super::*;
 use crate::config::{ChannelsSection, EvaluateSection, IndexKind, IndexSection};
 use crate::embeddings::user_embeddings;
 use crate::scan::{ItemBlocks, ScanQueries};
-use crate::testing::{ALL_KINDS, ITEMS, USERS, World, item_id, load, of_user, open_tables, schema, settings};
+use crate::testing::{
+    ALL_KINDS, ITEMS, USERS, World, item_id, load, of_user, open_tables, schema, settings, settings_with,
+};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -191,11 +193,8 @@ fn a_true_item_that_was_seen_counts_as_missed_unless_seen_items_stay() {
 
 #[test]
 fn what_an_index_misses_stands_beside_what_it_finds() {
-    let (world, mut faults) = (World::new(), Faults::default());
-    let evaluate_section = EvaluateSection { k: vec![5], ..Default::default() };
-    let index = IndexSection { kind: IndexKind::Ivf, k: 5, recall_target: 0.5 };
-    let channels = serde_json::from_str(r#"{"list": [{"kind": "two_tower"}]}"#).unwrap();
-    let chosen = RetrievalSettings::check(&evaluate_section, &index, &channels, &schema(), &mut faults).unwrap();
+    let (world, index) = (World::new(), IndexSection { kind: IndexKind::Ivf, k: 5, recall_target: 0.5 });
+    let chosen = settings_with(r#"{"list": [{"kind": "two_tower"}]}"#, &index);
     let report =
         evaluate(&world.context(), &world.retriever(&chosen), &chosen, Part::Test, &world.test_queries()).unwrap();
     let names: Vec<&str> = report.rows.iter().map(|row| row.name.as_str()).collect();
