@@ -2,6 +2,7 @@
 //! of the crate holds. Checking collects every fault; it reads no file.
 
 mod attributes;
+mod checks;
 mod clean;
 mod cleaning;
 mod form;
@@ -11,6 +12,7 @@ mod join;
 mod outcome;
 mod samples;
 mod settings;
+mod split;
 mod time;
 
 pub use attributes::{AttributeSection, AvailableSection};
