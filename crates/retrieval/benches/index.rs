@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use twinspire_core::embedding::EmbeddingTable;
+use twinspire_core::vfs::RealVfs;
 use twinspire_retrieval::index::bench::{BenchSettings, BenchVectors, made_up, measure};
 
 fn main() {
@@ -19,7 +20,8 @@ fn main() {
         _ => made_up(100_000, 1300, 64, 1),
     };
     let settings = BenchSettings { lengths: vec![100, 500], recall_targets, measured: 300, seed: 1 };
-    for row in measure(&given, &settings).expect("finite vectors") {
+    let scratch = std::env::temp_dir().join("bench.index");
+    for row in measure(&given, &settings, (&RealVfs, &scratch)).expect("finite vectors and a folder to write to") {
         println!("{row:?}");
     }
 }

@@ -7,14 +7,18 @@ use super::about::BuiltKind;
 use super::build::{IndexInput, cellular, exact};
 use super::choice::{choose, predicted};
 use super::fit::Judged;
+use super::image::Image;
 use super::{VectorIndex, check_vectors};
 use crate::config::IndexKind;
 use crate::error::Result;
 use crate::scan::ScanQueries;
 use serde::Serialize;
+use std::path::Path;
 use std::time::Instant;
+use twinspire_core::CoreError;
 use twinspire_core::query::Scored;
 use twinspire_core::rng::Rng;
+use twinspire_core::vfs::Vfs;
 
 /// Queries before the measured ones.
 const WARM_UP: usize = 20;
@@ -70,6 +74,8 @@ pub struct BenchRow {
     pub build_s: f64,
     /// Size of the file.
     pub index_mib: f64,
+    /// Milliseconds to open the file, every byte checked; it was just written, so that it lies in memory.
+    pub open_ms: f64,
     /// Measured queries.
     pub queries: usize,
     /// Milliseconds by the cost table.
@@ -109,11 +115,11 @@ pub fn made_up(items: usize, queries: usize, dimension: usize, seed: u64) -> Ben
     BenchVectors { vectors, queries, dimension }
 }
 
-/// Measures the exact index and one with cells for each recall.
+/// Measures the exact index and one with cells for each recall. Each is written to `scratch` once, opened and removed.
 ///
 /// # Errors
-/// `Invalid` for a vector that is not finite.
-pub fn measure(given: &BenchVectors, settings: &BenchSettings) -> Result<Vec<BenchRow>> {
+/// `Invalid` for a vector that is not finite; I/O of the file.
+pub fn measure(given: &BenchVectors, settings: &BenchSettings, scratch: (&dyn Vfs, &Path)) -> Result<Vec<BenchRow>> {
     check_vectors("vectors", &given.vectors, given.dimension)?;
     check_vectors("queries", &given.queries, given.dimension)?;
     let split = settings.measured.min(given.queries.len() / given.dimension) * given.dimension;
@@ -130,11 +136,23 @@ pub fn measure(given: &BenchVectors, settings: &BenchSettings) -> Result<Vec<Ben
             index.search(ScanQueries { vectors: query, excluded: &[&[]] }, k, None).swap_remove(0)
         }));
     }
-    drop(index);
+    let open_ms = opened(index.into_image(), scratch)?;
+    rows.iter_mut().for_each(|row| row.open_ms = open_ms);
     if !settings.recall_targets.is_empty() {
-        rows.extend(bench.with_cells(settings));
+        rows.extend(bench.with_cells(settings, scratch)?);
     }
     Ok(rows)
+}
+
+/// Milliseconds to open an image that was written a moment ago.
+fn opened(mut image: Image, (vfs, path): (&dyn Vfs, &Path)) -> Result<f64> {
+    image.seal(&[], &[]);
+    image.write(vfs, path)?;
+    drop(image);
+    let started = Instant::now();
+    let milliseconds = Image::open(path).map(|_| started.elapsed().as_secs_f64() * 1e3);
+    vfs.remove_file(path).map_err(|error| CoreError::io(path, error))?;
+    Ok(milliseconds?)
 }
 
 struct Bench<'a> {
@@ -150,7 +168,7 @@ struct Built {
 }
 
 impl Bench<'_> {
-    fn with_cells(&self, settings: &BenchSettings) -> Vec<BenchRow> {
+    fn with_cells(&self, settings: &BenchSettings, scratch: (&dyn Vfs, &Path)) -> Result<Vec<BenchRow>> {
         let started = Instant::now();
         let (_, index) = cellular(&self.input, settings.seed);
         let build_s = started.elapsed().as_secs_f64();
@@ -166,7 +184,9 @@ impl Bench<'_> {
                 rows.push(self.row(BuiltKind::Ivf, k, built, &|query, k| index.probe(query, (k, None), reach).found));
             }
         }
-        rows
+        let open_ms = opened(index.into_image(), scratch)?;
+        rows.iter_mut().for_each(|row| row.open_ms = open_ms);
+        Ok(rows)
     }
 
     /// Asks every measured query alone.
@@ -194,6 +214,7 @@ impl Bench<'_> {
             p99_ms: quantile(0.99),
             build_s: built.build_s,
             index_mib: built.bytes as f64 / f64::from(1 << 20),
+            open_ms: 0.0,
             queries: times.len(),
             predicted_ms: microseconds / 1e3,
             is_chosen: choose(IndexKind::Auto, items, dimension, k).kind == kind,
@@ -204,17 +225,22 @@ impl Bench<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use twinspire_core::vfs::RealVfs;
 
     #[test]
     fn a_bench_measures_every_index_at_every_length() {
         let given = made_up(3000, 80, 16, 1);
         assert_eq!(given, made_up(3000, 80, 16, 1));
         let settings = BenchSettings { lengths: vec![10, 50], recall_targets: vec![0.9], measured: 30, seed: 1 };
-        let rows = measure(&given, &settings).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("an.index");
+        let rows = measure(&given, &settings, (&RealVfs, &file)).unwrap();
+        assert!(!file.exists());
         let what: Vec<_> = rows.iter().map(|row| (row.index, row.k, row.queries)).collect();
         assert_eq!(what, [BuiltKind::Exact, BuiltKind::Ivf].map(|kind| [10, 50].map(|k| (kind, k, 30))).concat());
         assert_eq!([rows[0].recall, rows[1].recall], [1.0, 1.0]);
         assert!(rows[2..].iter().all(|row| row.recall > 0.8), "{rows:?}");
         assert!(rows.iter().all(|row| row.p50_ms > 0.0 && row.p99_ms >= row.p50_ms && row.index_mib > 0.2));
+        assert!(rows.iter().all(|row| row.open_ms > 0.0));
     }
 }

@@ -21,6 +21,8 @@ use twinspire_core::rng::Rng;
 
 /// Queries that are made from items where none are given.
 const MADE_UP: usize = 1024;
+/// Queries that a fit uses of those that are given: with as many, chance moves a recall by a thousandth.
+const FITTED_MOST: usize = 4096;
 /// Items that an exact index is asked to find.
 const ASKED: usize = 256;
 /// A recall on other queries that is this much below the target is no longer chance.
@@ -66,10 +68,13 @@ pub fn build(input: &IndexInput<'_>, settings: &IndexSettings, seed: u64) -> Res
 }
 
 impl IndexInput<'_> {
-    /// The queries, or items with noise, half as long as they are: near the items, but none of them.
+    /// The queries, evenly spread ones where they are many; without any, items with noise, half as long as they are: near
+    /// the items, but none of them.
     pub(super) fn queries_or_made_up(&self, seed: u64) -> Vec<f32> {
         if !self.queries.is_empty() {
-            return self.queries.to_vec();
+            let all = self.queries.chunks_exact(self.dimension);
+            let step = all.len().div_ceil(FITTED_MOST);
+            return all.step_by(step).flatten().copied().collect();
         }
         let items = (self.vectors.len() / self.dimension) as u32;
         let mut rng = Rng::stream(seed, "index queries", 0);
