@@ -144,7 +144,7 @@ fn unless_up_to_date<E: From<CoreError>>(
 }
 
 /// The manifest of a unit that was made with this key, if it is there. Nothing is read but the manifest: inputs count as
-/// it records them, and outputs are not looked at.
+/// it records them, and outputs are not looked at (see [`is_whole`]).
 pub fn made_unit(context: &StageContext<'_>, folder: &Path, key: &StageKey) -> Option<StageManifest> {
     let manifest = read_manifest(context.vfs, folder).ok()?;
     let is_same = manifest.inputs.len() == key.inputs.len()
@@ -207,10 +207,15 @@ fn stage_fingerprint(context: &StageContext<'_>, key: &StageKey, inputs: &[FileR
 /// made again instead of being read by the next stage.
 fn up_to_date(vfs: &dyn Vfs, folder: &Path, fingerprint: &str) -> Option<StageManifest> {
     let manifest = read_manifest(vfs, folder).ok().filter(|manifest| manifest.fingerprint == fingerprint)?;
-    let is_whole = |output: &FileRecord| {
+    is_whole(folder, &manifest).then_some(manifest)
+}
+
+/// True when every file that the manifest names is in its folder, with its checksum.
+pub fn is_whole(folder: &Path, manifest: &StageManifest) -> bool {
+    let as_written = |output: &FileRecord| {
         file_record(&folder.join(&output.path), output.path.clone()).is_ok_and(|found| found == *output)
     };
-    manifest.outputs.iter().all(is_whole).then_some(manifest)
+    manifest.outputs.iter().all(as_written)
 }
 
 /// Reads the manifest of a stage folder.

@@ -145,6 +145,40 @@ fn folders(place: &Workplace) -> Vec<PathBuf> {
     all.filter(|path| path.ends_with(MANIFEST)).map(|path| base.join(path.parent().unwrap())).collect()
 }
 
+/// What a power loss may do to a file that was not synced.
+fn cut(place: &Workplace, file: &str) {
+    let file = std::fs::File::options().write(true).open(place.folders().units().join(file)).unwrap();
+    file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+}
+
+#[test]
+fn a_unit_whose_files_were_cut_is_named_and_run_again() {
+    let (place, settings) = world();
+    let expected = expected(&place);
+    let plan = plan(&place, &settings);
+    let [scan, fit, encode] = [3, 4, 5].map(|phase: usize| plan.phases[phase].first);
+    let run = |number: usize| assert!(!unit(&place, &settings, number).unwrap());
+    let refused = |result: Result<()>, needed: usize| {
+        let DataError::UnitMissing { unit: missing, .. } = result.unwrap_err() else { panic!() };
+        assert_eq!(missing, needed);
+        run(needed);
+    };
+    (0..fit).for_each(run);
+    cut(&place, "scan-00001/rows.arrow");
+    refused(unit(&place, &settings, fit).map(drop), scan + 1);
+    run(fit);
+    cut(&place, "scan-00001/cells.arrow");
+    run(encode);
+    refused(unit(&place, &settings, encode + 1).map(drop), scan + 1);
+    cut(&place, "fit/items.arrow");
+    refused(unit(&place, &settings, encode + 1).map(drop), fit);
+    (encode + 1..plan.len()).for_each(run);
+    cut(&place, "encode-00000/histories.arrow");
+    refused(finish(&place, &settings), encode);
+    finish(&place, &settings).unwrap();
+    assert_eq!(made(&place), expected);
+}
+
 #[test]
 fn a_unit_that_is_missing_is_named_and_a_plan_of_other_settings_is_refused() {
     let (place, settings) = world();

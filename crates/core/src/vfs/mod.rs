@@ -2,11 +2,12 @@
 //! written goes through [`atomic_publish`], [`replace_folder`], [`share_folder`], [`replace_file`] or [`replace_pointer`].
 //!
 //! [`RealVfs`] is for production; [`MemoryVfs`] is for tests: it drops un-synced writes and renames when it "crashes",
-//! and fails the n-th operation when told to. Reading large tables is not its business: those are memory-mapped.
+//! and fails the n-th operation when told to. [`Unsynced`] is for what a power loss may take. Reading large tables is not its business: those are memory-mapped.
 
 mod memory;
 mod publish;
 mod real;
+mod unsynced;
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ pub use publish::{
     sweep_attempts, sweep_removed, write_file,
 };
 pub use real::RealVfs;
+pub use unsynced::Unsynced;
 
 /// A file that is being written. `sync` makes its content durable; dropping it without `sync` promises nothing.
 pub trait VfsFile: Write + Send {

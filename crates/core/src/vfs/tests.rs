@@ -195,3 +195,15 @@ fn the_real_file_system_keeps_the_contract() {
 fn the_memory_file_system_keeps_the_contract() {
     contract(&MemoryVfs::default(), Path::new(""));
 }
+
+#[test]
+fn a_file_system_without_syncs_keeps_the_contract_and_loses_what_was_published_by_it() {
+    contract(&Unsynced(&MemoryVfs::default()), Path::new(""));
+    let vfs = durable_base();
+    atomic_publish(&vfs, Path::new(FOLDER), fill(&vfs, "old")).unwrap();
+    let unsynced = Unsynced(&vfs);
+    replace_folder(&unsynced, Path::new(FOLDER), fill(&unsynced, "new")).unwrap();
+    assert_eq!(version(&vfs).as_deref(), Some("new"));
+    vfs.crash();
+    assert_eq!(version(&vfs).as_deref(), Some("old"), "none of it reached the disk");
+}

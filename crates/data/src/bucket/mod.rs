@@ -4,7 +4,10 @@
 
 mod load;
 mod stored;
+#[cfg(test)]
+mod tests;
 
+use crate::config::Mode;
 use arrow_array::{Array, StringArray};
 pub(crate) use load::raw_columns;
 use std::collections::BTreeMap;
@@ -33,6 +36,7 @@ pub(crate) struct Row {
     /// Which part it belongs to.
     pub part: Part,
     table: u32,
+    /// Its cells in the table; MISSING if they were not kept.
     row: u32,
 }
 
@@ -119,7 +123,7 @@ impl Bucket {
     /// Raw value of a column, by its number in the `columns` of [`Bucket::load`].
     pub fn raw(&self, row: &Row, column: usize) -> Option<&str> {
         let values = &self.tables[row.table as usize][column];
-        values.is_valid(row.row as usize).then(|| values.value(row.row as usize))
+        (row.row != MISSING && values.is_valid(row.row as usize)).then(|| values.value(row.row as usize))
     }
 }
 
@@ -142,6 +146,11 @@ impl Row {
     /// Reads its cells where another row of the same user and item has them.
     pub fn take_cells(&mut self, other: &Self) {
         (self.table, self.row) = (other.table, other.row);
+    }
+
+    /// True for a row that becomes a sample: a positive, or any row that carries its label.
+    pub fn is_sample(&self, mode: Mode) -> bool {
+        self.is_positive() || mode == Mode::Labels
     }
 
     /// True for a positive.

@@ -74,10 +74,6 @@ fn at(place: impl FnOnce() -> String, error: CoreError) -> CoreError {
 }
 
 impl Encoding<'_> {
-    fn is_sample(&self, row: &Row) -> bool {
-        row.is_positive() || self.mode == Mode::Labels
-    }
-
     /// Encodes a bucket whose first user has the row `first_user` in the history table.
     ///
     /// # Errors
@@ -145,7 +141,7 @@ impl Encoding<'_> {
                 (EventKind::Impression, Mode::Events) => counts.impressions += 1,
                 (EventKind::Rejected, Mode::Events) => counts.rejected += 1,
             }
-            if self.is_sample(row) {
+            if row.is_sample(self.mode) {
                 if !self.down_sampling.keeps(row, user.items[number]) {
                     counts.down_sampled += 1;
                     continue;
@@ -165,7 +161,7 @@ impl Encoding<'_> {
         queries: &mut SampleRows,
         counts: &mut PartCounts,
     ) -> Result<()> {
-        let of_part = |row: &Row| row.part == part && self.is_sample(row);
+        let of_part = |row: &Row| row.part == part && row.is_sample(self.mode);
         let first = user.rows.iter().position(of_part);
         let first_positive = user.rows.iter().position(|row| of_part(row) && row.is_positive());
         let (Some(first), Some(first_positive)) = (first, first_positive) else { return Ok(()) };

@@ -79,8 +79,12 @@ impl Fit {
 ///
 /// # Errors
 /// Damaged files, more users or items than fit, no positive in the train part, features that cannot be encoded, I/O.
-pub(super) fn write_fit(job: &Job<'_>, scans: &[PathBuf], staging: &Path) -> Result<BTreeMap<String, u64>> {
-    let vfs = job.context.stage.vfs;
+pub(super) fn write_fit(
+    job: &Job<'_>,
+    vfs: &dyn Vfs,
+    scans: &[PathBuf],
+    staging: &Path,
+) -> Result<BTreeMap<String, u64>> {
     let (mut seen, mut fitter, mut found) = (Vec::new(), Fitter::new(job.settings.features()), Found::default());
     for folder in scans {
         let scan = Scan::read(vfs, folder)?;

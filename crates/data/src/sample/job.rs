@@ -12,7 +12,7 @@ use super::source::Sources;
 use super::split::SplitRule;
 use crate::bucket::{Bucket, Row, StoredBucket};
 use crate::clean::{Cleaning, DenyLists, Suspects, find_suspects};
-use crate::config::{DataSettings, Mode};
+use crate::config::DataSettings;
 use crate::context::{DataContext, RunFolders};
 use crate::error::{DataError, Result};
 use crate::statistics::PartCounts;
@@ -23,8 +23,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use twinspire_core::interaction::SLOTS;
 use twinspire_core::sample::SampleRows;
-use twinspire_core::stage::{StageKey, StageManifest, StageOutcome, made_unit, read_json, run_unit, write_json};
+use twinspire_core::stage::{
+    StageContext, StageKey, StageOutcome, is_whole, made_unit, read_json, run_unit, write_json,
+};
 use twinspire_core::table::write_table;
+use twinspire_core::vfs::{Unsynced, Vfs};
 
 /// Everything that the units read.
 pub(super) struct Job<'a> {
@@ -38,6 +41,8 @@ pub(super) struct Job<'a> {
     /// Times that are read; all of them without one.
     pub times: Option<Range<i64>>,
     pub sources: Sources,
+    /// As [`Sources::read_again`].
+    pub kept_cells: Vec<[bool; 2]>,
     /// Tables of the window, each with the position of row 0 of its log file.
     pub tables: Vec<(PathBuf, u64)>,
     pub buckets: usize,
@@ -118,18 +123,38 @@ impl Job<'_> {
         })
     }
 
-    /// The manifest of a unit that has been run.
+    /// Refuses to go on without a unit that was run by another process, perhaps before a power loss.
     ///
     /// # Errors
-    /// [`DataError::UnitMissing`] when it has not, or its files are gone.
-    pub fn made(&self, step: Step) -> Result<StageManifest> {
+    /// [`DataError::UnitMissing`] when it was not run, or a file of it is gone or has another checksum.
+    pub fn check_made(&self, step: Step) -> Result<()> {
         let folder = self.folder(step);
-        let is_there = |manifest: &StageManifest| {
-            let vfs = self.context.stage.vfs;
-            manifest.outputs.iter().all(|output| vfs.exists(&folder.join(&output.path)).unwrap_or(false))
-        };
-        let manifest = made_unit(&self.context.stage, &folder, &self.key(step)).filter(is_there);
-        manifest.ok_or_else(|| DataError::UnitMissing { unit: self.number(step), folder })
+        let made = made_unit(&self.context.stage, &folder, &self.key(step));
+        if made.is_some_and(|manifest| is_whole(&folder, &manifest)) {
+            return Ok(());
+        }
+        Err(DataError::UnitMissing { unit: self.number(step), folder })
+    }
+
+    /// As [`Job::check_made`], for the units of a phase; the first that is missing is named.
+    ///
+    /// # Errors
+    /// As [`Job::check_made`].
+    pub fn check_all_made(&self, phase: fn(usize) -> Step) -> Result<()> {
+        let checked: Vec<Result<()>> =
+            (0..self.buckets).into_par_iter().map(|bucket| self.check_made(phase(bucket))).collect();
+        checked.into_iter().collect()
+    }
+
+    /// Runs a unit unless it is up to date. Its folder is not synced: whoever did not make it looks at its checksums.
+    fn unit(
+        &self,
+        step: Step,
+        write: impl FnOnce(&dyn Vfs, &Path) -> Result<BTreeMap<String, u64>>,
+    ) -> Result<StageOutcome> {
+        let vfs = Unsynced(self.context.stage.vfs);
+        let stage = StageContext { vfs: &vfs, ..self.context.stage };
+        run_unit(&stage, &self.folder(step), &self.key(step), |staging| write(&vfs, staging))
     }
 
     /// Runs all units in the thread pool it is called in.
@@ -162,18 +187,17 @@ impl Job<'_> {
     /// # Errors
     /// Damaged tables; I/O.
     pub fn count(&self) -> Result<StageOutcome> {
-        run_unit(&self.context.stage, &self.folder(Step::Count), &self.key(Step::Count), |staging| {
-            write_json(self.context.stage.vfs, &staging.join(SUSPECTS), &self.suspects()?)?;
-            Ok::<_, DataError>(BTreeMap::new())
+        self.unit(Step::Count, |vfs, staging| {
+            write_json(vfs, &staging.join(SUSPECTS), &self.suspects()?)?;
+            Ok(BTreeMap::new())
         })
     }
 
     /// The rules, with what [`Job::count`] found.
     ///
     /// # Errors
-    /// It has not been run; a damaged file.
+    /// A damaged file.
     pub fn cleaning(&self) -> Result<Cleaning> {
-        self.made(Step::Count)?;
         let path = self.folder(Step::Count).join(SUSPECTS);
         let suspects: Vec<Suspects> = read_json(self.context.stage.vfs, &path)?;
         Ok(Cleaning::new(self.settings, self.sources.log_columns.len(), &self.lists, suspects))
@@ -218,7 +242,13 @@ impl Job<'_> {
 
     /// Where a scan keeps its bucket, cleaned and split.
     pub fn stored<'a>(&'a self, scan: &'a Path) -> StoredBucket<'a> {
-        StoredBucket { folder: scan, items: super::scan::ITEMS, columns: &self.sources.log_columns }
+        StoredBucket {
+            folder: scan,
+            items: super::scan::ITEMS,
+            columns: &self.sources.log_columns,
+            kept: &self.kept_cells,
+            mode: self.settings.mode(),
+        }
     }
 
     /// The first look at a bucket.
@@ -226,51 +256,39 @@ impl Job<'_> {
     /// # Errors
     /// Damaged tables; I/O.
     pub fn scan(&self, cleaning: &Cleaning, bucket: usize) -> Result<StageOutcome> {
-        let step = Step::Scan(bucket);
-        run_unit(&self.context.stage, &self.folder(step), &self.key(step), |staging| {
-            let vfs = self.context.stage.vfs;
+        self.unit(Step::Scan(bucket), |vfs, staging| {
             let loaded = self.load(cleaning, bucket)?;
-            let mode = self.settings.mode();
-            let columns = 0..self.sources.log_columns.len();
-            let needed =
-                columns.map(|column| [false, true].map(|sample| self.sources.reads_again(column, sample, mode)));
-            let needed: Vec<[bool; 2]> = needed.collect();
-            let is_sample = |row: &Row| row.is_positive() || mode == Mode::Labels;
-            self.stored(staging).write(vfs, &loaded, |row, column| needed[column][usize::from(is_sample(row))])?;
-            scan(&loaded, &self.sources, self.settings.features(), mode)?.write(vfs, staging)?;
-            Ok::<_, DataError>(BTreeMap::from([("rows".to_owned(), loaded.rows.len() as u64)]))
+            self.stored(staging).write(vfs, &loaded)?;
+            scan(&loaded, &self.sources, self.settings.features(), self.settings.mode())?.write(vfs, staging)?;
+            Ok(BTreeMap::from([("rows".to_owned(), loaded.rows.len() as u64)]))
         })
     }
 
     /// What is global: the corpus and the encoder.
     ///
     /// # Errors
-    /// A bucket that has not been scanned; no positive in the train part; features that cannot be encoded; I/O.
+    /// No positive in the train part; features that cannot be encoded; damaged files; I/O.
     pub fn fit(&self) -> Result<StageOutcome> {
-        run_unit(&self.context.stage, &self.folder(Step::Fit), &self.key(Step::Fit), |staging| {
-            let scans = (0..self.buckets).map(Step::Scan);
-            let folders = scans.map(|step| self.made(step).map(|_| self.folder(step))).collect::<Result<Vec<_>>>()?;
-            super::fit::write_fit(self, &folders, staging)
+        self.unit(Step::Fit, |vfs, staging| {
+            let folders: Vec<PathBuf> = (0..self.buckets).map(|bucket| self.folder(Step::Scan(bucket))).collect();
+            super::fit::write_fit(self, vfs, &folders, staging)
         })
     }
 
     /// What [`Job::fit`] made.
     ///
     /// # Errors
-    /// It has not been run; damaged files.
+    /// Damaged files.
     pub fn open_fit(&self) -> Result<Fit> {
-        self.made(Step::Fit)?;
         Fit::open(self.context.stage.vfs, &self.folder(Step::Fit))
     }
 
-    /// Samples, queries, histories and lists of a bucket.
+    /// Samples, queries, histories and lists of a bucket. Files that become files of the samples as they are are synced.
     ///
     /// # Errors
-    /// The bucket has not been scanned; features that cannot be encoded; I/O.
+    /// Features that cannot be encoded; damaged files; I/O.
     pub fn encode(&self, fit: &Fit, bucket: usize) -> Result<StageOutcome> {
-        let step = Step::Encode(bucket);
-        run_unit(&self.context.stage, &self.folder(step), &self.key(step), |staging| {
-            self.made(Step::Scan(bucket))?;
+        self.unit(Step::Encode(bucket), |vfs, staging| {
             let rows = self.stored(&self.folder(Step::Scan(bucket))).open()?;
             let encoding = Encoding {
                 mode: self.settings.mode(),
@@ -289,22 +307,27 @@ impl Job<'_> {
             let samples = PARTS.into_iter().zip(made.samples).map(|(part, rows)| (samples_of(part), rows));
             let queries =
                 super::encode::JUDGED.into_iter().zip(made.queries).map(|(part, rows)| (queries_of(part), rows));
-            samples.chain(queries).try_for_each(|(name, rows)| self.write_rows(fit, &staging.join(name), rows))?;
-            let vfs = self.context.stage.vfs;
+            write_rows(self.context.stage.vfs, fit, staging, samples)?;
+            write_rows(vfs, fit, staging, queries)?;
+            made.unchosen.write(self.context.stage.vfs, staging)?;
             write_table(vfs, &staging.join(HISTORIES), &made.histories.into_batch()?)?;
-            made.unchosen.write(vfs, staging)?;
             write_json(vfs, &staging.join(COUNTS), &made.counts)?;
-            Ok::<_, DataError>(counted(&made.counts))
+            Ok(counted(&made.counts))
         })
     }
+}
 
-    /// Writes samples or queries; no file where there are none.
-    fn write_rows(&self, fit: &Fit, path: &Path, rows: SampleRows) -> Result<()> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        Ok(write_table(self.context.stage.vfs, path, &rows.into_batch(&fit.encoder)?)?)
+/// Writes samples or queries under their names; no file where there are none.
+fn write_rows(
+    vfs: &dyn Vfs,
+    fit: &Fit,
+    folder: &Path,
+    tables: impl Iterator<Item = (String, SampleRows)>,
+) -> Result<()> {
+    for (name, rows) in tables.filter(|(_, rows)| !rows.is_empty()) {
+        write_table(vfs, &folder.join(name), &rows.into_batch(&fit.encoder)?)?;
     }
+    Ok(())
 }
 
 fn counted(counts: &[PartCounts; 3]) -> BTreeMap<String, u64> {

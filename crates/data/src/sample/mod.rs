@@ -76,7 +76,11 @@ pub(crate) fn finish_samples(
     settings: &DataSettings,
     folders: &RunFolders,
 ) -> Result<SamplesReport> {
-    seal(context, settings, folders, |_| Ok(()))
+    let pool = context.pool()?;
+    seal(context, settings, folders, |job| {
+        job.check_made(Step::Fit)?;
+        pool.install(|| job.check_all_made(Step::Encode))
+    })
 }
 
 fn seal(
@@ -126,12 +130,22 @@ pub(crate) fn run_unit(
     number: usize,
 ) -> Result<StageOutcome> {
     let job = plan(context, settings, folders, Gathered::read(&folders.interactions(), context.stage.vfs)?)?;
-    match job.step(number) {
-        Step::Count => context.pool()?.install(|| job.count()),
-        Step::Scan(bucket) => job.scan(&job.cleaning()?, bucket),
-        Step::Fit => context.pool()?.install(|| job.fit()),
-        Step::Encode(bucket) => job.encode(&job.open_fit()?, bucket),
-    }
+    context.pool()?.install(|| match job.step(number) {
+        Step::Count => job.count(),
+        Step::Scan(bucket) => {
+            job.check_made(Step::Count)?;
+            job.scan(&job.cleaning()?, bucket)
+        }
+        Step::Fit => {
+            job.check_all_made(Step::Scan)?;
+            job.fit()
+        }
+        Step::Encode(bucket) => {
+            job.check_made(Step::Fit)?;
+            job.check_made(Step::Scan(bucket))?;
+            job.encode(&job.open_fit()?, bucket)
+        }
+    })
 }
 
 /// What decides the bytes of this stage, the interactions aside: they count by the checksums that ingest wrote down, so
@@ -205,6 +219,7 @@ fn plan<'a>(
         lists: DenyLists::read(settings, context.data_dir)?,
         weights: settings.outcome().positives().into_iter().map(|(_, weight)| weight).collect(),
         times: times_of_window(context, settings)?,
+        kept_cells: sources.read_again(settings.mode()),
         sources,
         tables,
         buckets: gathered.buckets,

@@ -67,7 +67,7 @@ pub(super) fn scan(bucket: &Bucket, sources: &Sources, schema: &FeatureSchema, m
     for group in bucket.groups() {
         let rows = &bucket.rows[group];
         let profile = sources.user_entry(bucket.user_key(&rows[0]));
-        for row in rows.iter().filter(|row| row.part == Part::Train && (row.is_positive() || mode == Mode::Labels)) {
+        for row in rows.iter().filter(|row| row.part == Part::Train && row.is_sample(mode)) {
             sources.user_values(bucket, row, profile, &mut values);
             fitter.see_user(&values);
             if mode == Mode::Labels {

@@ -133,11 +133,16 @@ impl Sources {
         Ok(Source { key, side, log })
     }
 
-    /// True when a row's raw value of a log column is still read after the scan, where rows become samples and histories.
-    pub fn reads_again(&self, column: usize, is_sample: bool, mode: Mode) -> bool {
-        let reads = |source: &Source| source.log == Some(column);
-        let of_samples = self.user.iter().any(reads) || (mode == Mode::Labels && self.item.iter().any(reads));
-        self.kept.iter().any(|kept| reads(&kept.source)) || (is_sample && of_samples)
+    /// For each log column, whether its cells are still read after the scan: those of rows that are no samples, and those of
+    /// rows that are.
+    pub fn read_again(&self, mode: Mode) -> Vec<[bool; 2]> {
+        let of_column = |column: usize| {
+            let reads = |source: &Source| source.log == Some(column);
+            let of_samples = self.user.iter().any(reads) || (mode == Mode::Labels && self.item.iter().any(reads));
+            let of_all = self.kept.iter().any(|kept| reads(&kept.source));
+            [of_all, of_all || of_samples]
+        };
+        (0..self.log_columns.len()).map(of_column).collect()
     }
 
     /// The user's rows of the side table, if she is in it.

@@ -5,7 +5,6 @@
 use super::history::UserHistory;
 use super::job::Job;
 use super::numbers::ItemNumbers;
-use crate::config::Mode;
 use crate::error::Result;
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
@@ -37,13 +36,13 @@ fn look(job: &Job<'_>, scan: &Path, items: &ItemNumbers, encoder: &FeatureEncode
     let mut fitter = WindowFitter::new(encoder.schema());
     let bucket = job.stored(scan).open()?;
     let (features, numbers) = (items.features(), items.of_bucket(&bucket)?);
-    let has_negatives = job.settings.mode() == Mode::Labels;
+    let mode = job.settings.mode();
     for group in bucket.groups() {
         let rows = &bucket.rows[group];
         let items: Vec<u32> = rows.iter().map(|row| numbers[row.item as usize]).collect();
         let history = UserHistory::of(rows, &items);
         let mut behaviour = encoder.windows().of(history.timed(), &features);
-        for row in rows.iter().filter(|row| row.part == Part::Train && (row.is_positive() || has_negatives)) {
+        for row in rows.iter().filter(|row| row.part == Part::Train && row.is_sample(mode)) {
             fitter.see(behaviour.as_of(row.time));
         }
     }
