@@ -15,8 +15,8 @@ pub use movement::{
     SgdSection,
 };
 pub use negatives::{
-    ImpressedSection, InBatchSection, KnownPositives, ListedSection, NegativesSection, PopularitySection,
-    SameAttributeSection, UniformSection,
+    CrossBatchSection, ImpressedSection, InBatchSection, KnownPositives, ListedSection, NegativesSection,
+    PopularitySection, SameAttributeSection, UniformSection,
 };
 pub use section::{CheckpointsSection, Keep, LossSection, ModelSection, TowerSection, TrainSection, TrainedPositions};
 pub use settings::ModelSettings;

@@ -13,6 +13,8 @@ pub enum NegativesSection {
     Popularity(PopularitySection),
     /// Items of the other rows of the batch.
     InBatch(InBatchSection),
+    /// Items of the rows of earlier batches, with the vectors that they had then; not for `bce`.
+    CrossBatch(CrossBatchSection),
     /// Items that the user was shown in the training part and never chose.
     Impressed(ImpressedSection),
     /// Items that the user refused in the training part.
@@ -83,6 +85,26 @@ pub struct InBatchSection {
 impl Default for InBatchSection {
     fn default() -> Self {
         Self { count: None, logq: true, weight: 1.0 }
+    }
+}
+
+/// Settings of `cross_batch`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CrossBatchSection {
+    /// How many batches are kept, each of `train.batch_size` rows; 1 or more, at most 1048576 rows in all.
+    pub batches: u32,
+    /// Steps before the first that meets them: vectors of the first steps are soon out of date; 0 or more.
+    pub warm_up_steps: u64,
+    /// Corrects the sampling probability (softmax only); true or false.
+    pub logq: bool,
+    /// Multiplies what a negative counts in the loss; above 0.
+    pub weight: f64,
+}
+
+impl Default for CrossBatchSection {
+    fn default() -> Self {
+        Self { batches: 4, warm_up_steps: 100, logq: true, weight: 1.0 }
     }
 }
 
@@ -164,7 +186,7 @@ pub enum KnownPositives {
 /// What all samplers have in common.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Common {
-    /// Negatives for each positive, or for the batch; `None`: all rows of the batch.
+    /// Negatives for each positive, or for the batch; `None`: all rows of the batch, or of earlier ones.
     pub(crate) count: Option<u32>,
     pub(crate) shared: bool,
     pub(crate) logq: bool,
@@ -185,6 +207,7 @@ impl NegativesSection {
             Self::InBatch(own) => {
                 Common { count: own.count, shared: own.count.is_none(), logq: own.logq, weight: own.weight }
             }
+            Self::CrossBatch(own) => Common { count: None, shared: true, logq: own.logq, weight: own.weight },
             Self::Impressed(own) => per_positive(own.count, own.logq, own.weight),
             Self::Rejected(own) | Self::Mined(own) => per_positive(own.count, own.logq, own.weight),
             Self::SameAttribute(own) => per_positive(own.count, own.logq, own.weight),

@@ -186,16 +186,36 @@ fn check_negatives(train: &TrainSection, schema: &FeatureSchema, labels_mode: bo
         faults.require(counts.contains(&count), &key("count"), count, "1 to 1048576");
         let weight = common.weight;
         faults.require(weight.is_finite() && weight > 0.0, &key("weight"), weight, "a finite number above 0");
-        let pairs = "`bce` pairs a positive with negatives of its own: a `count` for each, and no `shared`";
+        let pairs =
+            "`bce` pairs a positive with negatives of its own: a `count` for each, no `shared`, no `cross_batch`";
         faults.require(!(is_bce && common.shared), &key("shared"), true, pairs);
         check_sampler(section, key, schema, faults);
     }
+    check_earlier(train, faults);
     let corrected = || train.negatives.iter().map(NegativesSection::common).filter(|common| common.logq);
     let mixed =
         train.loss.is_softmax() && corrected().any(|common| common.shared) && corrected().any(|common| !common.shared);
     let reason = "samplers with `logq = true` correct each other: all of them are `shared` (or `in_batch` without a \
                   count), or none";
     faults.require(!mixed, "train.negatives", train.negatives.len(), reason);
+}
+
+/// Rows of earlier batches are kept once, and are few enough to meet.
+fn check_earlier(train: &TrainSection, faults: &mut Faults) {
+    let mut is_first = true;
+    for (number, section) in train.negatives.iter().enumerate() {
+        let NegativesSection::CrossBatch(own) = section else { continue };
+        let rows = u64::from(own.batches) * u64::from(train.batch_size);
+        let sound = (1..=u64::from(MOST_NEGATIVES)).contains(&rows);
+        let key = format!("train.negatives[{number}]");
+        let reason = "1 or more, and at most 1048576 rows with `train.batch_size`";
+        faults.require(sound, &format!("{key}.batches"), own.batches, reason);
+        let once = std::mem::replace(&mut is_first, false);
+        faults.require(once, &format!("{key}.kind"), "cross_batch", "one entry at most: they would share their rows");
+        let warms_up = own.warm_up_steps == 0 || train.negatives.len() > 1;
+        let reason = "0 where no other sampler gives negatives until then";
+        faults.require(warms_up, &format!("{key}.warm_up_steps"), own.warm_up_steps, reason);
+    }
 }
 
 fn check_sampler(
@@ -222,6 +242,7 @@ fn check_sampler(
         }
         NegativesSection::Uniform(_)
         | NegativesSection::InBatch(_)
+        | NegativesSection::CrossBatch(_)
         | NegativesSection::Rejected(_)
         | NegativesSection::Mined(_) => {}
     }

@@ -105,6 +105,12 @@ fn negatives_are_checked_with_the_loss_that_draws_them() {
     assert!(negatives("sampled_softmax", sound).is_empty());
     assert_eq!(negatives("bce", sound), ["train.negatives[0].shared", "train.negatives[1].shared"]);
     assert_eq!(negatives("in_batch_softmax", r#"{"kind": "uniform"}"#), ["train.negatives"]);
+    let earlier = r#"{"kind": "in_batch"}, {"kind": "cross_batch"}"#;
+    assert!(negatives("sampled_softmax", earlier).is_empty() && negatives("hinge", earlier).is_empty());
+    let wrong = r#"{"kind": "cross_batch", "batches": 0}, {"kind": "cross_batch", "batches": 2000}"#;
+    let expected = ["train.negatives[0].batches", "train.negatives[1].batches", "train.negatives[1].kind"];
+    assert_eq!(negatives("sampled_softmax", wrong), expected);
+    assert_eq!(negatives("bpr", r#"{"kind": "cross_batch"}"#), ["train.negatives[0].warm_up_steps"]);
     let corrected = r#"{"kind": "uniform"}, {"kind": "in_batch"}"#;
     assert_eq!(negatives("sampled_softmax", corrected), ["train.negatives"], "one is shared, one is not");
     assert!(negatives("bce", r#"{"kind": "uniform"}, {"kind": "in_batch", "count": 3}"#).is_empty());

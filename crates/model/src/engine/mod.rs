@@ -20,7 +20,7 @@ use crate::kernel::Buffer;
 use crate::layout::ModelLayout;
 use crate::loss::LossSum;
 use crate::model::Parameters;
-use crate::negative::Draw;
+use crate::negative::{Draw, Earlier, Met};
 use crate::optimizer::{Dense, Memory, Table};
 use crate::sequence::Pass;
 use crate::shared::Shared;
@@ -82,6 +82,8 @@ pub(crate) struct Engine<'a> {
     items: Vec<u32>,
     /// Negatives that the rows of the batch share.
     drawn: Vec<Draw>,
+    /// Rows of earlier batches, which all rows meet.
+    earlier: Earlier,
     dense: Dense,
     tables: Vec<Table>,
     steps: u64,
@@ -104,6 +106,7 @@ impl<'a> Engine<'a> {
             columns: BatchColumns::default(),
             items: Vec::new(),
             drawn: Vec::new(),
+            earlier: Earlier::new(train, layout.dimension()),
             dense: Dense::new(layout.dense_len(), &memory),
             tables: layout.tables.iter().map(|table| Table::new(table, &memory)).collect(),
             steps: 0,
@@ -125,18 +128,18 @@ impl<'a> Engine<'a> {
         self.steps = steps;
     }
 
-    /// What the optimizer remembers, as a checkpoint holds it.
+    /// What the optimizer remembers, and rows of earlier batches, as a checkpoint holds it.
     pub(crate) fn memory(&self) -> Vec<Pieces<'_>> {
         let tables = self.layout.tables.iter().zip(&self.tables);
         let tables = tables.flat_map(|(spec, table)| table.memory(&spec.name));
-        tables.chain(self.dense.memory()).collect()
+        tables.chain(self.dense.memory()).chain(self.earlier.memory()).collect()
     }
 
     /// As [`Engine::memory`], to be filled.
     pub(crate) fn memory_mut(&mut self) -> Vec<PiecesMut<'_>> {
         let tables = self.layout.tables.iter().zip(&mut self.tables);
         let tables = tables.flat_map(|(spec, table)| table.memory_mut(&spec.name));
-        tables.chain(self.dense.memory_mut()).collect()
+        tables.chain(self.dense.memory_mut()).chain(self.earlier.memory_mut()).collect()
     }
 
     /// Trains on a batch and returns its sums of losses and weights.
@@ -150,6 +153,7 @@ impl<'a> Engine<'a> {
         rate: f64,
     ) -> Result<LossSum, NotFinite> {
         let sum = self.gradients(parameters, batch);
+        self.remember(batch);
         self.steps += 1;
         if !sum.loss.is_finite() {
             return Err(NotFinite { what: "loss", loss: sum.mean() });
@@ -158,6 +162,12 @@ impl<'a> Engine<'a> {
             return Err(NotFinite { what: "gradient", loss: sum.mean() });
         }
         Ok(sum)
+    }
+
+    /// Keeps the items of a batch that has its gradients for those that follow.
+    pub(crate) fn remember(&mut self, batch: &Batch<'_>) {
+        let width = self.layout.dimension();
+        self.earlier.push(&self.items, self.columns.positives(width, batch.pairing.group()));
     }
 
     /// Leaves the gradients of a batch in its groups and chunks, not yet divided by the sum of weights.
@@ -277,7 +287,8 @@ impl<'a> Engine<'a> {
         self.items.extend(batch.rows.iter().map(|&row| batch.samples.outcome(row).item));
         self.drawn.clear();
         if let (Pairing::Drawn(drawn), Objective::Drawn { .. }) = (batch.pairing, &self.objective) {
-            drawn.draw_shared(batch.number, &self.items, &mut self.drawn);
+            let met = Met { rows: &self.items, earlier: self.earlier.met(self.steps).0 };
+            drawn.draw_shared(batch.number, met, &mut self.drawn);
         }
     }
 }

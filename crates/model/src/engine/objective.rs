@@ -4,7 +4,7 @@ use super::{Batch, CHUNK_ROWS};
 use crate::batch::Samples;
 use crate::config::{LossSection, ModelSettings, TrainSection};
 use crate::loss::Criterion;
-use crate::negative::{Drawn, InBatch};
+use crate::negative::{Drawn, InBatch, Met};
 
 /// How rows and items are paired.
 #[derive(Clone, Copy)]
@@ -117,12 +117,20 @@ impl Objective {
         }
     }
 
-    /// What the item of a row adds to its score as a negative of the other rows; `items` are those of all rows.
-    pub(super) fn row_shift(&self, pairing: &Pairing<'_>, items: &[u32], item: u32) -> f32 {
+    /// What the item of a row adds to its score as a negative of the other rows.
+    pub(super) fn row_shift(&self, pairing: &Pairing<'_>, met: Met<'_>, item: u32) -> f32 {
         match (self, pairing) {
             (Self::InBatch { log_probability, .. }, _) => log_probability.get(item as usize).map_or(0.0, |log| -log),
-            (Self::Drawn { .. }, Pairing::Drawn(drawn)) => drawn.mix.row_shift(items, item),
+            (Self::Drawn { .. }, Pairing::Drawn(drawn)) => drawn.mix.row_shift(met, item),
             (Self::Drawn { .. }, Pairing::Own) | (Self::Bce, _) => f32::NEG_INFINITY,
+        }
+    }
+
+    /// What an item of an earlier batch adds to its score.
+    pub(super) fn earlier_shift(&self, pairing: &Pairing<'_>, met: Met<'_>, item: u32) -> f32 {
+        match (self, pairing) {
+            (Self::Drawn { .. }, Pairing::Drawn(drawn)) => drawn.mix.earlier_shift(met, item),
+            (Self::Drawn { .. }, Pairing::Own) | (Self::InBatch { .. } | Self::Bce, _) => f32::NEG_INFINITY,
         }
     }
 

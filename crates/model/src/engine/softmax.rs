@@ -5,7 +5,7 @@ use super::{Batch, Engine, Objective, Pairing, lock};
 use crate::kernel::Buffer;
 use crate::loss::{LossSum, softmax};
 use crate::model::Parameters;
-use crate::negative::Draw;
+use crate::negative::{Draw, Met};
 use crate::tower::Weights;
 use rayon::prelude::*;
 
@@ -16,7 +16,8 @@ pub(super) struct BatchColumns {
     users: [Buffer; 2],
     /// Of the positives, each with negatives of its own `[rows · group, dimension]`.
     items: [Buffer; 2],
-    /// Of what all rows meet: first the positives again where rows are negatives of each other, then drawn items.
+    /// Of what all rows meet: first the positives again where rows are negatives of each other, then drawn items, and then
+    /// rows of earlier batches, which get no gradient.
     candidates: [Buffer; 2],
     weights: Vec<f32>,
     item_shifts: Vec<f32>,
@@ -36,7 +37,9 @@ impl Engine<'_> {
         let (rows, dimension, group) = (batch.rows.len(), layout.dimension(), batch.pairing.group());
         let columns = &mut self.columns;
         let repeated = if self.objective.takes_rows(&batch.pairing) { rows } else { 0 };
-        columns.resize(dimension, (rows, group), repeated + drawn);
+        let (earlier, earlier_vectors) = self.earlier.met(self.steps);
+        columns.resize(dimension, (rows, group), (repeated + drawn, earlier.len()));
+        columns.candidates[0][(repeated + drawn) * dimension..].copy_from_slice(earlier_vectors);
         let cells = batch.pairing.chunk_rows() * dimension;
         let vectors = columns.users[0].par_chunks_mut(cells).zip(columns.items[0].par_chunks_mut(cells * group));
         let work = self.chunks.par_iter_mut().zip(buffers).zip(vectors).enumerate();
@@ -48,7 +51,8 @@ impl Engine<'_> {
             items.copy_from_slice(&item_vectors[..items.len()]);
         });
         columns.read(batch, (&self.chunks[..chunks], buffers), dimension, repeated);
-        columns.read_shifts(&self.objective, batch.pairing, (&self.items, &self.drawn), repeated);
+        let met = Met { rows: &self.items, earlier };
+        columns.read_shifts(&self.objective, batch.pairing, (met, &self.drawn), repeated);
         self.pass(batch)
     }
 
@@ -98,11 +102,17 @@ impl Engine<'_> {
 }
 
 impl BatchColumns {
-    fn resize(&mut self, dimension: usize, (rows, group): (usize, usize), candidates: usize) {
-        let shapes = [rows, rows * group, candidates];
-        for (columns, rows) in [&mut self.users, &mut self.items, &mut self.candidates].into_iter().zip(shapes) {
-            columns.iter_mut().for_each(|column| column.resize(rows * dimension));
+    /// `moving` candidates get gradients, `still` ones do not.
+    fn resize(&mut self, dimension: usize, (rows, group): (usize, usize), (moving, still): (usize, usize)) {
+        let shapes = [[rows; 2], [rows * group; 2], [moving + still, moving]];
+        for (columns, shape) in [&mut self.users, &mut self.items, &mut self.candidates].into_iter().zip(shapes) {
+            columns.iter_mut().zip(shape).for_each(|(column, rows)| column.resize(rows * dimension));
         }
+    }
+
+    /// Vectors of the positives, each of `dimension` numbers.
+    pub(super) fn positives(&self, dimension: usize, group: usize) -> impl DoubleEndedIterator<Item = &[f32]> {
+        self.items[0].chunks_exact(dimension * group).map(move |items| &items[..dimension])
     }
 
     /// Takes the weights, and the vectors of the candidates, from the chunks.
@@ -139,24 +149,23 @@ impl BatchColumns {
         &mut self,
         objective: &Objective,
         pairing: Pairing<'_>,
-        (items, drawn): (&[u32], &[Draw]),
+        (met, drawn): (Met<'_>, &[Draw]),
         repeated: usize,
     ) {
+        let rows = met.rows[..repeated].iter().map(|&item| (item, objective.row_shift(&pairing, met, item)));
+        let drawn = drawn.iter().map(|draw| (draw.item, draw.shift));
+        let earlier = met.earlier.iter().map(|&item| (item, objective.earlier_shift(&pairing, met, item)));
         self.by_item.clear();
         self.candidate_shifts.clear();
-        for (row, &item) in items.iter().take(repeated).enumerate() {
-            self.candidate_shifts.push(objective.row_shift(&pairing, items, item));
-            self.by_item.push((item, row as u32));
-        }
-        for (draw, candidate) in drawn.iter().zip(repeated as u32..) {
-            self.candidate_shifts.push(draw.shift);
-            self.by_item.push((draw.item, candidate));
+        for (candidate, (item, shift)) in rows.chain(drawn).chain(earlier).enumerate() {
+            self.candidate_shifts.push(shift);
+            self.by_item.push((item, candidate as u32));
         }
         self.by_item.sort_unstable();
         if let Objective::InBatch { log_probability, .. } = objective
             && !log_probability.is_empty()
         {
-            let corrected = items.iter().map(|&item| -log_probability[item as usize]);
+            let corrected = met.rows.iter().map(|&item| -log_probability[item as usize]);
             self.item_shifts.iter_mut().zip(corrected).for_each(|(shift, own)| *shift = own);
         }
     }

@@ -6,7 +6,7 @@
 //! draws has the expectation `Σ exp(s_j)` over the corpus: importance sampling of the partition function (Bengio, Senécal:
 //! "Adaptive Importance Sampling to Accelerate Training of a Neural Probabilistic Language Model", IEEE TNN 2008), with
 //! several proposals weighted by the balance heuristic (Veach, Guibas: "Optimally Combining Sampling Techniques for Monte
-//! Carlo Rendering", SIGGRAPH 1995); for `in_batch` the correction of Yi et al. (RecSys 2019). A negative whose bias is
+//! Carlo Rendering", SIGGRAPH 1995); for `in_batch` and `cross_batch` the correction of Yi et al. (RecSys 2019). A negative whose bias is
 //! wanted is not divided. The positive itself is always there, so it is never corrected (Khrylchenko et al.: "Correcting
 //! the LogQ Correction", RecSys 2025).
 
@@ -48,17 +48,28 @@ pub(crate) struct Mix {
     /// Drawn once a batch.
     shared: Vec<Source>,
     /// The rows of the batch are negatives of each other.
-    rows: Option<(InBatch, Rows)>,
+    rows: Option<Rows>,
+    /// The rows of earlier batches are negatives.
+    earlier: Option<Rows>,
     /// Every item is a negative, once.
     corpus: Option<u32>,
     known: Exclusion,
 }
 
-/// How the rows of the batch count.
-#[derive(Debug, Clone, Copy)]
+/// How the rows of a batch count.
 struct Rows {
+    sampler: InBatch,
     corrected: bool,
     weight: f64,
+}
+
+/// Items whose vectors are there without a draw.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Met<'a> {
+    /// Of the rows of the batch.
+    pub(crate) rows: &'a [u32],
+    /// Of the rows of earlier batches.
+    pub(crate) earlier: &'a [u32],
 }
 
 /// A mix with the stream that it draws from.
@@ -75,11 +86,11 @@ impl Drawn<'_> {
         Rng::stream(self.seed, self.purpose, (batch << 24) | chunk as u64)
     }
 
-    /// The negatives that all rows of batch `number` share, the rows themselves aside; `items` are those of the rows.
-    pub(crate) fn draw_shared(&self, number: u64, items: &[u32], draws: &mut Vec<Draw>) {
+    /// The negatives that all rows of batch `number` share, beside those that are `met`.
+    pub(crate) fn draw_shared(&self, number: u64, met: Met<'_>, draws: &mut Vec<Draw>) {
         // No chunk has this number.
         let mut rng = self.stream(number, (1 << 24) - 1);
-        self.mix.draw_shared(items, &mut rng, draws);
+        self.mix.draw_shared(met, &mut rng, draws);
     }
 }
 
@@ -114,7 +125,7 @@ impl Mix {
     }
 
     fn nothing(known: Exclusion) -> Self {
-        Self { own: Vec::new(), shared: Vec::new(), rows: None, corpus: None, known }
+        Self { own: Vec::new(), shared: Vec::new(), rows: None, earlier: None, corpus: None, known }
     }
 
     fn add(
@@ -126,7 +137,17 @@ impl Mix {
         let common = section.common();
         let (corrected, weight) = (can_correct && common.logq, common.weight);
         let Some(count) = common.count else {
-            self.rows = Some((InBatch::new(&samples.positives_by_item()), Rows { corrected, weight }));
+            let rows = Some(Rows { sampler: InBatch::new(&samples.positives_by_item()), corrected, weight });
+            match section {
+                NegativesSection::CrossBatch(_) => self.earlier = rows,
+                NegativesSection::InBatch(_)
+                | NegativesSection::Uniform(_)
+                | NegativesSection::Popularity(_)
+                | NegativesSection::Impressed(_)
+                | NegativesSection::Rejected(_)
+                | NegativesSection::SameAttribute(_)
+                | NegativesSection::Mined(_) => self.rows = rows,
+            }
             return Ok(());
         };
         let source = Source { sampler: sampler(section, files, samples)?, count: count as usize, corrected, weight };
@@ -167,28 +188,40 @@ impl Mix {
         }
     }
 
-    /// The negatives that all positives of a batch share, its rows aside. `items` are those of the rows.
-    fn draw_shared(&self, items: &[u32], rng: &mut Rng, draws: &mut Vec<Draw>) {
+    /// The negatives that all positives of a batch share, beside those that are `met`.
+    fn draw_shared(&self, met: Met<'_>, rng: &mut Rng, draws: &mut Vec<Draw>) {
         draws.clear();
         draws.extend((0..self.corpus.unwrap_or(0)).map(|item| Draw { item, weight: 1.0, shift: 0.0 }));
-        let nobody = Positive { item: MISSING, user: MISSING, time: 0, batch: items };
+        let nobody = Positive { item: MISSING, user: MISSING, time: 0, batch: met.rows };
         for source in &self.shared {
             let drawn = (0..source.count).filter_map(|_| source.sampler.draw(&nobody, rng));
-            draws.extend(drawn.map(|item| source.counted(item, self.expected_shared(&nobody, item))));
+            draws.extend(drawn.map(|item| source.counted(item, self.expected_shared(met, item))));
         }
     }
 
     /// What row items add to their scores as negatives of the other rows.
-    pub(crate) fn row_shift(&self, items: &[u32], item: u32) -> f32 {
-        let Some((_, Rows { corrected, weight })) = self.rows else { return f32::NEG_INFINITY };
-        let nobody = Positive { item: MISSING, user: MISSING, time: 0, batch: items };
-        shift(weight, if corrected { self.expected_shared(&nobody, item) } else { 1.0 })
+    pub(crate) fn row_shift(&self, met: Met<'_>, item: u32) -> f32 {
+        self.met_shift(self.rows.as_ref(), met, item)
     }
 
-    fn expected_shared(&self, positive: &Positive<'_>, item: u32) -> f64 {
-        let others = positive.batch.len().saturating_sub(1) as f64;
-        let of_rows = self.rows.as_ref().filter(|(_, rows)| rows.corrected);
-        expected(&self.shared, positive, item) + of_rows.map_or(0.0, |(share, _)| others * share.share(item))
+    /// What items of earlier batches add to their scores.
+    pub(crate) fn earlier_shift(&self, met: Met<'_>, item: u32) -> f32 {
+        self.met_shift(self.earlier.as_ref(), met, item)
+    }
+
+    fn met_shift(&self, rows: Option<&Rows>, met: Met<'_>, item: u32) -> f32 {
+        let Some(Rows { corrected, weight, .. }) = rows else { return f32::NEG_INFINITY };
+        shift(*weight, if *corrected { self.expected_shared(met, item) } else { 1.0 })
+    }
+
+    fn expected_shared(&self, met: Met<'_>, item: u32) -> f64 {
+        let nobody = Positive { item: MISSING, user: MISSING, time: 0, batch: met.rows };
+        let of = |rows: &Option<Rows>, count: usize| {
+            let corrected = rows.as_ref().filter(|rows| rows.corrected);
+            corrected.map_or(0.0, |rows| count as f64 * rows.sampler.share(item))
+        };
+        let of_rows = of(&self.rows, met.rows.len().saturating_sub(1)) + of(&self.earlier, met.earlier.len());
+        expected(&self.shared, &nobody, item) + of_rows
     }
 }
 
@@ -214,7 +247,9 @@ fn sampler(section: &NegativesSection, files: &Files, samples: &Samples<'_>) -> 
     Ok(match section {
         NegativesSection::Uniform(_) => Box::new(Uniform { corpus: items.len() as u32 }),
         NegativesSection::Popularity(own) => Box::new(Popularity::new(items.counts(), own.alpha, own.uniform_floor)),
-        NegativesSection::InBatch(_) => Box::new(InBatch::new(&samples.positives_by_item())),
+        NegativesSection::InBatch(_) | NegativesSection::CrossBatch(_) => {
+            Box::new(InBatch::new(&samples.positives_by_item()))
+        }
         NegativesSection::SameAttribute(own) => {
             let found = SameAttribute::new(files.encoder.item_layout(), &items.features(), &own.feature);
             let reason = || format!("the item tower has no feature {:?} with ids", own.feature);

@@ -5,6 +5,7 @@
 //! from files, never from an index.
 
 mod attribute;
+mod earlier;
 mod exclude;
 mod in_batch;
 mod listed;
@@ -20,7 +21,8 @@ pub use listed::Listed;
 pub use popularity::Popularity;
 pub use uniform::Uniform;
 
-pub(crate) use mix::{Draw, Drawn, Mix};
+pub(crate) use earlier::Earlier;
+pub(crate) use mix::{Draw, Drawn, Met, Mix};
 
 use twinspire_core::rng::Rng;
 

@@ -198,8 +198,65 @@ fn rows_of_the_batch_are_corrected_by_what_is_sampled_where_popular_positives_ar
         for item in drawn {
             let share = known[item as usize] as f64 / items.len() as f64;
             let others = (items.len() - 1) as f64;
-            assert!((f64::from(whole.row_shift(&items, item)) + (others * share).ln()).abs() < 1e-5);
+            let met = Met { rows: &items, earlier: &[] };
+            assert!((f64::from(whole.row_shift(met, item)) + (others * share).ln()).abs() < 1e-5);
             assert!((f64::from(log_probability[item as usize]) - share.ln()).abs() < 1e-5);
+        }
+    }
+}
+
+#[test]
+fn rows_of_earlier_batches_come_as_often_as_their_correction_says() {
+    let world = World::down_sampled(false, 4);
+    let samples = Samples::new(&world.train, None, &world.items);
+    let rows = samples.numbers(true);
+    let negatives = serde_json::json!([{"kind": "cross_batch", "batches": 3, "warm_up_steps": 0}]);
+    let mix = mix(&world, KnownPositives::Own, negatives.clone());
+    let train = TrainSection {
+        negatives: serde_json::from_value(negatives).unwrap(),
+        batch_size: 20,
+        ..TrainSection::default()
+    };
+    let (mut earlier, mut rng, mut met) = (Earlier::new(&train, 1), Rng::stream(1, "test", 0), Vec::new());
+    for step in 0..3_000 {
+        let batch: Vec<u32> = (0..20).map(|_| rows[rng.below(rows.len() as u32) as usize]).collect();
+        let items: Vec<u32> = batch.iter().map(|&row| samples.outcome(row).item).collect();
+        earlier.push(&items, items.iter().map(|_| &[0.0][..]));
+        // Batches that share no row with those that were looked at before.
+        if step % 3 == 2 {
+            met.extend_from_slice(earlier.met(0).0);
+        }
+    }
+    assert_eq!(met.len(), 60_000);
+    let expected = |item| f64::from(-mix.earlier_shift(Met { rows: &[], earlier: earlier.met(0).0 }, item)).exp();
+    let never = |item: &u32| samples.positives_by_item()[*item as usize] == 0;
+    let probability: Vec<f64> = (0..ITEMS as u32).map(|item| expected(item) / 60.0).collect();
+    assert!((probability.iter().sum::<f64>() - 1.0).abs() < 1e-6 && !(0..ITEMS as u32).any(|item| never(&item)));
+    check_frequencies(&met, &probability);
+}
+
+#[test]
+fn rows_of_this_batch_and_of_earlier_ones_are_corrected_together() {
+    let world = World::new(false);
+    let mix = mix(
+        &world,
+        KnownPositives::Own,
+        serde_json::json!([
+            {"kind": "in_batch", "weight": 2.0},
+            {"kind": "cross_batch", "weight": 0.5},
+            {"kind": "uniform", "count": 6, "shared": true}]),
+    );
+    let samples = Samples::new(&world.train, None, &world.items);
+    let counts = samples.positives_by_item();
+    let (rows, earlier) = ([1, 2, 3], [3, 4, 5, 6, 3]);
+    for (rows, earlier) in [(&rows[..], &earlier[..]), (&rows[..], &[][..]), (&rows[..1], &earlier[..])] {
+        let met = Met { rows, earlier };
+        for item in [0, 3, 39] {
+            let share = counts[item as usize] as f64 / samples.len() as f64;
+            let expected = 6.0 / ITEMS as f64 + (rows.len() - 1 + earlier.len()) as f64 * share;
+            for (shift, weight) in [(mix.row_shift(met, item), 2.0), (mix.earlier_shift(met, item), 0.5)] {
+                assert!((f64::from(shift) - (weight / expected).ln()).abs() < 1e-6, "{item}: {shift}");
+            }
         }
     }
 }

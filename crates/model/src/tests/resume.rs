@@ -44,9 +44,12 @@ impl Progress for Watcher {
     fn finish(&self) {}
 }
 
-/// Three epochs of six steps with drawn negatives.
+/// Three epochs of six steps with drawn negatives, and rows of earlier batches after three steps.
 fn section() -> TrainSection {
-    let negatives = serde_json::json!([{"kind": "in_batch"}, {"kind": "popularity", "count": 40, "shared": true}]);
+    let negatives = serde_json::json!([
+        {"kind": "in_batch"},
+        {"kind": "popularity", "count": 40, "shared": true},
+        {"kind": "cross_batch", "batches": 2, "warm_up_steps": 3}]);
     let negatives: Vec<NegativesSection> = serde_json::from_value(negatives).unwrap();
     let loss = LossSection::SampledSoftmax { temperature: 0.1 };
     TrainSection { epochs: 3, batch_size: 64, learning_rate: 5e-3, loss, negatives, ..TrainSection::default() }

@@ -1,5 +1,9 @@
 //! What the correction of the sampling probability is for: the mean gradient of a sampled softmax approaches that of the
 //! full softmax as negatives become more, for every kind of corrected mix, and without the correction it does not.
+//!
+//! No parameter moves here, so that the vectors of earlier batches are exact: what is tested of them is the correction, and
+//! not what it costs that vectors are out of date. They are values, so that it is the gradient of the user tower which they
+//! approach; the item tower learns from other negatives.
 
 use super::world::{ITEMS, USERS, World, model, settings};
 use crate::batch::Samples;
@@ -18,6 +22,9 @@ use twinspire_core::user_items::UserItemRows;
 use twinspire_core::vfs::RealVfs;
 
 const TEMPERATURE: f64 = 0.3;
+
+/// Batches that are kept.
+const EARLIER: u64 = 2;
 
 /// Lists of every user, in files: a few items that depend on her.
 fn lists(folder: &Path) -> ListFiles {
@@ -43,30 +50,41 @@ fn mix_of(files: &Files, samples: &Samples<'_>, loss: LossSection, (negatives, k
 }
 
 /// Length of the mean difference between the gradients of the mix and those of the full softmax, over random batches and
-/// draws, relative to the length of the mean full gradient.
-fn distance(files: &Files, rows: usize, negatives: Value, known: KnownPositives) -> f64 {
+/// draws, relative to the length of the mean full gradient; over the user tower only where `of_users`.
+fn distance(files: &Files, rows: usize, negatives: Value, (known, of_users): (KnownPositives, bool)) -> f64 {
     let samples = Samples::new(&files.train, Some(&files.histories), &files.items);
     let tower = TwoTower::new(&model(), &files.encoder, 3);
     let full = mix_of(files, &samples, LossSection::FullSoftmax { temperature: TEMPERATURE }, (json!([]), known));
     let sampled = LossSection::SampledSoftmax { temperature: TEMPERATURE };
-    let train = TrainSection { loss: sampled.clone(), ..TrainSection::default() };
+    let sections = serde_json::from_value(negatives.clone()).unwrap();
+    let batch_size = rows as u32;
+    let train = TrainSection { loss: sampled.clone(), negatives: sections, batch_size, ..TrainSection::default() };
     let mix = mix_of(files, &samples, sampled, (negatives, known));
     // Two engines: their chunks differ in size, and a gradient is read from all chunks of an engine.
-    let mut engines = [(); 2].map(|()| Engine::new(&tower.layout, Objective::new(&train, &samples), &train));
+    let without = TrainSection { negatives: Vec::new(), ..train.clone() };
+    let mut engines = [&train, &without].map(|own| Engine::new(&tower.layout, Objective::new(own, &samples), own));
     let gradient = |engine: &mut Engine<'_>, mix, number, rows: &[u32]| {
         let pairing = Pairing::Drawn(Drawn { mix, seed: 4, purpose: "test" });
-        engine.gradients(&tower.parameters, &Batch { samples: &samples, rows, pairing, number, pass: Pass::default() });
+        let batch = Batch { samples: &samples, rows, pairing, number, pass: Pass::default() };
+        engine.gradients(&tower.parameters, &batch);
+        engine.remember(&batch);
         engine.dense_gradient()
     };
-    // Enough batches for the mean, where a batch is large too.
-    let draws = (6_000 / rows as u64).max(200);
+    // Enough batches for the mean, where a batch is large too, and that have no earlier batch in common.
+    let draws = (6_000 / rows as u64).max(200) * if of_users { EARLIER + 1 } else { 1 };
     let mut rng = Rng::stream(5, "test", 0);
-    let (mut difference, mut length) = (vec![0.0; tower.layout.dense_len()], vec![0.0; tower.layout.dense_len()]);
+    let layout = &tower.layout;
+    let len = if of_users { layout.item_tower.layers()[0].offset } else { layout.dense_len() };
+    let (mut difference, mut length) = (vec![0.0; len], vec![0.0; len]);
     for number in 0..draws {
         let rows: Vec<u32> = (0..rows).map(|_| rng.below(samples.len() as u32)).collect();
         let [first, second] = &mut engines;
-        let (ours, theirs) = (gradient(first, &mix, number, &rows), gradient(second, &full, number, &rows));
-        for at in 0..length.len() {
+        let ours = gradient(first, &mix, number, &rows);
+        if of_users && number % (EARLIER + 1) < EARLIER {
+            continue;
+        }
+        let theirs = gradient(second, &full, number, &rows);
+        for at in 0..len {
             difference[at] += ours[at] - theirs[at];
             length[at] += theirs[at];
         }
@@ -104,18 +122,30 @@ fn mixes(n: usize, logq: bool) -> Vec<(&'static str, usize, Value)> {
     ]
 }
 
+/// Those with rows of earlier batches.
+fn mixes_of_earlier(n: usize, logq: bool) -> Vec<(&'static str, usize, Value)> {
+    let earlier = json!({"kind": "cross_batch", "batches": EARLIER, "warm_up_steps": 0, "logq": logq});
+    vec![
+        ("rows of earlier batches", n / 2, json!([earlier])),
+        ("rows of this batch and of earlier ones", n / 2, json!([{"kind": "in_batch", "logq": logq}, earlier])),
+    ]
+}
+
 #[test]
 fn the_corrected_gradient_approaches_the_full_one_and_the_uncorrected_one_does_not() {
     let folder = tempfile::tempdir().unwrap();
     let world = World::new(false);
     let files = world.files(lists(folder.path()));
     let known = KnownPositives::Own;
-    let both = |n| mixes(n, true).into_iter().zip(mixes(n, false));
+    let of_items = |n, logq| mixes(n, logq).into_iter().map(|mix| (mix, (known, false)));
+    let all = |n, logq| of_items(n, logq).chain(mixes_of_earlier(n, logq).into_iter().map(|mix| (mix, (known, true))));
+    let both = |n| all(n, true).zip(all(n, false));
     let mut faults = Vec::new();
-    for (((name, few, corrected), _), ((_, many, more), (_, _, uncorrected))) in both(8).zip(both(128)) {
-        let far = distance(&files, few, corrected, known);
-        let near = distance(&files, many, more, known);
-        let biased = distance(&files, many, uncorrected, known);
+    for ((((name, few, corrected), of), _), (((_, many, more), _), ((_, _, uncorrected), _))) in both(8).zip(both(128))
+    {
+        let far = distance(&files, few, corrected, of);
+        let near = distance(&files, many, more, of);
+        let biased = distance(&files, many, uncorrected, of);
         println!("{name}: {far:.4} with 8, {near:.4} with 128, {biased:.4} uncorrected");
         if near > far / 2.0 || near > 0.1 || biased < 1.4 * near {
             faults.push(name);
@@ -129,8 +159,8 @@ fn uniform_negatives_need_the_correction_for_their_number_only() {
     let world = World::new(false);
     let files = world.files(ListFiles::default());
     for (known, shared) in [(KnownPositives::Own, false), (KnownPositives::Own, true), (KnownPositives::Train, false)] {
-        let uniform = |n: usize| json!([{"kind": "uniform", "count": n, "shared": shared}]);
-        let (far, near) = (distance(&files, 16, uniform(8), known), distance(&files, 16, uniform(256), known));
+        let (of, uniform) = ((known, false), |n: usize| json!([{"kind": "uniform", "count": n, "shared": shared}]));
+        let (far, near) = (distance(&files, 16, uniform(8), of), distance(&files, 16, uniform(256), of));
         assert!(near < far / 2.0 && near < 0.05, "{known:?} {shared}: {far} with 8 negatives, {near} with 256");
     }
 }

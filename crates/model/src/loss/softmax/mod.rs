@@ -58,7 +58,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) criterion: Criterion,
 }
 
-/// Gradients of the sum of losses; each has the shape of what it is the gradient of.
+/// Gradients of the sum of losses; each has the shape of what it is the gradient of. Candidates behind the last one that
+/// has a gradient are values that nothing moves.
 #[derive(Debug)]
 pub(crate) struct Gradients<'a> {
     pub(crate) users: &'a mut [f32],
@@ -89,7 +90,7 @@ struct Group {
     /// `weight / (temperature · sum)` of each row of the tile; over pairs, the sum is that of the weights.
     factors: Vec<f32>,
     hidden: Vec<u32>,
-    /// `[candidates, dimension]`: what this group adds to the gradient of the candidates.
+    /// `[candidates, dimension]`: what this group adds to the gradient of the candidates that move.
     gradients: Buffer,
     loss: f64,
 }
@@ -129,7 +130,11 @@ impl Workspace {
         let users = gradients.users.par_chunks_mut(group_rows * dimension);
         let items = gradients.items.par_chunks_mut(group_rows * batch.group() * dimension);
         let parts = groups.par_iter_mut().zip(users).zip(items).enumerate();
-        parts.for_each(|(number, ((group, users), items))| group.pass(&prepared, number * group_rows, (users, items)));
+        let moving = gradients.candidates.len() / dimension;
+        parts.for_each(|(number, ((group, users), items))| {
+            group.gradients.resize(moving * dimension);
+            group.pass(&prepared, number * group_rows, (users, items));
+        });
         let groups = &*groups;
         gradients.candidates.par_chunks_mut(GROUP_ROWS * dimension).enumerate().for_each(|(number, target)| {
             let start = number * GROUP_ROWS * dimension;
@@ -170,12 +175,10 @@ impl Group {
     /// Rows from `first` on, as many as the gradients of users and items have.
     fn pass(&mut self, prepared: &Prepared<'_>, first: usize, (users, items): (&mut [f32], &mut [f32])) {
         let (batch, dimension) = (prepared.batch, prepared.batch.dimension);
-        let candidates = batch.candidate_shifts.len();
-        self.scores.resize(TILE * stride(candidates));
+        self.scores.resize(TILE * stride(batch.candidate_shifts.len()));
         self.scaled_users.resize(TILE * dimension);
         self.own.resize(TILE * batch.group(), 0.0);
         self.factors.resize(TILE, 0.0);
-        self.gradients.resize(candidates * dimension);
         self.loss = 0.0;
         let items = items.chunks_mut(TILE * batch.group() * dimension);
         for (tile, (users, items)) in users.chunks_mut(TILE * dimension).zip(items).enumerate() {
@@ -201,7 +204,8 @@ impl Group {
             scaled.iter_mut().zip(user).for_each(|(scaled, user)| *scaled = user * self.factors[local]);
         }
         let scaled = Matrix::new(&self.scaled_users, count, dimension);
-        multiply(&mut self.gradients, scores.transposed(), scaled, add);
+        let moving = scores.columns(0, self.gradients.len() / dimension);
+        multiply(&mut self.gradients, moving.transposed(), scaled, add);
         self.finish_rows(batch, first, (user_gradients, item_gradients));
     }
 
