@@ -5,7 +5,7 @@ mod workplace;
 
 use twinspire_core::interaction::Part;
 use twinspire_core::rng::Rng;
-use twinspire_data::ledger::{DayPositives, Ledger};
+use twinspire_data::ledger::{DayPositives, ItemShares, Ledger};
 use workplace::{FEATURES, Workplace};
 
 fn config(clean: &str, samples: &str) -> String {
@@ -19,7 +19,7 @@ fn rules(ledger: &Ledger) -> Vec<(&str, u64, u64, f64)> {
     ledger.rules.iter().map(|one| (one.rule.as_str(), one.left_out, one.positives, one.hottest_share)).collect()
 }
 
-fn shares(ledger: &Ledger) -> Vec<(&str, Option<u64>, f64)> {
+fn shares(ledger: &Ledger) -> Vec<(&str, u64, f64)> {
     ledger.shares.iter().map(|one| (one.of.as_str(), one.rows, one.share)).collect()
 }
 
@@ -44,17 +44,47 @@ fn figures_of_a_small_log_are_those_of_a_pencil() {
     assert_eq!(rules(&ledger), expected);
     assert_eq!(ledger.hottest_items, 1, "one of cold, end, hot: the robot's item is none of the corpus");
     let expected = [
-        ("corpus", Some(3), 1.0 / 3.0),
-        ("train positives", Some(3), 2.0 / 3.0),
-        ("positive train samples", Some(3), 2.0 / 3.0),
-        ("train impressions", Some(1), 0.0),
-        ("train rejections", Some(1), 1.0),
+        ("corpus", 3, 1.0 / 3.0),
+        ("train positives", 3, 2.0 / 3.0),
+        ("positive train samples", 3, 2.0 / 3.0),
+        ("train impressions", 1, 0.0),
+        ("train rejections", 1, 1.0),
     ];
     assert_eq!(shares(&ledger), expected);
     let words: Vec<Vec<String>> =
         ledger.lines().iter().map(|line| line.split_whitespace().map(str::to_owned).collect()).collect();
     for expected in [vec!["2026-11-02", "1", "0"], vec!["denied(ip)", "2", "4", "50.00", "%"]] {
         assert!(words.iter().any(|line| *line == expected), "{expected:?} in {words:?}");
+    }
+}
+
+#[test]
+fn negatives_stand_beside_the_rest_once_somebody_knows_their_samplers() {
+    let place = Workplace::with("log.csv", "user,item,t,what,ip\na,hot,2026-11-01 10:00:00,click,x\n");
+    place.samples(&config("", ""));
+    let mut ledger = place.ledger(&config("", ""), 1);
+    let without = ledger.lines();
+    assert!(!without.iter().any(|line| line.contains("negatives by sampler")));
+    let segments = [("head", vec![0]), ("cold", vec![1, 2])];
+    let mut drawn = ItemShares::new("uniform", &[6, 1, 1], (&[0], &segments));
+    assert_eq!((drawn.rows, drawn.hottest_share), (8, 0.75));
+    assert_eq!(drawn.segments, [("head".to_owned(), 0.75), ("cold".to_owned(), 0.25)]);
+    (drawn.void, drawn.probabilities) = (2, Some((0.125, 0.5)));
+    let missing =
+        ItemShares { missing: Some("not mined".to_owned()), ..ItemShares::new("mined", &[0; 3], (&[0], &segments)) };
+    ledger.negatives = vec![drawn, missing];
+    let words = |line: &String| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
+    let lines: Vec<String> = ledger.lines().iter().map(words).collect();
+    let page = ledger.page("a run");
+    for line in [
+        "of rows void hottest 1 % head cold least probability greatest",
+        "mined: not mined",
+        "uniform 8 2 75.00 % 75.00 % 25.00 % 1.250e-1 5.000e-1",
+    ] {
+        assert!(lines.iter().any(|own| own == line), "{line}: {lines:?}");
+    }
+    for part in ["Negatives by sampler", "<td>uniform</td>", "mined: not mined"] {
+        assert!(page.contains(part), "{part}");
     }
 }
 
@@ -88,8 +118,8 @@ fn rules_left_out_what_the_samples_stage_counted_and_down_sampling_cools_the_sam
     let train = statistics.parts[&Part::Train];
     let [_, positives, samples, impressions, rejections] = &ledger.shares[..] else { panic!("{:?}", ledger.shares) };
     assert_eq!(positives.share, statistics.hottest_share);
-    assert_eq!(samples.rows, Some(train.samples));
-    assert_eq!((impressions.rows, rejections.rows), (Some(train.impressions), Some(train.rejected)));
+    assert_eq!(samples.rows, train.samples);
+    assert_eq!((impressions.rows, rejections.rows), (train.impressions, train.rejected));
     assert!(samples.share < positives.share / 2.0, "{samples:?} {positives:?}");
     let page = ledger.page("a & b");
     assert!(

@@ -4,13 +4,19 @@ use super::Run;
 use crate::error::CliError;
 use std::path::Path;
 use twinspire_core::CoreError;
+use twinspire_core::items::ItemTable;
 use twinspire_core::stage::StageOutcome;
 use twinspire_data::RunFolders;
 use twinspire_data::bench::{self, BenchReport};
 use twinspire_data::ingest::{IngestReport, ingest};
-use twinspire_data::ledger::Ledger;
+use twinspire_data::ledger::{ItemShares, Ledger, hottest_items};
 use twinspire_data::sample::{SamplesReport, look_at_samples, make_samples};
 use twinspire_data::unit::{UnitPlan, finish_units, plan_units, run_unit};
+use twinspire_model::negative::{Census, census};
+use twinspire_retrieval::evaluate::ItemSegment;
+
+/// Draws of each sampler that the ledger looks at: a share of a half is right to a fifth of a percent, two times of three.
+const DRAWS: u32 = 100_000;
 
 /// What became of every row, and what the samples are.
 pub struct SamplesOutcome {
@@ -71,12 +77,32 @@ impl Run<'_> {
         Ok(run_unit(&self.data_context(), self.config().data(), &self.folders, number)?)
     }
 
-    /// The ledger of the samples.
+    /// The ledger of the samples, with what the samplers of the config give.
     ///
     /// # Errors
-    /// As [`look_at_samples`].
+    /// As [`look_at_samples`] and [`census`].
     pub fn look_at_samples(&self) -> Result<Ledger, CliError> {
-        Ok(look_at_samples(&self.data_context(), self.config().data(), &self.folders)?)
+        let mut ledger = look_at_samples(&self.data_context(), self.config().data(), &self.folders)?;
+        ledger.negatives = self.negatives()?;
+        Ok(ledger)
+    }
+
+    /// Which items the corpus, the positives and the negatives of each sampler are.
+    fn negatives(&self) -> Result<Vec<ItemShares>, CliError> {
+        let layout = self.samples_layout();
+        let items = ItemTable::open(&layout.items(), &self.encoder()?)?;
+        let (counts, segment_of) = (items.counts(), ItemSegment::of_items(items.counts()));
+        let rows_of = |segment| (0..counts.len() as u32).filter(|&row| segment_of[row as usize] == segment).collect();
+        let segments = ItemSegment::ALL.map(|segment| (segment.name(), rows_of(segment)));
+        let hottest = hottest_items(counts);
+        let shares = |of: &str, counts: &[u64]| ItemShares::new(of, counts, (&hottest, &segments));
+        let mut negatives = vec![shares("corpus", &vec![1; counts.len()]), shares("train positives", counts)];
+        for Census { sampler, counts, void, probabilities, missing } in
+            census(&self.stage_context(), self.config().model(), &layout, DRAWS)?
+        {
+            negatives.push(ItemShares { void, probabilities, missing, ..shares(sampler, &counts) });
+        }
+        Ok(negatives)
     }
 
     /// The end, when all of them have been run.

@@ -82,3 +82,24 @@ fn recipes_are_compared_on_the_same_samples_and_skipped_when_nothing_changed() {
     let twice = folder.run(&["compare", "plain.toml", "./plain.toml"]);
     assert_eq!(twice.code, Some(2), "{}", twice.stderr);
 }
+
+#[test]
+fn the_ledger_shows_what_each_sampler_of_the_config_gives() {
+    let folder = published().copy();
+    let set = r#"train.negatives=[{kind="uniform"},{kind="popularity",alpha=1.0,uniform_floor=0.0},{kind="mined"}]"#;
+    let words = ["samples", "report", "--set", r#"train.loss={kind="bpr"}"#, "--set", set, "--html", "samples.html"];
+    let replied = reply(&folder, &words);
+    let negatives = replied["ledger"]["negatives"].as_array().unwrap();
+    let names: Vec<&str> = negatives.iter().map(|one| one["of"].as_str().unwrap()).collect();
+    assert_eq!(names, ["corpus", "train positives", "uniform", "popularity", "mined"]);
+    for one in &negatives[2..4] {
+        assert_eq!(one["rows"].as_u64().unwrap() + one["void"].as_u64().unwrap(), 100_000, "{one}");
+        assert!(one["void"].as_u64().unwrap() > 0, "{one}");
+    }
+    let hottest = |number: usize| negatives[number]["hottest_share"].as_f64().unwrap();
+    assert!((hottest(2) - hottest(0)).abs() < 0.01, "uniform draws are as hot as the corpus: {negatives:?}");
+    assert!(hottest(3) > 2.0 * hottest(2), "popular ones are hotter: {negatives:?}");
+    assert!(negatives[4]["missing"].as_str().unwrap().contains("negatives"), "nothing was mined: {negatives:?}");
+    assert!(fs::read_to_string(folder.path().join("samples.html")).unwrap().contains("Negatives by sampler"));
+    assert_eq!(reply(&folder, &words)["ledger"]["negatives"], replied["ledger"]["negatives"], "the seed decides");
+}

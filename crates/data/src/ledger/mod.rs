@@ -1,8 +1,9 @@
 //! The ledger of the samples: what an engineer looks at before she trusts them.
 //!
 //! In: the interactions of a run and its samples. Out: [`Ledger`]: positives by event and day, what every rule left out
-//! and how it changed the weight of the hottest items, their share among positives, samples, impressions and negatives,
-//! and what the hashed features lose to collisions; as text, JSON and a page. It changes nothing and draws nothing.
+//! and how it changed the weight of the hottest items, their share among positives, samples and impressions, which items
+//! the negatives are, and what the hashed features lose to collisions; as text, JSON and a page. It changes nothing and
+//! draws nothing: whoever knows the samplers adds what they gave.
 
 mod page;
 mod text;
@@ -39,12 +40,45 @@ pub struct RuleEffect {
 pub struct HotShare {
     /// What is looked at, such as `corpus` or `train samples`.
     pub of: String,
-    /// Rows, or items; absent for draws, which have no end.
-    pub rows: Option<u64>,
+    /// Rows, or items.
+    pub rows: u64,
     /// Share on the hottest items, 0 to 1.
     pub share: f64,
-    /// Least and greatest probability of an item in one draw, for a sampler that gives every positive the same.
+}
+
+/// Which items something falls on: the negatives of a sampler, or the corpus and the positives beside them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ItemShares {
+    /// Kind of the sampler, or what else it is.
+    pub of: String,
+    /// Negatives, items or positives.
+    pub rows: u64,
+    /// Draws that count nothing: the positive itself, another one of the user, or no item at all.
+    pub void: u64,
+    /// Share on the hottest items, 0 to 1.
+    pub hottest_share: f64,
+    /// Name of a segment of the items, and the share on it.
+    pub segments: Vec<(String, f64)>,
+    /// Least and greatest sampling probability of the negatives; absent where nothing was drawn.
     pub probabilities: Option<(f64, f64)>,
+    /// Why the sampler cannot be drawn from.
+    pub missing: Option<String>,
+}
+
+impl ItemShares {
+    /// Of the counts of each item; `hottest` are rows of the corpus, as are those of the named `segments`.
+    pub fn new(of: &str, counts: &[u64], (hottest, segments): (&[u32], &[(&str, Vec<u32>)])) -> Self {
+        let segments = segments.iter().map(|(name, items)| ((*name).to_owned(), share_on(items, counts)));
+        Self {
+            of: of.to_owned(),
+            rows: counts.iter().sum(),
+            void: 0,
+            hottest_share: share_on(hottest, counts),
+            segments: segments.collect(),
+            probabilities: None,
+            missing: None,
+        }
+    }
 }
 
 /// What one look at the samples shows.
@@ -56,8 +90,10 @@ pub struct Ledger {
     pub rules: Vec<RuleEffect>,
     /// Number of the hottest items.
     pub hottest_items: u64,
-    /// Shares of the hottest items; whoever knows the samplers appends theirs.
+    /// Shares of the hottest items.
     pub shares: Vec<HotShare>,
+    /// Which items the negatives of each sampler are; empty until somebody who knows the samplers fills it.
+    pub negatives: Vec<ItemShares>,
     /// What the samples stage counted.
     pub statistics: Statistics,
 }

@@ -1,7 +1,7 @@
 //! The ledger as a page. In: [`Ledger`]. Out: HTML that is readable without a network.
 
-use super::Ledger;
 use super::text::percent;
+use super::{ItemShares, Ledger};
 use crate::statistics::grouped;
 use twinspire_core::page::{Bars, Page};
 
@@ -33,8 +33,25 @@ impl Ledger {
         let shares = self.shares.iter().map(|one| one.share).collect();
         page.bars(&Bars { groups: &groups, series: &[(String::new(), shares)], shown: percent });
         page.table(&self.share_table());
+        self.negatives_part(&mut page);
         self.statistics_part(&mut page);
         page.finish()
+    }
+
+    fn negatives_part(&self, page: &mut Page) {
+        let drawn: Vec<&ItemShares> = self.negatives.iter().filter(|one| one.missing.is_none()).collect();
+        let Some(first) = drawn.first() else { return };
+        page.heading("Negatives by sampler");
+        page.paragraph(
+            "Share of each segment of the items among the corpus, the positives and the negatives of a sampler:",
+        );
+        let groups: Vec<String> = drawn.iter().map(|one| one.of.clone()).collect();
+        let of_segment = |segment: usize| drawn.iter().map(|one| one.segments[segment].1).collect();
+        let series: Vec<(String, Vec<f64>)> =
+            first.segments.iter().enumerate().map(|(number, (name, _))| (name.clone(), of_segment(number))).collect();
+        page.bars(&Bars { groups: &groups, series: &series, shown: percent });
+        page.table(&self.negative_table());
+        self.missing().iter().for_each(|line| page.paragraph(line));
     }
 
     fn statistics_part(&self, page: &mut Page) {

@@ -21,6 +21,11 @@ impl Ledger {
         lines.extend(aligned(&self.rule_table()));
         lines.extend([String::new(), self.share_title()]);
         lines.extend(aligned(&self.share_table()));
+        if !self.negatives.is_empty() {
+            lines.extend([String::new(), "negatives by sampler".to_owned()]);
+            lines.extend(aligned(&self.negative_table()));
+            lines.extend(self.missing());
+        }
         lines.push(String::new());
         lines.extend(self.statistics.lines());
         lines
@@ -71,14 +76,34 @@ impl Ledger {
     }
 
     pub(super) fn share_table(&self) -> Vec<Vec<String>> {
-        let mut table = vec![head(&["of", "rows", "share", "least probability", "greatest"])];
-        table.extend(self.shares.iter().map(|one| {
-            let mut row = vec![one.of.clone(), one.rows.map(grouped).unwrap_or_default(), percent(one.share)];
-            row.extend(
-                one.probabilities.iter().flat_map(|(least, most)| [format!("{least:.3e}"), format!("{most:.3e}")]),
-            );
+        let mut table = vec![head(&["of", "rows", "share"])];
+        table.extend(self.shares.iter().map(|one| vec![one.of.clone(), grouped(one.rows), percent(one.share)]));
+        table
+    }
+
+    pub(super) fn negative_table(&self) -> Vec<Vec<String>> {
+        let segments = self.negatives.iter().flat_map(|one| &one.segments).map(|(name, _)| name.as_str());
+        let mut names: Vec<&str> = Vec::new();
+        segments.for_each(|name| {
+            if !names.contains(&name) {
+                names.push(name)
+            }
+        });
+        let titles = [&["of", "rows", "void", "hottest 1 %"], &names[..], &["least probability", "greatest"]].concat();
+        let mut table = vec![head(&titles)];
+        table.extend(self.negatives.iter().filter(|one| one.missing.is_none()).map(|one| {
+            let mut row = vec![one.of.clone(), grouped(one.rows), grouped(one.void), percent(one.hottest_share)];
+            row.extend(one.segments.iter().map(|(_, share)| percent(*share)));
+            let probabilities = one.probabilities.iter().flat_map(|(least, greatest)| [least, greatest]);
+            row.extend(probabilities.map(|probability| format!("{probability:.3e}")));
             row
         }));
         table
+    }
+
+    /// Samplers that cannot be drawn from, and why.
+    pub(super) fn missing(&self) -> Vec<String> {
+        let missing = self.negatives.iter().filter_map(|one| Some((&one.of, one.missing.as_ref()?)));
+        missing.map(|(sampler, reason)| format!("{sampler}: {reason}")).collect()
     }
 }

@@ -123,9 +123,8 @@ impl Seen {
         let hottest = hottest_items(items.counts());
         let share = |of: &str, counts: &[u64]| HotShare {
             of: of.to_owned(),
-            rows: Some(counts.iter().sum()),
+            rows: counts.iter().sum(),
             share: share_on(&hottest, counts),
-            probabilities: None,
         };
         let [impressions, rejections] = self.unchosen.map(|counts| in_corpus(counts, &items));
         let shares = vec![
@@ -144,6 +143,7 @@ impl Seen {
             rules: rules.collect(),
             hottest_items: hottest.len() as u64,
             shares,
+            negatives: Vec::new(),
             statistics,
         })
     }

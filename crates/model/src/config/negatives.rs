@@ -194,6 +194,20 @@ pub(crate) struct Common {
 }
 
 impl NegativesSection {
+    /// Its `kind` in the config.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Uniform(_) => "uniform",
+            Self::Popularity(_) => "popularity",
+            Self::InBatch(_) => "in_batch",
+            Self::CrossBatch(_) => "cross_batch",
+            Self::Impressed(_) => "impressed",
+            Self::Rejected(_) => "rejected",
+            Self::SameAttribute(_) => "same_attribute",
+            Self::Mined(_) => "mined",
+        }
+    }
+
     /// What the entry says beside what is its own.
     pub(crate) fn common(&self) -> Common {
         let per_positive = |count, logq, weight| Common { count: Some(count), shared: false, logq, weight };

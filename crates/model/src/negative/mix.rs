@@ -242,7 +242,15 @@ fn shift(weight: f64, expected: f64) -> f32 {
     (weight / expected).ln() as f32
 }
 
-fn sampler(section: &NegativesSection, files: &Files, samples: &Samples<'_>) -> Result<Box<dyn NegativeSampler>> {
+/// The sampler of an entry.
+///
+/// # Errors
+/// `Unsuitable` or `Unmined` where there is nothing to draw from.
+pub(super) fn sampler(
+    section: &NegativesSection,
+    files: &Files,
+    samples: &Samples<'_>,
+) -> Result<Box<dyn NegativeSampler>> {
     let items = &files.items;
     Ok(match section {
         NegativesSection::Uniform(_) => Box::new(Uniform { corpus: items.len() as u32 }),

@@ -5,6 +5,7 @@
 //! from files, never from an index.
 
 mod attribute;
+mod census;
 mod earlier;
 mod exclude;
 mod in_batch;
@@ -16,6 +17,7 @@ mod tests;
 mod uniform;
 
 pub use attribute::SameAttribute;
+pub use census::{Census, census};
 pub use in_batch::InBatch;
 pub use listed::Listed;
 pub use popularity::Popularity;

@@ -1,5 +1,6 @@
 //! Tests of the whole crate: the stage on a small world, gradients against finite differences and against PyTorch.
 
+mod census;
 mod gradient;
 mod history;
 mod movement;

@@ -11,7 +11,7 @@ mod state;
 mod trainer;
 
 pub(crate) use files::Files;
-pub(crate) use lists::ListFiles;
+pub(crate) use lists::{ListFiles, check_mined, mined_folder};
 pub use lists::{MINED_FILE, MINED_FOLDER};
 
 use crate::checkpoint::{CHECKPOINTS_FOLDER, Checkpoints};
@@ -103,14 +103,14 @@ pub fn train(
     let folder = run_dir.join("train");
     let manifest = read_manifest(context.stage.vfs, &samples.folder)?;
     let needs_mined = settings.negatives().iter().any(|section| matches!(section, NegativesSection::Mined(_)));
-    let mined = needs_mined.then(|| lists::check_mined(context.stage.vfs, samples, &manifest)).transpose()?;
+    let mined = needs_mined.then(|| check_mined(context.stage.vfs, samples, &manifest)).transpose()?;
     let key = StageKey {
         stage: "train",
         settings: stage_settings(settings, &manifest.outputs, validator),
         inputs: mined.iter().cloned().collect(),
     };
     let outcome = run_stage(&context.stage, &folder, &key, |staging| {
-        let files = Files::open(samples, mined.map(|_| lists::mined_folder(samples)))?;
+        let files = Files::open(samples, mined.map(|_| mined_folder(samples)))?;
         let checkpoints = Checkpoints {
             vfs: context.stage.vfs,
             folder: run_dir.join(CHECKPOINTS_FOLDER),
