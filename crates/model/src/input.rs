@@ -6,7 +6,7 @@
 use crate::kernel::{Buffer, add_column_sums};
 use crate::layer::embedding::{Columns, gather};
 use crate::layer::linear::Linear;
-use crate::layer::product::{Finish, Matrix, Start, multiply, multiply_into, multiply_with};
+use crate::layer::product::{Matrix, multiply, multiply_into};
 use crate::layout::{Field, InputLayout, Source};
 use crate::optimizer::Shard;
 use crate::sequence::Elements;
@@ -100,24 +100,16 @@ impl ChunkInput {
         }
     }
 
-    /// `y = x · W + b` of the first layer, finished.
-    pub(crate) fn forward(
-        &self,
-        (layer, dense): (&Linear, &[f32]),
-        shared: &Shared,
-        y: &mut [f32],
-        finish: Finish<'_>,
-    ) {
+    /// `y = x · W` of the first layer, without the bias.
+    pub(crate) fn forward(&self, layer: &Linear, dense: &[f32], shared: &Shared, y: &mut [f32]) {
         if !self.shares() {
-            return layer.forward(dense, (&self.values, self.rows), y, finish);
+            return layer.forward(dense, &self.values, self.rows, y);
         }
         let (x, weight) = (Matrix::new(&self.values, self.rows, layer.inputs), layer.matrix(dense));
         let y = &mut y[..self.rows * layer.outputs];
-        let finish_after = |part: usize| if part == self.runs.len() { finish } else { Finish::Plain };
-        shared.forward(self.start..self.start + self.rows, (y, layer.bias(dense)), finish_after(0));
-        for (run, part) in self.runs.iter().zip(1..) {
-            let factors = (x.columns(run.start, run.len()), weight.rows(run.start, run.len()));
-            multiply_with((y, layer.outputs), factors, (Start::Target, finish_after(part)));
+        shared.forward(self.start..self.start + self.rows, y);
+        for run in &self.runs {
+            multiply(y, x.columns(run.start, run.len()), weight.rows(run.start, run.len()), true);
         }
     }
 

@@ -8,7 +8,6 @@
 use crate::input::{ChunkInput, RowSource};
 use crate::layer::distinct::{Distinct, sum_of_indexed};
 use crate::layer::embedding::Columns;
-use crate::layer::product::Finish;
 use crate::layout::{InputLayout, ModelLayout};
 use crate::model::Parameters;
 use crate::optimizer::Shard;
@@ -90,10 +89,11 @@ impl Shared {
         runs.retain(|run| !run.is_empty());
     }
 
-    /// Writes the shared part of `x · W + b` of these rows of the batch to `y` `[rows, outputs]`, finished.
-    pub(crate) fn forward(&self, rows: Range<usize>, (y, bias): (&mut [f32], &[f32]), finish: Finish<'_>) {
+    /// Writes the shared part of `x · W` of these rows of the batch to `y` `[rows, outputs]`.
+    pub(crate) fn forward(&self, rows: Range<usize>, y: &mut [f32]) {
+        let width = y.len() / rows.len();
         let sources: Vec<_> = self.iter().map(|distinct| distinct.products(rows.clone())).collect();
-        sum_of_indexed(y, &sources, bias, finish);
+        sum_of_indexed(y, &sources, width);
     }
 
     /// Computes the gradients of what is shared from those that the chunks kept.

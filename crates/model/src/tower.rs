@@ -6,10 +6,10 @@
 
 use crate::config::TowerSection;
 use crate::input::ChunkInput;
-use crate::kernel::{Buffer, add_to, mask_by_sign};
+use crate::kernel::{Buffer, add_bias_relu, add_to, bias_rows, mask_by_sign};
 use crate::layer::linear::Linear;
 use crate::layer::normalize;
-use crate::layer::product::{Finish, Matrix, Start, multiply_with};
+use crate::layer::product::{Matrix, multiply};
 use crate::shared::Shared;
 
 /// Layers of one tower.
@@ -123,15 +123,16 @@ impl Tower {
         for (number, layer) in self.layers.iter().enumerate() {
             let (below, here) = workspace.outputs.split_at_mut(number);
             let (y, cells) = (&mut here[0], rows * layer.outputs);
-            let is_last = number + 1 == self.layers.len();
-            let finish = if is_last { Finish::Plain } else { Finish::Relu };
             match below.last() {
-                None => input.forward((layer, dense), shared, y, finish),
-                Some(x) => layer.forward(dense, (x, rows), y, finish),
+                None => input.forward(layer, dense, shared, y),
+                Some(x) => layer.forward(dense, x, rows, y),
             }
-            if is_last {
+            if number + 1 == self.layers.len() {
+                bias_rows(&mut y[..cells], layer.bias(dense));
                 normalize::forward(&mut y[..cells], layer.outputs, &mut workspace.factors[..rows]);
+                continue;
             }
+            add_bias_relu(&mut y[..cells], layer.bias(dense));
             if self.is_residual(number) {
                 workspace.branches[number][..cells].copy_from_slice(&y[..cells]);
                 let x = below.last().map_or(input.values(), |output| output);
@@ -164,6 +165,8 @@ impl Tower {
             if residual {
                 spare[..cells].copy_from_slice(&above[..cells]);
                 mask_by_sign(&mut above[..cells], &branches[number][..cells]);
+            } else if number + 1 < self.layers.len() {
+                mask_by_sign(&mut above[..cells], &outputs[number][..cells]);
             }
             let skipped = residual.then_some(&spare[..cells]);
             if number == 0 {
@@ -173,12 +176,8 @@ impl Tower {
             if let Some(skipped) = skipped {
                 below[..cells].copy_from_slice(skipped);
             }
-            let factors = (Matrix::new(above, rows, layer.outputs), layer.transposed(transposed));
-            let start = if residual { Start::Target } else { Start::Zero };
-            // Where the layer below adds its input to its output, its ReLU is masked later, by its own output.
-            let is_plain = !self.is_residual(number - 1);
-            let finish = if is_plain { Finish::Mask(&outputs[number - 1]) } else { Finish::Plain };
-            multiply_with((below, layer.inputs), factors, (start, finish));
+            let upstream = Matrix::new(above, rows, layer.outputs);
+            multiply(below, upstream, layer.transposed(transposed), residual);
             std::mem::swap(&mut above, &mut below);
         }
     }

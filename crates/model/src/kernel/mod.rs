@@ -11,7 +11,7 @@ mod vector;
 pub(crate) use buffer::Buffer;
 pub(crate) use lanes::{Lanes, Single};
 pub(crate) use math::{exp, ln};
-pub(crate) use vector::{add_column_sums, add_scaled, add_to, dot, lane_dot, mask_by_sign, relu};
+pub(crate) use vector::{add_bias_relu, add_column_sums, add_scaled, add_to, bias_rows, dot, lane_dot, mask_by_sign};
 
 /// Which of the compiled forms runs here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,12 +24,6 @@ pub(crate) fn lane_dot(a: &[f32], b: &[f32]) -> f32 {
     lanes[0] + rest
 }
 
-/// 0 for what is below it; what is not a number stays.
-#[inline(always)]
-pub(crate) fn relu(value: f32) -> f32 {
-    if value > 0.0 { value } else { value * 0.0 }
-}
-
 for_every_level! {
     /// `Σ a·b` over equally long slices.
     pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -50,6 +44,24 @@ for_every_level! {
         }
     }
 
+    /// Adds a bias to every row; `values` `[rows, width]`, `bias` `[width]`.
+    pub(crate) fn bias_rows(values: &mut [f32], bias: &[f32]) {
+        for row in values.chunks_exact_mut(bias.len()) {
+            for (value, b) in row.iter_mut().zip(bias) {
+                *value += b;
+            }
+        }
+    }
+
+    /// Adds a bias to every row, then replaces what is below 0 by 0.
+    pub(crate) fn add_bias_relu(values: &mut [f32], bias: &[f32]) {
+        for row in values.chunks_exact_mut(bias.len()) {
+            for (value, b) in row.iter_mut().zip(bias) {
+                let sum = *value + b;
+                *value = if sum > 0.0 { sum } else { sum * 0.0 };
+            }
+        }
+    }
 
     /// Gradient through ReLU: 0 where its output is 0.
     pub(crate) fn mask_by_sign(gradient: &mut [f32], output: &[f32]) {
@@ -91,7 +103,7 @@ mod tests {
     #[test]
     fn relu_keeps_what_is_not_a_number() {
         let mut values = [1.0, -1.0, f32::NAN, -0.5];
-        values.iter_mut().for_each(|value| *value = relu(*value + 0.5));
+        add_bias_relu(&mut values, &[0.5, 0.5]);
         assert_eq!(values[..2], [1.5, 0.0]);
         assert!(values[2].is_nan() && values[3] == 0.0);
     }

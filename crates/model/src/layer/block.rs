@@ -7,8 +7,7 @@ use super::attention::{Attention, HeadMemory};
 use super::dropout::Dropout;
 use super::layer_norm::{LayerNorm, Moments};
 use super::linear::Linear;
-use super::product::Finish;
-use crate::kernel::{Buffer, add_to, mask_by_sign};
+use crate::kernel::{Buffer, add_bias_relu, add_to, bias_rows, mask_by_sign};
 
 /// Layers of a block, and where they lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,10 +105,11 @@ impl Block {
             self.norms[0].forward(dense, x, normal_1, moments_1);
         }
         let read: &[f32] = if self.norm_first { normal_1 } else { x };
-        self.joined.forward(dense, (read, tokens), joined, Finish::Plain);
+        self.joined.forward(dense, read, tokens, joined);
+        bias_rows(&mut joined[..3 * cells], self.joined.bias(dense));
         self.attention.forward(joined, (ends, site(0)), (probabilities, &mut scratch.head), attended);
-        self.out.forward(dense, (attended, tokens), sum, Finish::Plain);
-        add_dropped(&mut sum[..cells], site(1), x);
+        self.out.forward(dense, attended, tokens, sum);
+        add_dropped(&mut sum[..cells], self.out.bias(dense), site(1), x);
         if !self.norm_first {
             self.norms[0].forward(dense, sum, normal_1, moments_1);
         }
@@ -118,10 +118,12 @@ impl Block {
             self.norms[1].forward(dense, middle, normal_2, moments_2);
         }
         let read: &[f32] = if self.norm_first { normal_2 } else { middle };
-        self.up.forward(dense, (read, tokens), inner, Finish::Relu);
-        site(2).apply(&mut inner[..tokens * self.up.outputs], 0);
-        self.down.forward(dense, (inner, tokens), sum_2, Finish::Plain);
-        add_dropped(&mut sum_2[..cells], site(3), middle);
+        self.up.forward(dense, read, tokens, inner);
+        let inner_cells = tokens * self.up.outputs;
+        add_bias_relu(&mut inner[..inner_cells], self.up.bias(dense));
+        site(2).apply(&mut inner[..inner_cells], 0);
+        self.down.forward(dense, inner, tokens, sum_2);
+        add_dropped(&mut sum_2[..cells], self.down.bias(dense), site(3), middle);
         if !self.norm_first {
             self.norms[1].forward(dense, sum_2, normal_2, moments_2);
         }
@@ -214,8 +216,9 @@ fn pairs<'a>(sums: &'a mut [Buffer; 2], normal: &'a mut [Buffer; 2]) -> [(&'a mu
     [(sum_1, normal_1), (sum_2, normal_2)]
 }
 
-/// `part = dropout(part) + input`.
-fn add_dropped(part: &mut [f32], dropout: Dropout, input: &[f32]) {
+/// `part = dropout(part + bias) + input`.
+fn add_dropped(part: &mut [f32], bias: &[f32], dropout: Dropout, input: &[f32]) {
+    bias_rows(part, bias);
     dropout.apply(part, 0);
     add_to(part, input);
 }

@@ -7,7 +7,7 @@
 
 use super::embedding::{Columns, gather};
 use super::linear::Linear;
-use super::product::{Finish, Matrix, multiply};
+use super::product::{Matrix, multiply};
 use crate::kernel::{Buffer, for_every_level, prefetch};
 use crate::layout::Field;
 use std::ops::Range;
@@ -180,9 +180,9 @@ macro_rules! by_blocks {
     }};
 }
 
-/// Row `r` of `target` `[rows, width]` becomes the sum of `bias` `[width]` and row `index[r]` of every source, finished.
-pub(crate) fn sum_of_indexed(target: &mut [f32], sources: &[(&[f32], &[u32])], bias: &[f32], finish: Finish<'_>) {
-    by_blocks!(bias.len(), sum_sources, (target, sources, (bias, finish)));
+/// Row `r` of `target` `[rows, width]` becomes the sum of row `index[r]` of every source.
+pub(crate) fn sum_of_indexed(target: &mut [f32], sources: &[(&[f32], &[u32])], width: usize) {
+    by_blocks!(width, sum_sources, (target, sources, width));
 }
 
 /// The rows of `target` `[places, width]` become, for each of these places, the sum of the rows that `groups` holds for it, in
@@ -207,26 +207,22 @@ fn prefetch_row<const N: usize>(source: &[f32], (row, width, first): (usize, usi
 }
 
 for_every_level! {
-    /// One block of columns of [`sum_of_indexed`], between its `ends`: bias and finish; returns its width.
+    /// One block of columns of [`sum_of_indexed`]; returns its width.
     pub(crate) fn sum_sources<const N: usize>(
         target: &mut [f32],
         sources: &[(&[f32], &[u32])],
-        ends: (&[f32], Finish<'_>),
+        width: usize,
         first: usize,
     ) -> usize {
-        let ((bias, finish), width) = (ends, ends.0.len());
-        let bias: &[f32; N] = bias[first..first + N].try_into().expect("a block of columns");
         for (number, target) in target.chunks_exact_mut(width).enumerate() {
-            let mut sums = *bias;
+            let mut sums = [0.0; N];
             for (source, index) in sources {
                 if let Some(&next) = index.get(number + AHEAD) {
                     prefetch_row::<N>(source, (next as usize, width, first));
                 }
                 add_row(&mut sums, source, (index[number] as usize, width, first));
             }
-            let target = &mut target[first..first + N];
-            target.copy_from_slice(&sums);
-            finish.apply(target, number * width + first);
+            target[first..first + N].copy_from_slice(&sums);
         }
         N
     }
@@ -279,11 +275,10 @@ mod tests {
         for width in [1, 16, 64, 100, 128, 300] {
             let source: Vec<f32> = (0..3 * width).map(|n| n as f32).collect();
             let mut target = vec![-1.0; 2 * width];
-            let bias: Vec<f32> = (0..width).map(|n| -(2.5 * width as f32) - n as f32).collect();
-            sum_of_indexed(&mut target, &[(&source, &[2, 0]), (&source, &[1, 1])], &bias, Finish::Relu);
+            sum_of_indexed(&mut target, &[(&source, &[2, 0]), (&source, &[1, 1])], width);
             for column in 0..width {
-                assert_eq!(target[column], bias[column] + source[2 * width + column] + source[width + column]);
-                assert_eq!(target[width + column], 0.0_f32.max(bias[column] + source[column] + source[width + column]));
+                assert_eq!(target[column], source[2 * width + column] + source[width + column]);
+                assert_eq!(target[width + column], source[column] + source[width + column]);
             }
             let (mut groups, mut sums) = (Groups::default(), vec![-1.0; 2 * width]);
             groups.sort(&[0, 1, 0], 2, [1, 2].into_iter());

@@ -1,6 +1,6 @@
 //! A linear layer: `y = x · W + b`.
 
-use super::product::{Finish, Matrix, Start, multiply, multiply_with};
+use super::product::{Matrix, multiply};
 use crate::kernel::add_column_sums;
 
 /// Shape of a linear layer, and where its parameters lie among the dense parameters.
@@ -54,10 +54,9 @@ impl Linear {
         gradient[self.offset..self.offset + self.len()].split_at_mut(self.inputs * self.outputs)
     }
 
-    /// `y = x · W + b`, finished.
-    pub(crate) fn forward(&self, dense: &[f32], (x, rows): (&[f32], usize), y: &mut [f32], finish: Finish<'_>) {
-        let factors = (Matrix::new(x, rows, self.inputs), self.matrix(dense));
-        multiply_with((y, self.outputs), factors, (Start::Bias(self.bias(dense)), finish));
+    /// `y = x · W` without the bias.
+    pub(crate) fn forward(&self, dense: &[f32], x: &[f32], rows: usize, y: &mut [f32]) {
+        multiply(y, Matrix::new(x, rows, self.inputs), self.matrix(dense), false);
     }
 
     /// Adds the gradients of `W` and `b` to their places in `gradient`.

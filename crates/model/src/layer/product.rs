@@ -5,7 +5,7 @@
 //! consecutive numbers is copied first. Every number of a product is one chain of multiplications and additions over the
 //! depth, in order: its bits do not depend on how many rows or columns there are.
 
-use crate::kernel::{Buffer, Lanes, Level, Single, level, relu};
+use crate::kernel::{Buffer, Lanes, Level, Single, level};
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m128, __m256, __m512};
 
@@ -71,63 +71,16 @@ pub(crate) fn multiply(target: &mut [f32], left: Matrix<'_>, right: Matrix<'_>, 
 }
 
 /// As [`multiply`]; a row of the target is followed by the next one after `stride` numbers.
-pub(crate) fn multiply_into(target: (&mut [f32], usize), left: Matrix<'_>, right: Matrix<'_>, add: bool) {
-    multiply_with(target, (left, right), (if add { Start::Target } else { Start::Zero }, Finish::Plain));
-}
-
-/// What a product is added to.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Start<'a> {
-    /// Nothing.
-    Zero,
-    /// What the target holds.
-    Target,
-    /// One number a column.
-    Bias(&'a [f32]),
-}
-
-/// What becomes of a sum before its tile leaves the L1 cache.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Finish<'a> {
-    /// It stays.
-    Plain,
-    /// 0 when it is below; what is not a number stays.
-    Relu,
-    /// 0 where the matrix of this shape, and with the target's stride, is not above 0: a gradient through ReLU, from its output.
-    Mask(&'a [f32]),
-}
-
-impl Finish<'_> {
-    /// Finishes consecutive `sums`, the first of which lies `at` so many numbers in the target.
-    #[inline(always)]
-    pub(crate) fn apply(self, sums: &mut [f32], at: usize) {
-        match self {
-            Finish::Plain => {}
-            Finish::Relu => sums.iter_mut().for_each(|sum| *sum = relu(*sum)),
-            Finish::Mask(outputs) => {
-                let outputs = &outputs[at..][..sums.len()];
-                sums.iter_mut().zip(outputs).for_each(|(sum, output)| *sum = if *output > 0.0 { *sum } else { 0.0 });
-            }
-        }
-    }
-}
-
-/// As [`multiply_into`], with a start and a finish of every sum.
-pub(crate) fn multiply_with(
-    (target, stride): (&mut [f32], usize),
-    (left, right): (Matrix<'_>, Matrix<'_>),
-    (start, finish): (Start<'_>, Finish<'_>),
-) {
+pub(crate) fn multiply_into((target, stride): (&mut [f32], usize), left: Matrix<'_>, right: Matrix<'_>, add: bool) {
     assert_eq!(left.columns, right.rows, "inner sizes differ");
     if left.rows == 0 || right.columns == 0 {
         return;
     }
     if right.column_stride != 1 {
         let copy = right.copied();
-        let right = Matrix::new(&copy, right.rows, right.columns);
-        return multiply_with((target, stride), (left, right), (start, finish));
+        return multiply_into((target, stride), left, Matrix::new(&copy, right.rows, right.columns), add);
     }
-    let product = Product { left, right, stride, start, finish };
+    let product = Product { left, right, stride, add };
     match level() {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the level says that this CPU has the features.
@@ -147,8 +100,7 @@ struct Product<'a> {
     left: Matrix<'a>,
     right: Matrix<'a>,
     stride: usize,
-    start: Start<'a>,
-    finish: Finish<'a>,
+    add: bool,
 }
 
 impl Product<'_> {
@@ -222,9 +174,8 @@ impl Product<'_> {
         target: &mut [f32],
         (row, column): (usize, usize),
     ) -> usize {
-        let Product { left, right, stride, start, finish } = self;
-        let (depth, place) = (left.columns, row * stride + column);
-        let target = &mut target[place..];
+        let Product { left, right, stride, add } = self;
+        let (depth, target) = (left.columns, &mut target[row * stride + column..]);
         let factors = &left.data[row * left.row_stride..];
         let last = (ROWS - 1) * left.row_stride + depth.saturating_sub(1) * left.column_stride;
         assert!(depth == 0 || last < factors.len(), "a tile lies inside its matrix");
@@ -232,14 +183,10 @@ impl Product<'_> {
         // `depth`, so that it lies before `last`, which is inside.
         unsafe {
             let mut sums = [[L::splat(0.0); VECTORS]; ROWS];
-            if !matches!(start, Start::Zero) {
+            if add {
                 for (row, sums) in sums.iter_mut().enumerate() {
-                    let source = match start {
-                        Start::Bias(bias) => &bias[column..],
-                        Start::Target | Start::Zero => &target[row * stride..],
-                    };
                     for (vector, sum) in sums.iter_mut().enumerate() {
-                        *sum = L::load(&source[vector * L::WIDTH..]);
+                        *sum = L::load(&target[row * stride + vector * L::WIDTH..]);
                     }
                 }
             }
@@ -254,11 +201,9 @@ impl Product<'_> {
                 }
             }
             for (row, sums) in sums.iter().enumerate() {
-                let target = &mut target[row * stride..][..VECTORS * L::WIDTH];
                 for (vector, sum) in sums.iter().enumerate() {
-                    sum.store(&mut target[vector * L::WIDTH..]);
+                    sum.store(&mut target[row * stride + vector * L::WIDTH..]);
                 }
-                finish.apply(target, place + row * stride);
             }
         }
         ROWS
@@ -319,30 +264,10 @@ mod tests {
     }
 
     #[test]
-    fn a_start_and_a_finish_are_those_of_separate_passes() {
-        let (a, b, bias, outputs) = (numbers(31 * 70, 1), numbers(70 * 61, 2), numbers(61, 3), numbers(31 * 61, 4));
-        let factors = (Matrix::new(&a, 31, 70), Matrix::new(&b, 70, 61));
-        let product = |start, finish| {
-            let mut sums = vec![0.5; 31 * 61];
-            multiply_with((&mut sums, 61), factors, (start, finish));
-            sums
-        };
-        let biased = product(Start::Bias(&bias), Finish::Plain);
-        let plain = product(Start::Zero, Finish::Plain).into_iter().zip(bias.iter().cycle()).map(|(sum, b)| sum + b);
-        assert!(plain.zip(&biased).all(|(sum, biased)| (sum - biased).abs() < 1e-4));
-        let positive: Vec<f32> = biased.iter().map(|sum| sum.max(0.0)).collect();
-        assert_eq!(product(Start::Bias(&bias), Finish::Relu), positive);
-        let sums = product(Start::Target, Finish::Plain).into_iter().zip(&outputs);
-        let masked: Vec<f32> = sums.map(|(sum, output)| if *output > 0.0 { sum } else { 0.0 }).collect();
-        assert_eq!(product(Start::Target, Finish::Mask(&outputs)), masked);
-    }
-
-    #[test]
     #[cfg(target_arch = "x86_64")]
     fn narrower_registers_give_the_same_bits_and_plain_numbers_nearly_the_same() {
         let (a, b) = (numbers(31 * 70, 1), numbers(70 * 61, 2));
-        let (left, right) = (Matrix::new(&a, 31, 70), Matrix::new(&b, 70, 61));
-        let product = Product { left, right, stride: 61, start: Start::Zero, finish: Finish::Plain };
+        let product = Product { left: Matrix::new(&a, 31, 70), right: Matrix::new(&b, 70, 61), stride: 61, add: false };
         let [mut best, mut narrow, mut plain] = [(); 3].map(|()| vec![0.0; 31 * 61]);
         multiply(&mut best, product.left, product.right, false);
         product.portable(&mut plain);
