@@ -2,10 +2,9 @@
 //!
 //! In: the fields of the feature encoder and the `[model]` section. Out: [`ModelLayout`]. It holds no numbers.
 
-use crate::config::HistoryOutput;
 use crate::config::ModelSection;
 use crate::layer::embedding::Columns;
-use crate::sequence::{Encoder, SequenceEncoder};
+use crate::sequence::{Encoder, Reading, SequenceEncoder};
 use crate::tower::Tower;
 use twinspire_core::encode::{FeatureEncoder, HistoryField, TowerLayout};
 
@@ -84,7 +83,7 @@ pub(crate) struct HistoryLayout {
     /// Most tokens of a row.
     pub(crate) max_length: usize,
     pub(crate) encoder: Encoder,
-    pub(crate) output: HistoryOutput,
+    pub(crate) reading: Reading,
     /// First parameter among the dense ones.
     pub(crate) offset: usize,
 }
@@ -240,8 +239,8 @@ impl Tables {
             return;
         };
         let (name, encoder) = (format!("history.{}", history.name), Encoder::new(own, width, max_length));
-        let (fields, output) = (placed.collect(), own.output());
-        user.histories.push(HistoryLayout { name, column, width, fields, max_length, encoder, output, offset: 0 });
+        let (fields, reading) = (placed.collect(), own.reading());
+        user.histories.push(HistoryLayout { name, column, width, fields, max_length, encoder, reading, offset: 0 });
     }
 
     /// An item field that a history reads, at column 0.

@@ -1,6 +1,7 @@
 //! `[[model.encoders]]`: how the items of a history become one vector, one entry a history feature.
 
 use super::ModelSection;
+use crate::sequence::Reading;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use twinspire_core::check::Faults;
@@ -12,6 +13,10 @@ use twinspire_core::schema::{FeatureKind, FeatureSchema, FeatureSpec, NumberForm
 pub enum EncoderSection {
     /// Transformer blocks.
     SelfAttention(SelfAttentionSection),
+    /// A gated recurrent unit; its last state is the vector.
+    Gru(GruSection),
+    /// A mean in which newer items count more.
+    Recency(RecencySection),
 }
 
 /// Settings of `self_attention`.
@@ -54,6 +59,38 @@ impl Default for SelfAttentionSection {
     }
 }
 
+/// Settings of `gru`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GruSection {
+    /// Name of the history feature.
+    pub feature: String,
+    /// Share of numbers of the items that training drops; 0.0 to below 1.0.
+    pub dropout: f64,
+}
+
+impl Default for GruSection {
+    fn default() -> Self {
+        Self { feature: String::new(), dropout: 0.2 }
+    }
+}
+
+/// Settings of `recency`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RecencySection {
+    /// Name of the history feature.
+    pub feature: String,
+    /// Items after which an item counts half as much; above 0.
+    pub half_life: f64,
+}
+
+impl Default for RecencySection {
+    fn default() -> Self {
+        Self { feature: String::new(), half_life: 5.0 }
+    }
+}
+
 /// Where a block normalises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -91,13 +128,17 @@ impl EncoderSection {
     pub fn feature(&self) -> &str {
         match self {
             Self::SelfAttention(own) => &own.feature,
+            Self::Gru(own) => &own.feature,
+            Self::Recency(own) => &own.feature,
         }
     }
 
     /// What becomes the vector of the history.
-    pub(crate) fn output(&self) -> HistoryOutput {
+    pub(crate) fn reading(&self) -> Reading {
         match self {
-            Self::SelfAttention(own) => own.output,
+            Self::SelfAttention(SelfAttentionSection { output: HistoryOutput::Mean, .. }) => Reading::Mean,
+            Self::SelfAttention(_) | Self::Gru(_) => Reading::Last,
+            Self::Recency(own) => Reading::Recent { decay: 0.5f64.powf(1.0 / own.half_life) as f32 },
         }
     }
 
@@ -105,6 +146,7 @@ impl EncoderSection {
     pub fn is_causal(&self) -> bool {
         match self {
             Self::SelfAttention(own) => own.causal,
+            Self::Gru(_) | Self::Recency(_) => true,
         }
     }
 }
@@ -129,6 +171,11 @@ pub(super) fn check_encoders(model: &ModelSection, schema: &FeatureSchema, fault
         let width = history.map(|spec| width(model, schema, spec));
         match section {
             EncoderSection::SelfAttention(own) => check_self_attention(own, width, key, faults),
+            EncoderSection::Gru(own) => check_dropout(own.dropout, key, faults),
+            EncoderSection::Recency(own) => {
+                let sound = own.half_life.is_finite() && own.half_life > 0.0;
+                faults.require(sound, &key("half_life"), own.half_life, "a finite number above 0");
+            }
         }
     }
 }
@@ -141,13 +188,17 @@ fn check_self_attention(
 ) {
     faults.require((1..=16).contains(&own.blocks), &key("blocks"), own.blocks, "1 to 16");
     faults.require((1..=4096).contains(&own.inner), &key("inner"), own.inner, "1 to 4096");
-    faults.require((0.0..1.0).contains(&own.dropout), &key("dropout"), own.dropout, "0.0 to below 1.0");
+    check_dropout(own.dropout, &key, faults);
     let divides = own.heads > 0 && width.is_none_or(|width| width.is_multiple_of(own.heads));
     let reason = match width {
         Some(width) => format!("1 or more, a divisor of the width of an item in the history, which is {width}"),
         None => "1 or more".into(),
     };
     faults.require(divides, &key("heads"), own.heads, &reason);
+}
+
+fn check_dropout(dropout: f64, key: impl Fn(&str) -> String, faults: &mut Faults) {
+    faults.require((0.0..1.0).contains(&dropout), &key("dropout"), dropout, "0.0 to below 1.0");
 }
 
 /// Columns of a tower's input.

@@ -9,7 +9,9 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use encoders::{EncoderSection, HistoryOutput, NormPlace, Positions, SelfAttentionSection};
+pub use encoders::{
+    EncoderSection, GruSection, HistoryOutput, NormPlace, Positions, RecencySection, SelfAttentionSection,
+};
 pub use movement::{
     AdagradSection, AdamSection, AdamWSection, ClipSection, EarlyStoppingSection, OptimizerSection, ScheduleSection,
     SgdSection,

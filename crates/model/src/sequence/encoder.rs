@@ -1,5 +1,6 @@
 //! The encoders of histories: tokens `[tokens, width]` to states `[tokens, width]`, from which each row takes its vector.
 
+use super::gru::{Gru, GruMemory};
 use super::self_attention::{AttentionMemory, SelfAttention};
 use crate::config::EncoderSection;
 use crate::kernel::Buffer;
@@ -11,6 +12,9 @@ use crate::layout::HistoryLayout;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Encoder {
     SelfAttention(SelfAttention),
+    Gru(Gru),
+    /// The tokens as they are; what weighs them is how they are read.
+    Recency,
 }
 
 /// What a pass over a piece remembers.
@@ -21,6 +25,7 @@ pub(crate) struct Memory {
     /// Gradient of the states; after the backward pass, that of the tokens.
     pub(crate) gradient: Buffer,
     pub(crate) attention: AttentionMemory,
+    pub(crate) gru: GruMemory,
 }
 
 /// A tensor of an encoder.
@@ -76,6 +81,8 @@ impl Encoder {
     pub(crate) fn new(section: &EncoderSection, width: usize, max_length: usize) -> Self {
         match section {
             EncoderSection::SelfAttention(own) => Self::SelfAttention(SelfAttention::new(own, width, max_length)),
+            EncoderSection::Gru(own) => Self::Gru(Gru::new(own, width)),
+            EncoderSection::Recency(_) => Self::Recency,
         }
     }
 
@@ -83,6 +90,8 @@ impl Encoder {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::SelfAttention(own) => own.len(),
+            Self::Gru(own) => own.len(),
+            Self::Recency => 0,
         }
     }
 
@@ -90,6 +99,8 @@ impl Encoder {
     pub(crate) fn tensors(&self) -> Vec<TensorSpec> {
         match self {
             Self::SelfAttention(own) => own.tensors(),
+            Self::Gru(own) => own.tensors(),
+            Self::Recency => Vec::new(),
         }
     }
 
@@ -97,6 +108,8 @@ impl Encoder {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::SelfAttention(_) => "self-attention",
+            Self::Gru(_) => "gru",
+            Self::Recency => "weighted by age",
         }
     }
 
@@ -104,6 +117,8 @@ impl Encoder {
     pub(crate) fn dropout(&self) -> f64 {
         match self {
             Self::SelfAttention(own) => own.dropout(),
+            Self::Gru(own) => own.dropout(),
+            Self::Recency => 0.0,
         }
     }
 
@@ -111,6 +126,8 @@ impl Encoder {
     pub(crate) fn forward(&self, dense: &[f32], read: (&[usize], Dropout), memory: &mut Memory) {
         match self {
             Self::SelfAttention(own) => own.forward(dense, read, memory),
+            Self::Gru(own) => own.forward(dense, read, memory),
+            Self::Recency => {}
         }
     }
 
@@ -118,6 +135,8 @@ impl Encoder {
     pub(crate) fn states<'a>(&self, memory: &'a Memory) -> &'a [f32] {
         match self {
             Self::SelfAttention(own) => own.states(&memory.attention),
+            Self::Gru(own) => own.states(&memory.gru),
+            Self::Recency => &memory.tokens,
         }
     }
 
@@ -126,6 +145,8 @@ impl Encoder {
     pub(crate) fn backward(&self, parameters: (&[f32], &mut [f32]), read: (&[usize], Dropout), memory: &mut Memory) {
         match self {
             Self::SelfAttention(own) => own.backward(parameters, read, memory),
+            Self::Gru(own) => own.backward(parameters, read, memory),
+            Self::Recency => {}
         }
     }
 }
@@ -138,6 +159,8 @@ impl Memory {
         grow(&mut self.gradient, tokens * layout.width);
         match &layout.encoder {
             Encoder::SelfAttention(own) => own.reserve(ends, &mut self.attention),
+            Encoder::Gru(own) => own.reserve(ends, &mut self.gru),
+            Encoder::Recency => {}
         }
     }
 }

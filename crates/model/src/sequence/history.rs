@@ -6,9 +6,8 @@
 //! everything that a pass remembers to memory and reading it back.
 
 use super::{Elements, Memory, Tokens};
-use crate::config::HistoryOutput;
 use crate::input::{ChunkInput, RowSource};
-use crate::kernel::{Buffer, add_scaled, add_to};
+use crate::kernel::{Buffer, add_to};
 use crate::layer::dropout::Dropout;
 use crate::layer::embedding::{Columns, gather, pool};
 use crate::layout::{HistoryLayout, ItemColumn, TokenField};
@@ -109,7 +108,7 @@ impl History {
                 let (states, start) = (layout.encoder.states(&group.memory), tokens.range(piece).start);
                 tokens.for_each_row(piece, |row, seen| {
                     let target = &mut values[(row - first) * width..][..width];
-                    layout.output.take(states, seen.start - start..seen.end - start, target);
+                    layout.reading.take(states, seen.start - start..seen.end - start, target);
                 });
             }
         };
@@ -243,7 +242,7 @@ impl Read<'_> {
         target.fill(0.0);
         self.tokens.for_each_row(piece, |row, seen| {
             let seen = seen.start - range.start..seen.end - range.start;
-            layout.output.spread(&slopes[row * width..][..width], seen, target);
+            layout.reading.spread(&slopes[row * width..][..width], seen, target);
         });
         let parameters = (self.dense(), &mut group.gradient[..]);
         layout.encoder.backward(parameters, (ends, self.dropout.at(place)), &mut group.memory);
@@ -267,33 +266,4 @@ fn jobs<'a>(
         (group, pieces, own)
     };
     groups.iter_mut().zip(pieces.chunks(size)).map(share).collect()
-}
-
-impl HistoryOutput {
-    /// Writes the vector of a history whose tokens are `seen`; without tokens it is zero.
-    fn take(self, states: &[f32], seen: Range<usize>, target: &mut [f32]) {
-        let width = target.len();
-        match self {
-            _ if seen.is_empty() => target.fill(0.0),
-            Self::Last => target.copy_from_slice(&states[(seen.end - 1) * width..][..width]),
-            Self::Mean => {
-                target.fill(0.0);
-                let factor = 1.0 / seen.len() as f32;
-                seen.for_each(|token| add_scaled(target, &states[token * width..][..width], factor));
-            }
-        }
-    }
-
-    /// Adds what the gradient of the vector means for the states.
-    fn spread(self, slope: &[f32], seen: Range<usize>, gradient: &mut [f32]) {
-        let width = slope.len();
-        match self {
-            _ if seen.is_empty() => {}
-            Self::Last => add_to(&mut gradient[(seen.end - 1) * width..][..width], slope),
-            Self::Mean => {
-                let factor = 1.0 / seen.len() as f32;
-                seen.for_each(|token| add_scaled(&mut gradient[token * width..][..width], slope, factor));
-            }
-        }
-    }
 }

@@ -6,13 +6,16 @@
 
 mod elements;
 mod encoder;
+mod gru;
 mod history;
+mod reading;
 mod self_attention;
 mod tokens;
 
 pub(crate) use elements::Elements;
 pub(crate) use encoder::{Encoder, Initial, Memory, TensorSpec};
 pub(crate) use history::{History, Pass};
+pub(crate) use reading::Reading;
 pub(crate) use tokens::Tokens;
 
 use crate::layer::embedding::{Columns, pool};

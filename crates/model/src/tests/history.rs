@@ -16,13 +16,14 @@ use twinspire_core::progress::Silent;
 use twinspire_core::query::QueryBatch;
 use twinspire_core::vfs::RealVfs;
 
-/// Both kinds of blocks, with what differs between them.
+/// Both kinds of blocks, with what differs between them, then the other encoders.
 fn encoders() -> Vec<Value> {
     let first =
         json!({"kind": "self_attention", "feature": "seen", "blocks": 2, "heads": 2, "inner": 12, "dropout": 0.0});
     let last = json!({"kind": "self_attention", "feature": "seen", "heads": 4, "inner": 6, "dropout": 0.0, "norm": "last",
         "positions": "order", "causal": false, "output": "mean"});
-    vec![first, last]
+    let gru = json!({"kind": "gru", "feature": "seen", "dropout": 0.0});
+    vec![first, last, gru, json!({"kind": "recency", "feature": "seen", "half_life": 2})]
 }
 
 fn with(encoder: &Value, changes: Value) -> ModelSection {
@@ -36,7 +37,10 @@ fn with(encoder: &Value, changes: Value) -> ModelSection {
 fn every_gradient_equals_the_finite_difference() {
     let dropping = Pass { joined: false, dropout: Some((1, 1)) };
     for encoder in encoders() {
-        for (changes, pass) in [(json!({}), Pass::default()), (json!({"dropout": 0.3}), dropping)] {
+        let drops = encoder.get("dropout").is_some();
+        for (changes, pass) in
+            [(json!({}), Pass::default()), (json!({"dropout": 0.3}), dropping)].into_iter().take(1 + usize::from(drops))
+        {
             let (world, section) = (World::new(false), with(&encoder, changes));
             gradient::check(&world, &section, TrainSection::default(), (false, pass));
         }
@@ -65,8 +69,10 @@ fn gradients(model: &ModelSection, joined: bool) -> (f64, Vec<f64>, Vec<Vec<f32>
 #[test]
 fn joined_histories_give_the_gradients_of_single_ones() {
     // Histories of up to four items are not cut, and places that count from the oldest are the same in both.
-    for changes in [json!({"positions": "order"}), json!({"positions": "none", "output": "mean"})] {
-        let section = with(&encoders()[0], changes);
+    let [blocks, _, gru, recency] = encoders().try_into().expect("four encoders");
+    let orders = [json!({"positions": "order"}), json!({"positions": "none", "output": "mean"})];
+    let sections = orders.map(|changes| with(&blocks, changes)).into_iter();
+    for section in sections.chain([gru, recency].map(|encoder| with(&encoder, json!({})))) {
         let ((single_loss, single, single_tables), (loss, joined, tables)) =
             (gradients(&section, false), gradients(&section, true));
         assert!((loss / single_loss - 1.0).abs() < 1e-6, "{loss} {single_loss}");
@@ -80,7 +86,10 @@ fn joined_histories_give_the_gradients_of_single_ones() {
 
 #[test]
 fn all_positions_train_to_the_same_bytes_with_one_two_and_four_threads_and_learn() {
-    for (encoder, positions) in encoders().iter().zip([TrainedPositions::All, TrainedPositions::Single]) {
+    let encoders = encoders();
+    for (encoder, positions) in
+        encoders[..3].iter().zip([TrainedPositions::All, TrainedPositions::Single, TrainedPositions::All])
+    {
         let model = with(encoder, json!({"dropout": 0.2}));
         let section =
             TrainSection { epochs: 4, batch_size: 300, learning_rate: 5e-3, positions, ..TrainSection::default() };

@@ -1,13 +1,13 @@
 //! Tests of the whole crate: the stage on a small world, gradients against finite differences and against PyTorch.
 
 mod census;
+mod encoders;
 mod gradient;
 mod history;
 mod movement;
 mod reference;
 mod resume;
 mod sampled;
-mod self_attention;
 mod shared;
 mod stage;
 pub(crate) mod world;

@@ -1,4 +1,4 @@
-//! The self-attention encoder against PyTorch; `fixtures/model/make_self_attention.py` made the files.
+//! Encoders of histories against PyTorch; `fixtures/model/make_self_attention.py` and `make_gru.py` made the files.
 
 use super::reference::{Tensors, assert_close, gradients, named, set};
 use super::world::encoder_of;
@@ -120,4 +120,16 @@ fn a_hundred_steps_of_the_mean_of_all_tokens_follow_pytorch() {
     let section = json!({"kind": "self_attention", "feature": "seen", "heads": 2, "inner": 12, "dropout": 0.0,
         "norm": "last", "positions": "order", "causal": false, "output": "mean"});
     compare(json, section, false);
+}
+
+#[test]
+fn a_hundred_steps_of_a_gru_follow_pytorch() {
+    let json = include_str!("../../../../fixtures/model/reference_gru.json");
+    compare(json, json!({"kind": "gru", "feature": "seen", "dropout": 0.0}), true);
+}
+
+#[test]
+fn a_hundred_steps_of_pooling_by_age_follow_pytorch() {
+    let json = include_str!("../../../../fixtures/model/reference_recency.json");
+    compare(json, json!({"kind": "recency", "feature": "seen", "half_life": 2}), true);
 }

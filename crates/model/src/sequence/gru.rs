@@ -1,0 +1,197 @@
+//! A gated recurrent unit over a history (Cho et al.: "Learning Phrase Representations using RNN Encoder-Decoder", EMNLP
+//! 2014; in the form of cuDNN and PyTorch; for recommendation Hidasi et al., ICLR 2016):
+//! `r = σ(x W_r + h U_r)`, `z = σ(x W_z + h U_z)`, `n = tanh(x W_n + r (h U_n))`, `h' = (1 - z) n + z h`, with biases in
+//! both products.
+//!
+//! The products with the inputs are one for all tokens. Those with the states are one a time step, over the sequences that
+//! are so long: sequences are sorted by falling length, so these stand first.
+
+use super::{Memory, TensorSpec};
+use crate::config::GruSection;
+use crate::kernel::{Buffer, add_to, exp, for_every_level};
+use crate::layer::block::grow;
+use crate::layer::dropout::Dropout;
+use crate::layer::linear::Linear;
+use crate::layer::product::Finish;
+use std::ops::Range;
+
+/// Layers of the encoder; offsets count from its first parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Gru {
+    /// From the tokens to the three gates.
+    input: Linear,
+    /// From the states likewise.
+    state: Linear,
+    dropout: f64,
+}
+
+/// What a pass remembers beside the tokens.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct GruMemory {
+    /// First token and length of each sequence, by falling length.
+    sequences: Vec<(usize, usize)>,
+    /// Products with the inputs, then gates `r`, `z`, `n`, then their gradients `[tokens, 3 · width]`.
+    gates: Buffer,
+    /// Products with the states, then their gradients `[tokens, 3 · width]`.
+    products: Buffer,
+    states: Buffer,
+    /// States before each token, `[tokens, width]`.
+    previous: Buffer,
+    /// Of one step: states or their gradients `[sequences, width]`, and products `[sequences, 3 · width]`.
+    step: [Buffer; 2],
+}
+
+impl Gru {
+    /// Over tokens of that width; states are as wide.
+    pub(crate) fn new(section: &GruSection, width: usize) -> Self {
+        let input = Linear { inputs: width, outputs: 3 * width, offset: 0 };
+        Self { input, state: Linear { offset: input.len(), ..input }, dropout: section.dropout }
+    }
+
+    /// Number of parameters.
+    pub(crate) fn len(&self) -> usize {
+        self.input.len() + self.state.len()
+    }
+
+    /// Every tensor, in the order of the parameters.
+    pub(crate) fn tensors(&self) -> Vec<TensorSpec> {
+        let (inputs, outputs) = (self.input.inputs, self.input.outputs);
+        ["input", "state"].iter().flat_map(|name| TensorSpec::linear(name, inputs, outputs)).collect()
+    }
+
+    /// Share of numbers of the tokens that training drops.
+    pub(crate) fn dropout(&self) -> f64 {
+        self.dropout
+    }
+
+    fn width(&self) -> usize {
+        self.input.inputs
+    }
+
+    /// Makes room for sequences with these ends, and sorts them.
+    pub(crate) fn reserve(&self, ends: &[usize], memory: &mut GruMemory) {
+        let (tokens, width) = (ends[ends.len() - 1] - ends[0], self.width());
+        memory.sequences.clear();
+        let all = ends.windows(2).map(|pair| (pair[0] - ends[0], pair[1] - pair[0]));
+        memory.sequences.extend(all.filter(|(_, length)| *length > 0));
+        memory.sequences.sort_by_key(|(_, length)| std::cmp::Reverse(*length));
+        [&mut memory.gates, &mut memory.products].into_iter().for_each(|buffer| grow(buffer, tokens * 3 * width));
+        [&mut memory.states, &mut memory.previous].into_iter().for_each(|buffer| grow(buffer, tokens * width));
+        let rows = memory.sequences.len();
+        grow(&mut memory.step[0], rows * width);
+        grow(&mut memory.step[1], rows * 3 * width);
+    }
+
+    /// Reads the tokens of `memory`.
+    pub(crate) fn forward(&self, dense: &[f32], (ends, dropout): (&[usize], Dropout), memory: &mut Memory) {
+        let (tokens, width) = (ends[ends.len() - 1] - ends[0], self.width());
+        dropout.at(0).apply(&mut memory.tokens[..tokens * width], 0);
+        let GruMemory { sequences, gates, products, states, previous, step: [state, product] } = &mut memory.gru;
+        self.input.forward(dense, (&memory.tokens, tokens), gates, Finish::Plain);
+        state.fill(0.0);
+        for time in 0..longest(sequences) {
+            let active = active(sequences, time);
+            self.state.forward(dense, (state, active.len()), product, Finish::Plain);
+            for (row, (first, _)) in sequences[active].iter().enumerate() {
+                let (token, own) = (first + time, &mut state[row * width..][..width]);
+                previous[token * width..][..width].copy_from_slice(own);
+                let product = &product[row * 3 * width..][..3 * width];
+                products[token * 3 * width..][..3 * width].copy_from_slice(product);
+                step_forward(&mut gates[token * 3 * width..][..3 * width], product, own);
+                states[token * width..][..width].copy_from_slice(own);
+            }
+        }
+    }
+
+    /// What the last forward pass gave, `[tokens, width]`.
+    pub(crate) fn states<'a>(&self, memory: &'a GruMemory) -> &'a [f32] {
+        &memory.states
+    }
+
+    /// Turns the gradient of the states, in `memory`, into that of the tokens; gradients of the parameters are added to
+    /// `gradient`.
+    pub(crate) fn backward(
+        &self,
+        (dense, gradient): (&[f32], &mut [f32]),
+        (ends, dropout): (&[usize], Dropout),
+        memory: &mut Memory,
+    ) {
+        let (tokens, width) = (ends[ends.len() - 1] - ends[0], self.width());
+        let GruMemory { sequences, gates, products, previous, step: [slope, product], .. } = &mut memory.gru;
+        slope.fill(0.0);
+        for time in (0..longest(sequences)).rev() {
+            let active = active(sequences, time);
+            for (row, (first, _)) in sequences[active.clone()].iter().enumerate() {
+                let (token, own) = (first + time, &mut slope[row * width..][..width]);
+                add_to(own, &memory.gradient[token * width..][..width]);
+                let gates = &mut gates[token * 3 * width..][..3 * width];
+                let products = &mut products[token * 3 * width..][..3 * width];
+                step_backward(gates, products, &previous[token * width..][..width], own);
+                product[row * 3 * width..][..3 * width].copy_from_slice(products);
+            }
+            self.state.backward_input(dense, product, active.len(), (slope, true));
+        }
+        self.state.backward_parameters(previous, products, tokens, gradient);
+        self.input.backward_parameters(&memory.tokens, gates, tokens, gradient);
+        self.input.backward_input(dense, gates, tokens, (&mut memory.gradient, false));
+        dropout.at(0).apply(&mut memory.gradient[..tokens * width], 0);
+    }
+}
+
+fn longest(sequences: &[(usize, usize)]) -> usize {
+    sequences.first().map_or(0, |(_, length)| *length)
+}
+
+/// The sequences that have a token at this time.
+fn active(sequences: &[(usize, usize)], time: usize) -> Range<usize> {
+    0..sequences.partition_point(|(_, length)| *length > time)
+}
+
+/// Of the hyperbolic tangent, it is `2 σ(2x) - 1`.
+#[inline(always)]
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x))
+}
+
+for_every_level! {
+    /// `gates` hold the products with the input and become `r`, `z`, `n`; `state` becomes the next one.
+    pub(crate) fn step_forward(gates: &mut [f32], product: &[f32], state: &mut [f32]) {
+        let width = state.len();
+        let ([reset, rest], [product_reset, product_rest]) = (halves(gates, width), halves_of(product, width));
+        let ((update, new), (product_update, product_new)) = (rest.split_at_mut(width), product_rest.split_at(width));
+        for column in 0..width {
+            reset[column] = sigmoid(reset[column] + product_reset[column]);
+            update[column] = sigmoid(update[column] + product_update[column]);
+            let inner = new[column] + reset[column] * product_new[column];
+            new[column] = 2.0 * sigmoid(2.0 * inner) - 1.0;
+            state[column] = (1.0 - update[column]) * new[column] + update[column] * state[column];
+        }
+    }
+
+    /// Gates and products with the state become their gradients; `slope`, that of the state, becomes the direct part of
+    /// that of the previous one.
+    pub(crate) fn step_backward(gates: &mut [f32], products: &mut [f32], previous: &[f32], slope: &mut [f32]) {
+        let width = slope.len();
+        let ([reset, rest], [product_reset, product_rest]) = (halves(gates, width), halves(products, width));
+        let ((update, new), (product_update, product_new)) = (rest.split_at_mut(width), product_rest.split_at_mut(width));
+        for column in 0..width {
+            let (r, z, n, d) = (reset[column], update[column], new[column], slope[column]);
+            let d_inner = d * (1.0 - z) * (1.0 - n * n);
+            let d_update = d * (previous[column] - n) * z * (1.0 - z);
+            let d_reset = d_inner * product_new[column] * r * (1.0 - r);
+            slope[column] = d * z;
+            (reset[column], update[column], new[column]) = (d_reset, d_update, d_inner);
+            (product_reset[column], product_update[column], product_new[column]) = (d_reset, d_update, d_inner * r);
+        }
+    }
+}
+
+#[inline(always)]
+fn halves(numbers: &mut [f32], width: usize) -> [&mut [f32]; 2] {
+    numbers.split_at_mut(width).into()
+}
+
+#[inline(always)]
+fn halves_of(numbers: &[f32], width: usize) -> [&[f32]; 2] {
+    numbers.split_at(width).into()
+}
