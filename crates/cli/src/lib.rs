@@ -28,6 +28,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use twinspire_core::clock::SystemClock;
 use twinspire_core::vfs::RealVfs;
+use twinspire_data::InputFiles;
 
 /// Runs the command line `arguments`, the program's name first, in the environment of the process.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -54,6 +55,7 @@ fn execute(arguments: &Arguments) -> Exit {
         vfs: &RealVfs,
         clock: &SystemClock,
         interrupt: &Interrupt::new(output),
+        files: &InputFiles::default(),
     };
     let name = arguments.command.name();
     let done = dispatch(&context, &arguments.command).and_then(|reply| output.print(name, &reply).map(|()| reply.exit));

@@ -58,7 +58,7 @@ pub struct CheckReport {
 /// rows. Rejects are no errors here.
 pub fn check_data(context: &DataContext<'_>, settings: &DataSettings) -> Result<CheckReport> {
     let plan = Plan::new(context, settings, DeletedUsers::default())?;
-    DenyLists::read(settings, context.data_dir)?;
+    DenyLists::read(context, settings)?;
     let mut files = Vec::new();
     for unit in chosen(&plan.units) {
         let mut events = SeenEvents::default();

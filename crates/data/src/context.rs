@@ -2,10 +2,11 @@
 
 use crate::config::{DataSettings, start_of_day};
 use crate::error::{DataError, Result};
+use crate::files::{InputFiles, resolve};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use twinspire_core::CoreError;
-use twinspire_core::partition::{Date, Partition, PathPattern, window};
+use twinspire_core::partition::{Date, Partition, PathPattern, Tree, window};
 use twinspire_core::progress::Progress;
 use twinspire_core::stage::StageContext;
 
@@ -18,6 +19,8 @@ pub struct DataContext<'a> {
     pub progress: &'a dyn Progress,
     /// Number of worker threads; 0 stands for all cores. Results do not depend on it.
     pub threads: usize,
+    /// Where input files lie.
+    pub files: &'a InputFiles,
     /// Base of relative input paths.
     pub data_dir: &'a Path,
     /// The days that are read.
@@ -106,7 +109,7 @@ pub fn run_date(context: &DataContext<'_>, settings: &DataSettings) -> Result<St
         return Ok("undated".into());
     }
     let pattern = log_pattern(context, settings)?;
-    pattern.dates()?.last().map(ToString::to_string).ok_or_else(|| no_file(settings))
+    pattern.dates(context.files)?.last().map(ToString::to_string).ok_or_else(|| no_file(settings))
 }
 
 fn log_pattern(context: &DataContext<'_>, settings: &DataSettings) -> Result<PathPattern> {
@@ -130,7 +133,7 @@ pub(crate) fn log_files(context: &DataContext<'_>, settings: &DataSettings) -> R
         return plain_files(context, &settings.input().path);
     }
     let length = context.window.length(settings);
-    let dates = pattern.dates()?;
+    let dates = pattern.dates(context.files)?;
     let last = context.window.last.or(dates.last().copied()).ok_or_else(|| no_file(settings))?;
     let days = match length {
         Some(length) => window(last, length)?,
@@ -149,7 +152,7 @@ pub(crate) fn log_files(context: &DataContext<'_>, settings: &DataSettings) -> R
             available: dates.first().copied().zip(dates.last().copied()),
         });
     }
-    pattern.files(&days).map_err(Into::into)
+    pattern.files(context.files, &days)
 }
 
 /// Times of the days that were asked for, where the folders do not say it: from the first moment of the first day to the
@@ -181,11 +184,12 @@ pub(crate) fn times_of_window(context: &DataContext<'_>, settings: &DataSettings
 /// `Core(Missing)` when it matches nothing, [`DataError::EmptyFile`] for a single file of no bytes.
 pub(crate) fn plain_files(context: &DataContext<'_>, path: &str) -> Result<Vec<Partition>> {
     let pattern = PathPattern::new(context.data_dir, path, "%Y-%m-%d")?;
-    pattern.files(&[]).map_err(|error| {
-        let single = context.data_dir.join(path);
-        if matches!(error, CoreError::Missing { .. }) && single.is_file() {
-            return DataError::EmptyFile { path: single, reason: "it has 0 bytes".into() };
+    pattern.files(context.files, &[]).or_else(|error| {
+        let single = resolve(context.data_dir, path);
+        let is_missing = matches!(error, DataError::Core(CoreError::Missing { .. }));
+        if is_missing && context.files.size(&single)?.is_some() {
+            return Err(DataError::EmptyFile { path: single, reason: "it has 0 bytes".into() });
         }
-        error.into()
+        Err(error)
     })
 }

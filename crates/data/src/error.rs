@@ -1,6 +1,7 @@
 //! Errors of this crate, grouped by what the caller does next. Bad rows are not errors: they are counted, see
 //! [`crate::ingest`]; only too many of them are.
 
+use crate::files::is_url;
 use crate::ingest::{FileAccount, Limit};
 use std::path::{Path, PathBuf};
 use twinspire_core::CoreError;
@@ -67,6 +68,22 @@ pub enum DataError {
         path: PathBuf,
         /// What the decompressor or the system said.
         reason: String,
+    },
+    /// An object store did not do what was asked, after every try: see to the keys, the name or the network.
+    #[error("{}: {reason}", url.display())]
+    ObjectStore {
+        /// The object or folder.
+        url: PathBuf,
+        /// What the caller can do.
+        kind: StoreFault,
+        /// What the store or the network said.
+        reason: String,
+    },
+    /// The program was built without object stores: take another one, or files of this machine.
+    #[error("{} lies in an object store, and this program was built without them", url.display())]
+    NoObjectStores {
+        /// The object or folder.
+        url: PathBuf,
     },
     /// More rows of a file were rejected than the config allows; nothing is published.
     #[error("{path}: {complaint}", path = account.path, complaint = limit.complaint(account))]
@@ -136,6 +153,8 @@ impl DataError {
             Self::NoFile { .. } => "no-file",
             Self::EmptyFile { .. } => "empty-file",
             Self::Unreadable { .. } => "unreadable-file",
+            Self::ObjectStore { .. } => "object-store",
+            Self::NoObjectStores { .. } => "no-object-stores",
             Self::TooManyRejects { .. } => "too-many-rejects",
             Self::UnitMissing { .. } => "unit-missing",
             Self::PlanChanged { .. } => "plan-changed",
@@ -163,6 +182,8 @@ impl DataError {
             }
             Self::EmptyFile { .. } => Some("write the file again, or take it away".into()),
             Self::Unreadable { path, .. } => Some(unreadable_hint(path)),
+            Self::ObjectStore { url, kind, .. } => Some(store_hint(url, *kind)),
+            Self::NoObjectStores { .. } => Some("build it with `cargo build --release --features object-store`".into()),
             Self::TooManyRejects { rejects, limit, .. } => {
                 Some(format!("look at {}, then correct the rows or raise {}", rejects.display(), limit.key()))
             }
@@ -180,8 +201,38 @@ impl DataError {
     }
 }
 
+/// What the caller can do about a store that refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreFault {
+    /// There is no such object or bucket.
+    NotFound,
+    /// It lets nobody in with these keys.
+    Refused,
+    /// Anything else.
+    Failed,
+}
+
+fn store_hint(url: &Path, kind: StoreFault) -> String {
+    let keys = match url.to_string_lossy().split("://").next() {
+        Some("s3") => "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION (and AWS_ENDPOINT for others than AWS)",
+        Some("gs") => "GOOGLE_APPLICATION_CREDENTIALS",
+        Some("az") => "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+        Some(_) | None => "the path",
+    };
+    match kind {
+        StoreFault::NotFound => "check the name of the bucket and of the object".into(),
+        StoreFault::Refused => format!("check {keys} in the environment, and what they may read"),
+        StoreFault::Failed => {
+            format!("check {keys} in the environment, and the network; then run the same command again")
+        }
+    }
+}
+
 fn unreadable_hint(path: &Path) -> String {
     let shown = path.display();
+    if is_url(path) {
+        return "run the same command again; if it fails in the same way, fetch the object and look at it".into();
+    }
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("gz") => format!("the file was cut or damaged: try `gzip -t {shown}`, then fetch it again"),
         Some("zst") => format!("the file was cut or damaged: try `zstd -t {shown}`, then fetch it again"),

@@ -4,7 +4,7 @@
 //! Out: the folders `interactions` and `samples` of a run. This crate is the only one that reads logs; it trains nothing
 //! and serves nothing.
 //!
-//! Reading order: [`config`], [`ingest`] (files to interactions), `bucket` (the interactions of some users in memory),
+//! Reading order: [`config`], [`files`] (where input lies), [`ingest`] (files to interactions), `bucket` (the interactions of some users in memory),
 //! `join` (impressions and clicks that are rows of their own), `clean` (rules that leave rows out), [`sample`]
 //! (interactions to samples), `unit` (the whole road in pieces), [`forget`] (users who are deleted), [`infer`] (a first config from a look at the files),
 //! [`world`] (a made-up click world), [`convert`], [`logs`] (log files by themselves), `bench`.
@@ -17,6 +17,7 @@ pub mod config;
 pub mod context;
 pub mod convert;
 pub mod error;
+pub mod files;
 pub mod forget;
 pub mod infer;
 pub mod ingest;
@@ -31,3 +32,4 @@ pub mod world;
 pub use config::{CleanSection, DataSettings, InputSection, SamplesSection};
 pub use context::{DataContext, RunFolders, Window, run_date};
 pub use error::{DataError, Result};
+pub use files::InputFiles;

@@ -31,6 +31,7 @@ use stages::Stage;
 use twinspire_core::clock::Clock;
 use twinspire_core::progress::Progress;
 use twinspire_core::vfs::Vfs;
+use twinspire_data::InputFiles;
 
 /// What every command is told beside its own arguments.
 #[derive(Clone, Copy)]
@@ -49,6 +50,8 @@ pub struct CommandContext<'a> {
     pub clock: &'static dyn Clock,
     /// How it is stopped.
     pub interrupt: &'a Interrupt,
+    /// Where input files lie.
+    pub files: &'a InputFiles,
 }
 
 impl<'a> CommandContext<'a> {
@@ -57,8 +60,8 @@ impl<'a> CommandContext<'a> {
     where
         'a: 'c,
     {
-        let Self { vfs, clock, progress, interrupt, .. } = *self;
-        Surroundings { config, vfs, clock, progress, interrupt }
+        let Self { vfs, clock, progress, interrupt, files, .. } = *self;
+        Surroundings { config, vfs, clock, progress, interrupt, files }
     }
 
     /// The config file under environment and flags; `own` are the values of the command's own flags, which win.

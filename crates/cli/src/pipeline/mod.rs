@@ -33,7 +33,7 @@ use twinspire_core::sample::SampleLayout;
 use twinspire_core::stage::StageContext;
 use twinspire_core::vfs::Vfs;
 use twinspire_core::{CoreError, partition::Date};
-use twinspire_data::{DataContext, RunFolders, Window, run_date};
+use twinspire_data::{DataContext, InputFiles, RunFolders, Window, run_date};
 use twinspire_retrieval::RetrievalContext;
 
 /// What a command was told, and what it works with.
@@ -49,6 +49,8 @@ pub struct Surroundings<'a> {
     pub progress: &'a dyn Progress,
     /// How it is stopped.
     pub interrupt: &'a Interrupt,
+    /// Where input files lie.
+    pub files: &'a InputFiles,
 }
 
 /// One run: its date and its folder.
@@ -148,11 +150,12 @@ fn stage_context(surroundings: Surroundings<'_>) -> StageContext<'_> {
 }
 
 fn data_context(surroundings: Surroundings<'_>, window: Window) -> DataContext<'_> {
-    let Surroundings { config, progress, .. } = surroundings;
+    let Surroundings { config, progress, files, .. } = surroundings;
     DataContext {
         stage: stage_context(surroundings),
         progress,
         threads: config.threads(),
+        files,
         data_dir: config.data_dir(),
         window,
     }

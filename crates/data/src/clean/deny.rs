@@ -2,9 +2,10 @@
 //! a fingerprint of the settings must hold of them.
 
 use crate::config::{DataSettings, Suspicion};
-use crate::error::{DataError, Result};
+use crate::context::DataContext;
+use crate::error::Result;
+use crate::files::resolve;
 use rustc_hash::FxHashSet;
-use std::path::Path;
 use twinspire_core::hash::fingerprint64;
 
 /// The lists of all rules, in their order.
@@ -15,17 +16,16 @@ pub(crate) struct DenyLists {
 }
 
 impl DenyLists {
-    /// Reads the lists, whose paths lie below `data_dir`. Blank lines say nothing, and white space around a key is not
+    /// Reads the lists, whose paths lie below the folder of the data. Blank lines say nothing, and white space around a key is not
     /// part of it.
     ///
     /// # Errors
     /// A file cannot be read.
-    pub fn read(settings: &DataSettings, data_dir: &Path) -> Result<Self> {
+    pub fn read(context: &DataContext<'_>, settings: &DataSettings) -> Result<Self> {
         let mut lists = Self::default();
         for rule in settings.traffic_rules() {
             if let Suspicion::Denied { path } = &rule.suspicion {
-                let path = data_dir.join(path);
-                let text = std::fs::read_to_string(&path).map_err(|error| DataError::io(&path, error))?;
+                let text = context.files.read_text(&resolve(context.data_dir, path))?;
                 let keys = text.lines().map(str::trim).filter(|key| !key.is_empty());
                 lists.keys.push(keys.map(|key| fingerprint64(key.as_bytes())).collect());
                 lists.fingerprints.push(fingerprint64(text.as_bytes()));

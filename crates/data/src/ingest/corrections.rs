@@ -40,7 +40,7 @@ impl Corrections {
         let files: Vec<PathBuf> = plain_files(context, path)?.into_iter().map(|file| file.path).collect();
         let mut read = Self { files, ..Self::default() };
         for file in &read.files {
-            let text = std::fs::read_to_string(file).map_err(|error| DataError::io(file, error))?;
+            let text = context.files.read_text(file)?;
             for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
                 let failed = |reason: String| unreadable_line(file, number, &reason);
                 let correction: Correction = serde_json::from_str(line).map_err(|error| failed(error.to_string()))?;

@@ -88,7 +88,7 @@ impl Ingest<'_> {
         let made = |number| {
             let name = self.name(number);
             let folder = self.folders.shared().join(&name);
-            let manifest = made_unit(&self.stage(), &folder, &self.key(number));
+            let manifest = made_unit(&self.stage(), &folder, &self.key(number)?);
             let missing = || DataError::UnitMissing { unit: number, folder };
             manifest.ok_or_else(missing).map(|manifest| (name, manifest))
         };

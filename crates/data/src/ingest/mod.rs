@@ -59,6 +59,7 @@ use crate::config::DataSettings;
 use crate::context::{DataContext, RunFolders};
 use crate::error::Result;
 use rayon::prelude::*;
+use serde_json::json;
 use std::path::{Path, PathBuf};
 use twinspire_core::stage::{StageContext, StageKey, StageOutcome, read_json, run_unit};
 use unit::{write_log, write_side};
@@ -98,8 +99,11 @@ impl Ingest<'_> {
     }
 
     /// What decides the bytes of all units, the contents of the files aside.
-    pub fn settings(&self) -> Vec<serde_json::Value> {
-        (0..self.len()).map(|number| self.key(number).settings).collect()
+    ///
+    /// # Errors
+    /// A store that refuses.
+    pub fn settings(&self) -> Result<Vec<serde_json::Value>> {
+        (0..self.len()).map(|number| Ok(self.key(number)?.settings)).collect()
     }
 
     /// Makes the run's `interactions`, and says what became of every row; `files_read` were read now.
@@ -128,24 +132,34 @@ impl Ingest<'_> {
         }
     }
 
+    /// Number of files that a unit reads.
+    fn files_of(&self, number: usize) -> usize {
+        if number < self.plan.units.len() { 1 } else { self.side(number).0.files.len() }
+    }
+
     fn side(&self, number: usize) -> (&plan::SideFiles, &wanted::Wanted) {
         let place = number - self.plan.units.len();
         self.plan.side_tables().nth(place).expect("a unit is a log file or a side table")
     }
 
-    fn key(&self, number: usize) -> StageKey {
-        match self.plan.units.get(number) {
-            Some(unit) => StageKey {
-                stage: "interactions of a file",
-                settings: self.plan.log_settings(unit),
-                inputs: vec![unit.path.clone()],
-            },
+    /// Files of this machine count by their content, objects by what their store says of them.
+    fn key(&self, number: usize) -> Result<StageKey> {
+        let (stage, settings, files) = match self.plan.units.get(number) {
+            Some(unit) => ("interactions of a file", self.plan.log_settings(unit), std::slice::from_ref(&unit.path)),
             None => {
                 let (side, wanted) = self.side(number);
-                let settings = self.plan.side_settings(side, wanted);
-                StageKey { stage: "side table", settings, inputs: side.files.clone() }
+                ("side table", self.plan.side_settings(side, wanted), side.files.as_slice())
+            }
+        };
+        let (mut inputs, mut objects) = (Vec::new(), Vec::new());
+        for path in files {
+            match self.context.files.state(path)? {
+                None => inputs.push(path.clone()),
+                Some(state) => objects.push(state),
             }
         }
+        let settings = if objects.is_empty() { settings } else { json!([settings, objects]) };
+        Ok(StageKey { stage, settings, inputs })
     }
 
     /// Runs one unit unless it is up to date.
@@ -155,7 +169,7 @@ impl Ingest<'_> {
     pub fn read(&self, number: usize) -> Result<StageOutcome> {
         let folder = self.folders.shared().join(self.name(number));
         let vfs = self.context.stage.vfs;
-        run_unit(&self.stage(), &folder, &self.key(number), |staging: &Path| match self.plan.units.get(number) {
+        run_unit(&self.stage(), &folder, &self.key(number)?, |staging: &Path| match self.plan.units.get(number) {
             Some(unit) => write_log(vfs, self.plan, unit, staging),
             None => write_side(vfs, self.plan, self.side(number), staging),
         })
@@ -169,7 +183,7 @@ impl Ingest<'_> {
             let one = |number| {
                 let outcome = self.read(number)?;
                 progress.advance(1);
-                Ok(if outcome.is_skipped() { 0 } else { outcome.manifest().inputs.len() })
+                Ok(if outcome.is_skipped() { 0 } else { self.files_of(number) })
             };
             (0..self.len()).into_par_iter().map(one).collect::<Result<Vec<usize>>>()
         });

@@ -140,7 +140,7 @@ impl<'a> Plan<'a> {
     pub fn new(context: &DataContext<'a>, settings: &'a DataSettings, deleted: DeletedUsers) -> Result<Self> {
         let logs = log_files(context, settings)?;
         let units = units(context, settings, logs)?;
-        let mut form = settings.log_form();
+        let mut form = Form { files: context.files.clone(), ..settings.log_form() };
         let log = first_header(units.iter().map(|unit| &unit.path), &form)?;
         form.columns = log.names().to_vec();
         let corrections = Corrections::read(context, settings.input().corrections.as_deref())?;
@@ -158,7 +158,7 @@ impl<'a> Plan<'a> {
             users: users.as_ref().map(|side| &side.header),
         };
         let wanted = AllWanted::find(settings, &headers)?;
-        let buckets = bucket_count(&units, settings)?;
+        let buckets = bucket_count(context, &units, settings)?;
         let data_dir = context.data_dir;
         Ok(Self { settings, data_dir, form, corrections, deleted, units, items, users, wanted, buckets })
     }
@@ -188,6 +188,11 @@ impl<'a> Plan<'a> {
             "input": self.reading(), "wanted": wanted, "key": side.key, "times": times, "names": names,
             "corrections": corrections, "lists": self.form.lists,
         })
+    }
+
+    /// How side tables are read.
+    pub fn side_form(&self) -> Form {
+        Form { files: self.form.files.clone(), ..self.settings.side_form() }
     }
 
     /// How files are read: `[input]` without what says which files.
@@ -265,15 +270,15 @@ fn side_files(
     (key, config_key): (Vec<String>, &'static str),
 ) -> Result<SideFiles> {
     let files: Vec<PathBuf> = plain_files(context, path)?.into_iter().map(|file| file.path).collect();
-    let header = first_header(files.iter(), &settings.side_form())?;
+    let header = first_header(files.iter(), &Form { files: context.files.clone(), ..settings.side_form() })?;
     key.iter().try_for_each(|column| header.find(column, config_key).map(drop))?;
     Ok(SideFiles { name, files, key, config_key, time: None, header })
 }
 
-fn bucket_count(units: &[Unit], settings: &DataSettings) -> Result<usize> {
+fn bucket_count(context: &DataContext<'_>, units: &[Unit], settings: &DataSettings) -> Result<usize> {
     let mut bytes = 0u64;
     for unit in units {
-        bytes = bytes.saturating_add(expected_bytes(&unit.path)?);
+        bytes = bytes.saturating_add(expected_bytes(context.files, &unit.path)?);
     }
     let budget = u64::from(settings.memory_mib()) << 20;
     let for_memory = bytes.div_ceil(budget / BUCKETS_PER_BUDGET);

@@ -52,7 +52,7 @@ impl<'a> SideTable<'a> {
             let corrections = plan.corrections.of(&name);
             let mut accountant = Accountant::new(name);
             let mut header = None;
-            if let Some(mut table) = Table::open(path, &plan.settings.side_form())? {
+            if let Some(mut table) = Table::open(path, &plan.side_form())? {
                 table.correct(corrections);
                 made.read_file(&mut table, (limit, &plan.deleted), &mut accountant)?;
                 header = Some(table.header().clone());

@@ -4,21 +4,19 @@
 use super::csv::RecordReader;
 use super::jsonl::JsonReader;
 use super::named::{ListRules, NamedCells};
-use super::open::{BLOCK, open, unreadable};
+use super::open::{BLOCK, open};
 use super::parquet::ParquetRows;
 use super::record::Found;
 use super::table::Header;
 use super::tfrecord::ExampleReader;
 use crate::config::Format;
 use crate::error::{DataError, Result};
-use std::fs::File;
+use crate::files::{Bytes, InputFiles, unreadable};
 use std::io::{self, Read};
 use std::path::Path;
 
 /// Bytes at the beginning of a file in whose rows names of columns are looked for.
 const NAMED_WITHIN: u64 = 1 << 20;
-
-type Bytes = Box<dyn Read + Send>;
 
 /// How files are read.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +31,8 @@ pub(crate) struct Form {
     pub columns: Vec<String>,
     /// Columns that may hold several values.
     pub lists: ListRules,
+    /// Where files lie.
+    pub files: InputFiles,
 }
 
 impl Form {
@@ -128,7 +128,7 @@ impl Rows {
 }
 
 fn open_delimited(path: &Path, form: &Form) -> Result<Option<(Vec<String>, Rows)>> {
-    let mut reader = RecordReader::new(open(path)?, form.delimiter_of(path), BLOCK);
+    let mut reader = RecordReader::new(open(&form.files, path)?, form.delimiter_of(path), BLOCK);
     let names: Vec<String> = if form.has_no_header {
         form.columns.clone()
     } else {
@@ -154,7 +154,7 @@ fn open_named(path: &Path, format: Format, form: &Form) -> Result<Option<(Vec<St
             Rows::TfRecord(Box::new(ExampleReader::new(bytes, cells, BLOCK)))
         }
     };
-    let beginning: Bytes = Box::new(open(path)?.take(NAMED_WITHIN));
+    let beginning: Bytes = Box::new(open(&form.files, path)?.take(NAMED_WITHIN));
     let mut first = of_bytes(beginning, NamedCells::learning(&form.columns));
     let mut damage = None;
     while let Some(found) = first.next().map_err(|error| unreadable(path, &error))? {
@@ -168,13 +168,13 @@ fn open_named(path: &Path, format: Format, form: &Form) -> Result<Option<(Vec<St
         let reason = format!("none of its first rows can be read ({}): {}", kind.name(), kind.hint());
         return Err(DataError::Unreadable { path: path.to_owned(), reason });
     }
-    let rows = of_bytes(open(path)?, NamedCells::new(&names, &form.lists));
+    let rows = of_bytes(open(&form.files, path)?, NamedCells::new(&names, &form.lists));
     Ok(Some((names, rows)))
 }
 
 fn open_parquet(path: &Path, form: &Form) -> Result<Option<(Vec<String>, Rows)>> {
     let failed = |error| unreadable(path, &error);
-    let file = File::open(path).map_err(failed)?;
+    let file = form.files.open_anywhere(path)?;
     if file.metadata().map_err(failed)?.len() == 0 {
         return Ok(None);
     }

@@ -3,10 +3,10 @@
 
 use super::account::{Accountant, Kind, Place};
 use super::corrections::Judged;
-use super::open::unreadable;
 use super::record::{Damaged, Found, Record};
 use super::source::{Form, Rows};
 use crate::error::{DataError, Result};
+use crate::files::unreadable;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -154,7 +154,7 @@ pub(crate) fn run_unit(
 /// # Errors
 /// As [`run_date`].
 pub(crate) fn stage_settings(context: &DataContext<'_>, settings: &DataSettings) -> Result<serde_json::Value> {
-    let lists = DenyLists::read(settings, context.data_dir)?;
+    let lists = DenyLists::read(context, settings)?;
     let last = last_named_day(context, settings)?;
     let times = times_of_window(context, settings)?.map(|times| (times.start, times.end));
     Ok(json!({
@@ -216,7 +216,7 @@ fn plan<'a>(
         folders,
         settings,
         rule: split_rule(settings, context.stage.seed, last, gathered.latest)?,
-        lists: DenyLists::read(settings, context.data_dir)?,
+        lists: DenyLists::read(context, settings)?,
         weights: settings.outcome().positives().into_iter().map(|(_, weight)| weight).collect(),
         times: times_of_window(context, settings)?,
         kept_cells: sources.read_again(settings.mode()),

@@ -67,7 +67,7 @@ fn plan_of(ingest: &Ingest<'_>, context: &DataContext<'_>, settings: &DataSettin
         Phase { name: name.to_owned(), first: first - units, units }
     });
     let everything = json!({
-        "format": FORMAT, "read": ingest.settings(), "buckets": buckets, "seed": context.stage.seed,
+        "format": FORMAT, "read": ingest.settings()?, "buckets": buckets, "seed": context.stage.seed,
         "samples": sample::stage_settings(context, settings)?,
     });
     let reads = (0..ingest.len()).map(|number| ingest.what(number)).collect();

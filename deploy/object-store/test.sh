@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Makes the samples of a made-up world from an S3 server on this machine (moto), once undisturbed and once through a proxy
+# that refuses and cuts, and compares them with those from local files, byte for byte. One command; it needs python3 with
+# venv, curl, and TWINSPIRE, a program that was built with `--features object-store` (by default the one of PATH).
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+twinspire=$(command -v "${TWINSPIRE:-twinspire}")
+work=${WORK:-$(mktemp -d)}
+port=${PORT:-5057}
+echo "working in $work"
+if [ ! -x "$work/venv/bin/moto_server" ]; then
+    python3 -m venv "$work/venv"
+    "$work/venv/bin/pip" install --quiet 'moto[server]' boto3
+fi
+"$work/venv/bin/moto_server" -H 127.0.0.1 -p "$port" >"$work/moto.out" 2>&1 &
+moto=$!
+"$work/venv/bin/python" "$here/proxy.py" $((port + 1)) "$port" >"$work/proxy.out" 2>&1 &
+proxy=$!
+trap 'kill $moto $proxy 2>/dev/null || true' EXIT
+until curl -fs "http://127.0.0.1:$port/moto-api/" >/dev/null; do kill -0 $moto; sleep 0.2; done
+
+# Logs with their config, here and in the bucket, and the samples from local files.
+[ -d "$work/world" ] || "$twinspire" demo --dir "$work/world" --quiet >/dev/null
+export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=secret-canary AWS_REGION=us-east-1 AWS_ALLOW_HTTP=true
+"$work/venv/bin/python" - "$work/world" "http://127.0.0.1:$port" <<'PYTHON'
+import pathlib, sys
+import boto3
+world, bucket = pathlib.Path(sys.argv[1]), boto3.resource("s3", endpoint_url=sys.argv[2], region_name="us-east-1").Bucket("logs")
+bucket.create()
+for path in [*world.glob("logs/**/*.*"), *world.glob("*.csv"), *world.glob("*.csv.gz")]:
+    bucket.upload_file(path, str(path.relative_to(world)))
+print(sum(1 for _ in bucket.objects.all()), "objects in s3://logs")
+PYTHON
+flags=(--config "$work/world/twinspire.toml" --quiet --json)
+rm -rf "$work/local" "$work/s3" "$work/trouble"
+"$twinspire" samples "${flags[@]}" --base-dir "$work/local" >"$work/local.json"
+
+# sums FOLDER: checksums of all samples, without the manifest, which holds times.
+sums() { (cd "$1/runs" && find . -path '*/samples/*' -type f ! -name manifest.json -exec sha256sum {} + | sort -k2); }
+
+# samples PORT NAME: the samples from the bucket.
+samples() {
+    AWS_ENDPOINT="http://127.0.0.1:$1" "$twinspire" samples "${flags[@]}" --data s3://logs --base-dir "$work/$2" >"$work/$2.json"
+    diff <(sums "$work/local") <(sums "$work/$2") || { echo "FAILED: $2 is not what local files give"; exit 1; }
+    echo "$2: $(sums "$work/$2" | wc -l) files equal; read $(jq '.samples.files_read' "$work/$2.json") files"
+}
+samples "$port" s3
+samples "$port" s3
+samples $((port + 1)) trouble
+kill $proxy && wait $proxy || true
+cat "$work/proxy.out"
+
+# What cannot work is said, and no secret is.
+for data in s3://none s3://logs/none; do
+    AWS_ENDPOINT="http://127.0.0.1:$port" "$twinspire" samples "${flags[@]}" --data "$data" --base-dir "$work/none" >"$work/error.json" &&
+        { echo "FAILED: $data was read"; exit 1; }
+    jq -r '"\(.error.code): \(.error.message)\n  hint: \(.error.hint)"' "$work/error.json"
+done
+if grep -rl secret-canary "$work/s3" "$work/trouble" "$work"/*.json; then echo "FAILED: a secret was written"; exit 1; fi
