@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the samples of a made-up world on Spark in local-cluster mode, two executors on this machine, kills one of them
 # half-way with SIGKILL, and compares the result with that of one process, byte for byte. One command; it needs Java 17 or
-# later, python3 with venv, and TWINSPIRE, the program (by default the one of PATH). Takes some minutes.
+# later, python3 with venv, and TWINSPIRE, the program (by default the one of PATH). Takes some minutes. For logs of your own
+# name them and their config: DATA=LOGS CONFIG=config/bench-samples.toml MEMORY_MIB=128.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 twinspire=$(command -v "${TWINSPIRE:-twinspire}")
@@ -13,10 +14,17 @@ if [ ! -x "$work/venv/bin/spark-submit" ]; then
 fi
 export SPARK_LOCAL_IP=127.0.0.1 PYSPARK_PYTHON="$work/venv/bin/python"
 
+# seconds_since MOMENT: seconds that have passed.
+seconds_since() { awk -v a="$1" -v b="$(date +%s.%N)" 'BEGIN { printf "%.1f\n", b - a }'; }
+
 # Logs with their config, and the samples that one process makes of them.
-[ -d "$work/world" ] || "$twinspire" demo --dir "$work/world" --quiet >/dev/null
-flags=(--config "$work/world/twinspire.toml" --set samples.memory_mib=16)
+if [ -z "${CONFIG:-}" ] && [ ! -d "$work/world" ]; then "$twinspire" demo --dir "$work/world" --quiet >/dev/null; fi
+flags=(--config "$(realpath "${CONFIG:-$work/world/twinspire.toml}")" --set "samples.memory_mib=${MEMORY_MIB:-16}")
+if [ -n "${DATA:-}" ]; then flags+=(--data "$(realpath "$DATA")"); fi
+rm -rf "$work/alone"
+started=$(date +%s.%N)
 "$twinspire" samples "${flags[@]}" --base-dir "$work/alone" --quiet >/dev/null
+alone=$(seconds_since "$started")
 
 # sums FOLDER: checksums of all samples, without the manifest, which holds times.
 sums() { (cd "$1/runs" && find . -path '*/samples/*' -type f ! -name manifest.json -exec sha256sum {} + | sort -k2); }
@@ -39,7 +47,7 @@ spark() {
         echo "killed executor 1 (process $victim) while units were being run" >&2
     fi
     wait $submit || { tail -40 "$work/$2.err"; exit 1; }
-    awk -v a="$started" -v b="$(date +%s.%N)" 'BEGIN { printf "%.1f\n", b - a }'
+    seconds_since "$started"
 }
 
 # descendants PROCESS: it and all its children, with commas between them.
@@ -57,4 +65,4 @@ killed=$(spark 2 killed kill)
 for base in one two killed; do
     diff <(sums "$work/alone") <(sums "$work/$base") || { echo "FAILED: $base is not what one process makes"; exit 1; }
 done
-echo "$(sums "$work/alone" | wc -l) files equal; seconds: one executor $one, two $two, two of which one was killed $killed"
+echo "$(sums "$work/alone" | wc -l) files equal; seconds: one process $alone, one executor $one, two $two, two of which one was killed $killed"
