@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Makes the samples of a made-up world from an S3 server on this machine (moto), once undisturbed and once through a proxy
-# that refuses and cuts, and compares them with those from local files, byte for byte. One command; it needs python3 with
-# venv, curl, and TWINSPIRE, a program that was built with `--features object-store` (by default the one of PATH).
+# Makes the samples of a made-up world from an S3 server on this machine (moto): undisturbed, through a proxy that refuses and
+# cuts, and in units of two machines that share a bucket and no disk, one of them killed half-way. Compares them with those
+# from local files, byte for byte. One command; it needs python3 with venv, curl, jq, and TWINSPIRE, a program that was built
+# with `--features object-store` (by default the one of PATH).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 twinspire=$(command -v "${TWINSPIRE:-twinspire}")
@@ -50,10 +51,40 @@ samples $((port + 1)) trouble
 kill $proxy && wait $proxy || true
 cat "$work/proxy.out"
 
-# What cannot work is said, and no secret is.
-for data in s3://none s3://logs/none; do
-    AWS_ENDPOINT="http://127.0.0.1:$port" "$twinspire" samples "${flags[@]}" --data "$data" --base-dir "$work/none" >"$work/error.json" &&
-        { echo "FAILED: $data was read"; exit 1; }
-    jq -r '"\(.error.code): \(.error.message)\n  hint: \(.error.hint)"' "$work/error.json"
+# unit MACHINE NUMBER: one unit, on a machine with a disk of its own.
+in_bucket=("${flags[@]}" --data s3://logs --set 'samples.units="s3://logs/units"' --set samples.memory_mib=16)
+export AWS_ENDPOINT="http://127.0.0.1:$port"
+unit() { "$twinspire" samples unit "$2" "${in_bucket[@]}" --base-dir "$work/$1" >"$work/unit.json"; }
+
+rm -rf "$work"/machine-[abc]
+units=$("$twinspire" samples plan "${in_bucket[@]}" --base-dir "$work/machine-a" | jq '[.plan.phases[].units] | add')
+for number in $(seq 0 $((units - 1))); do
+    machine=machine-$([ $((number % 2)) = 0 ] && echo a || echo b)
+    if [ $((number % 8)) = 3 ]; then
+        unit "$machine" "$number" &
+        victim=$!
+        sleep "0.0$((number % 5))"
+        pkill -KILL -P "$victim" || true
+        wait "$victim" || true
+        unit machine-a "$number" &
+        unit machine-b "$number"
+        wait $!
+    else
+        unit "$machine" "$number"
+    fi
 done
-if grep -rl secret-canary "$work/s3" "$work/trouble" "$work"/*.json; then echo "FAILED: a secret was written"; exit 1; fi
+"$twinspire" samples finish "${in_bucket[@]}" --base-dir "$work/machine-c" >"$work/finish.json"
+"$twinspire" samples "${flags[@]}" --set samples.memory_mib=16 --base-dir "$work/local16" >/dev/null
+diff <(sums "$work/local16") <(sums "$work/machine-c") || { echo "FAILED: units in a bucket make other samples"; exit 1; }
+echo "units: $units of them in s3://logs/units; $(sums "$work/machine-c" | wc -l) files equal"
+
+# What cannot work is said, and no secret is.
+complaint() { jq -r '"\(.error.code): \(.error.message)\n  hint: \(.error.hint)"' "$work/error.json"; }
+for data in s3://none s3://logs/none; do
+    "$twinspire" samples "${flags[@]}" --data "$data" --base-dir "$work/none" >"$work/error.json" && { echo "FAILED: $data was read"; exit 1; }
+    complaint
+done
+env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY AWS_EC2_METADATA_DISABLED=true \
+    "$twinspire" samples "${flags[@]}" --data s3://logs --base-dir "$work/none" >"$work/error.json" && { echo "FAILED: no keys were needed"; exit 1; }
+complaint
+if grep -rl secret-canary "$work"/{s3,trouble,machine-a,machine-b,machine-c,*.json}; then echo "FAILED: a secret was written"; exit 1; fi

@@ -4,10 +4,11 @@
 //! Out: the folders `interactions` and `samples` of a run. This crate is the only one that reads logs; it trains nothing
 //! and serves nothing.
 //!
-//! Reading order: [`config`], [`files`] (where input lies), [`ingest`] (files to interactions), `bucket` (the interactions of some users in memory),
-//! `join` (impressions and clicks that are rows of their own), `clean` (rules that leave rows out), [`sample`]
-//! (interactions to samples), `unit` (the whole road in pieces), [`forget`] (users who are deleted), [`infer`] (a first config from a look at the files),
-//! [`world`] (a made-up click world), [`convert`], [`logs`] (log files by themselves), `bench`.
+//! Reading order: [`config`], [`files`] (where input lies), [`ingest`] (files to interactions), `bucket` (the interactions
+//! of some users in memory), `join` (impressions and clicks that are rows of their own), `clean` (rules that leave rows
+//! out), [`sample`] (interactions to samples), `unit` (the whole road in pieces), [`forget`] (users who are deleted),
+//! [`infer`] (a first config from a look at the files), [`world`] (a made-up click world), [`convert`], [`logs`] (log
+//! files by themselves), `bench`.
 
 pub mod bench;
 mod bucket;

@@ -93,10 +93,18 @@ pub struct SamplesSection {
     pub down_sample: DownSample,
     /// Memory budget in MiB, from which the number of buckets follows; 16 or more.
     pub memory_mib: u32,
+    /// Where `samples unit` keeps units for machines that share no disk: a URL such as `s3://bucket/units`. Without it they share `base_dir`.
+    pub units: Option<String>,
 }
 
 impl Default for SamplesSection {
     fn default() -> Self {
-        Self { mode: Mode::Events, split: Split::default(), down_sample: DownSample::None {}, memory_mib: 1024 }
+        Self {
+            mode: Mode::Events,
+            split: Split::default(),
+            down_sample: DownSample::None {},
+            memory_mib: 1024,
+            units: None,
+        }
     }
 }

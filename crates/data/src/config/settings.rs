@@ -8,7 +8,9 @@ use super::{
     AttributeSection, CleanSection, DownSample, InputSection, ItemsSection, Join, KeyOf, Mode, Outcome, SameIn,
     SamplesSection, Split, TimeSection, TimeSettings, TrafficRule, UsersSection,
 };
+use crate::files::is_url;
 use jiff::tz::TimeZone;
+use std::path::Path;
 use twinspire_core::attribute::Attribute;
 use twinspire_core::check::Faults;
 use twinspire_core::schema::FeatureSchema;
@@ -50,6 +52,8 @@ impl DataSettings {
         check_lists(features, &mut own);
         let memory_is_enough = samples.memory_mib >= 16;
         own.require(memory_is_enough, "samples.memory_mib", samples.memory_mib, "16 or more are needed");
+        let units = samples.units.as_deref().unwrap_or("s3://");
+        own.require(is_url(Path::new(units)), "samples.units", units, "a URL such as s3://bucket/units is needed");
         if input.user.is_none() {
             check_nobody(clean, features, &mut own);
         }
@@ -223,6 +227,11 @@ impl DataSettings {
     /// Memory budget in MiB.
     pub fn memory_mib(&self) -> u32 {
         self.samples.memory_mib
+    }
+
+    /// The URL of the units of machines that share no disk.
+    pub fn units_store(&self) -> Option<&Path> {
+        self.samples.units.as_deref().map(Path::new)
     }
 
     /// The features whose raw values the interactions and side tables carry.

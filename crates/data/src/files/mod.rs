@@ -72,6 +72,14 @@ impl InputFiles {
         Ok(text)
     }
 
+    /// Copies a file of this machine to a URL, where it is visible at once or not at all.
+    ///
+    /// # Errors
+    /// It cannot be read; the store refuses.
+    pub(crate) fn upload(&self, file: &Path, url: &Path) -> Result<()> {
+        self.stores.upload(File::open(file).map_err(|error| unreadable(file, &error))?, url)
+    }
+
     /// What tells this state of an object from others; `None` for a file of this machine, which counts by its content.
     ///
     /// # Errors

@@ -89,6 +89,16 @@ impl Stores {
         }
     }
 
+    /// Sends a file, in parts if it is large; it is visible when the last one is there.
+    ///
+    /// # Errors
+    /// As [`Stores::open`]; the file cannot be read.
+    pub fn upload(&self, file: File, url: &Path) -> Result<()> {
+        let (store, key) = self.find(url)?;
+        self.seen.lock().expect("no thread panics with it").remove(url);
+        self.runtime()?.block_on(send(store.as_ref(), &key, file)).map_err(|error| failed(url, &error))
+    }
+
     /// The first state that was seen counts.
     fn note(&self, path: &Path, meta: ObjectMeta) -> ObjectMeta {
         self.seen.lock().expect("no thread panics with it").entry(path.to_owned()).or_insert(meta).clone()
@@ -143,6 +153,35 @@ fn connect(scheme: &str, bucket: &str) -> Result<Arc<dyn ObjectStore>, Error> {
             return Err(Error::NotSupported { source: reason.into() });
         }
     })
+}
+
+async fn send(store: &dyn ObjectStore, key: &Key, mut file: File) -> Result<(), Error> {
+    let mut block = next_block(&mut file)?;
+    if (block.len() as u64) < RANGE {
+        return store.put(key, block.into()).await.map(drop);
+    }
+    let mut parts = store.put_multipart(key).await?;
+    let sent = async {
+        while !block.is_empty() {
+            parts.put_part(block.into()).await?;
+            block = next_block(&mut file)?;
+        }
+        parts.complete().await.map(drop)
+    };
+    let sent = sent.await;
+    if sent.is_err() {
+        // The error that matters is the first one; the store forgets parts that were never completed.
+        let _ = parts.abort().await;
+    }
+    sent
+}
+
+/// The next [`RANGE`] bytes of a file, fewer at its end.
+fn next_block(file: &mut File) -> Result<Vec<u8>, Error> {
+    let mut block = Vec::new();
+    let read = file.take(RANGE).read_to_end(&mut block);
+    read.map_err(|error| Error::Generic { store: "a file of this machine", source: error.into() })?;
+    Ok(block)
 }
 
 fn failed(path: &Path, error: &Error) -> DataError {

@@ -132,6 +132,11 @@ impl Ingest<'_> {
         }
     }
 
+    /// Folder of a unit.
+    pub fn folder(&self, number: usize) -> PathBuf {
+        self.folders.shared().join(self.name(number))
+    }
+
     /// Number of files that a unit reads.
     fn files_of(&self, number: usize) -> usize {
         if number < self.plan.units.len() { 1 } else { self.side(number).0.files.len() }
@@ -167,7 +172,7 @@ impl Ingest<'_> {
     /// # Errors
     /// As [`ingest`]; rejects are counted, not judged.
     pub fn read(&self, number: usize) -> Result<StageOutcome> {
-        let folder = self.folders.shared().join(self.name(number));
+        let folder = self.folder(number);
         let vfs = self.context.stage.vfs;
         run_unit(&self.stage(), &folder, &self.key(number)?, |staging: &Path| match self.plan.units.get(number) {
             Some(unit) => write_log(vfs, self.plan, unit, staging),

@@ -65,6 +65,38 @@ pub(super) enum Step {
     Encode(usize),
 }
 
+impl Step {
+    /// The unit with a number, from 0: `count`, all scans, `fit`, all encodings.
+    pub fn of(number: usize, buckets: usize) -> Self {
+        match number {
+            0 => Self::Count,
+            number if number <= buckets => Self::Scan(number - 1),
+            number if number == buckets + 1 => Self::Fit,
+            number => Self::Encode(number - buckets - 2),
+        }
+    }
+
+    /// Its folder.
+    pub fn folder(self, folders: &RunFolders) -> PathBuf {
+        folders.units().join(match self {
+            Self::Count => "count".into(),
+            Self::Scan(bucket) => format!("scan-{bucket:05}"),
+            Self::Fit => "fit".into(),
+            Self::Encode(bucket) => format!("encode-{bucket:05}"),
+        })
+    }
+
+    /// The units of this stage that it reads.
+    pub fn needed(self, buckets: usize) -> Vec<Self> {
+        match self {
+            Self::Count => Vec::new(),
+            Self::Scan(_) => vec![Self::Count],
+            Self::Fit => (0..buckets).map(Self::Scan).collect(),
+            Self::Encode(bucket) => vec![Self::Fit, Self::Scan(bucket)],
+        }
+    }
+}
+
 /// Suspects of the rules that cross users.
 const SUSPECTS: &str = "suspects.json";
 /// Counts of a unit.
@@ -83,16 +115,6 @@ pub(super) fn queries_of(part: twinspire_core::interaction::Part) -> String {
 }
 
 impl Job<'_> {
-    /// The unit with a number, from 0: `count`, all scans, `fit`, all encodings.
-    pub fn step(&self, number: usize) -> Step {
-        match number {
-            0 => Step::Count,
-            number if number <= self.buckets => Step::Scan(number - 1),
-            number if number == self.buckets + 1 => Step::Fit,
-            number => Step::Encode(number - self.buckets - 2),
-        }
-    }
-
     fn number(&self, step: Step) -> usize {
         self.first_unit
             + match step {
@@ -115,12 +137,7 @@ impl Job<'_> {
 
     /// Folder of a unit.
     pub fn folder(&self, step: Step) -> PathBuf {
-        self.folders.units().join(match step {
-            Step::Count => "count".into(),
-            Step::Scan(bucket) => format!("scan-{bucket:05}"),
-            Step::Fit => "fit".into(),
-            Step::Encode(bucket) => format!("encode-{bucket:05}"),
-        })
+        step.folder(self.folders)
     }
 
     /// Refuses to go on without a unit that was run by another process, perhaps before a power loss.

@@ -130,7 +130,7 @@ pub(crate) fn run_unit(
     number: usize,
 ) -> Result<StageOutcome> {
     let job = plan(context, settings, folders, Gathered::read(&folders.interactions(), context.stage.vfs)?)?;
-    context.pool()?.install(|| match job.step(number) {
+    context.pool()?.install(|| match Step::of(number, job.buckets) {
         Step::Count => job.count(),
         Step::Scan(bucket) => {
             job.check_made(Step::Count)?;
@@ -146,6 +146,18 @@ pub(crate) fn run_unit(
             job.encode(&job.open_fit()?, bucket)
         }
     })
+}
+
+/// The folder of a unit of this stage, and those of others that it reads; `number` counts as in [`run_unit`].
+pub(crate) fn folders_of(folders: &RunFolders, buckets: usize, number: usize) -> (PathBuf, Vec<PathBuf>) {
+    let step = Step::of(number, buckets);
+    (step.folder(folders), step.needed(buckets).into_iter().map(|step| step.folder(folders)).collect())
+}
+
+/// The folders that [`finish_samples`] reads.
+pub(crate) fn folders_of_seal(folders: &RunFolders, buckets: usize) -> Vec<PathBuf> {
+    let steps = [Step::Fit].into_iter().chain((0..buckets).map(Step::Encode));
+    steps.map(|step| step.folder(folders)).collect()
 }
 
 /// What decides the bytes of this stage, the interactions aside: they count by the checksums that ingest wrote down, so

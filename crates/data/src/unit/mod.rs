@@ -1,9 +1,14 @@
 //! The road from logs to samples in pieces that anything can run. In: the settings, and the number of a unit. Out: the
 //! folder of that unit; at the end the run's `samples`, byte for byte those of [`crate::sample::make_samples`].
 //!
+//! Machines that share no disk have each their own `base_dir`, and `samples.units` in an object store: a unit fetches
+//! from there what it needs, and is sent there when it is made (`shared`).
+//!
 //! A unit is a function of files: run twice, killed in the middle or run in two places at once, it leaves the same
 //! folder, made visible by one rename. Units of a phase know nothing of each other; a phase begins when the one before
 //! is done. There is no coordinator here: whatever can run a command and try again can run units.
+
+mod shared;
 
 use crate::config::DataSettings;
 use crate::context::{DataContext, RunFolders};
@@ -12,8 +17,10 @@ use crate::ingest::{Ingest, IngestReport, Plan};
 use crate::sample::{self, SamplesReport};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use shared::SharedUnits;
+use std::path::PathBuf;
 use twinspire_core::CoreError;
-use twinspire_core::stage::{StageOutcome, fingerprint, read_json, write_json};
+use twinspire_core::stage::{StageOutcome, fingerprint, write_json};
 
 /// Name of the list of units, in the run's `units`.
 const PLAN: &str = "plan.json";
@@ -85,6 +92,7 @@ pub fn plan_units(context: &DataContext<'_>, settings: &DataSettings, folders: &
     let folder = folders.units();
     vfs.create_dir_all(&folder).map_err(|error| DataError::io(&folder, error))?;
     write_json(vfs, &folder.join(PLAN), &units)?;
+    SharedUnits::new(context, settings, folders).send_file(&folder.join(PLAN))?;
     Ok(units)
 }
 
@@ -101,16 +109,41 @@ pub fn run_unit(
 ) -> Result<StageOutcome> {
     let plan = Plan::of_run(context, settings, folders)?;
     let ingest = Ingest { context, plan: &plan, folders };
-    let units = checked(&ingest, settings)?;
+    let shared = SharedUnits::new(context, settings, folders);
+    let units = checked(&ingest, &shared, settings)?;
     if number >= units.len() {
         let reason = format!("expected a unit from 0 to {}, found {number}", units.len() - 1);
         return Err(CoreError::Invalid { field: "unit".into(), reason }.into());
     }
+    let (folder, needed) = folders_of(&ingest, number);
+    needed.iter().chain([&folder]).try_for_each(|folder| shared.fetch(folder))?;
+    let outcome = match number.checked_sub(ingest.len()) {
+        None => ingest.read(number)?,
+        Some(0) => ingest.gather()?,
+        Some(after) => sample::run_unit(context, settings, folders, after - 1)?,
+    };
+    shared.send(&folder)?;
+    Ok(outcome)
+}
+
+/// The folder of a unit, and those of earlier ones that it reads.
+fn folders_of(ingest: &Ingest<'_>, number: usize) -> (PathBuf, Vec<PathBuf>) {
     match number.checked_sub(ingest.len()) {
-        None => ingest.read(number),
-        Some(0) => ingest.gather(),
-        Some(after) => sample::run_unit(context, settings, folders, after - 1),
+        None => (ingest.folder(number), Vec::new()),
+        Some(0) => (ingest.folders.interactions(), (0..ingest.len()).map(|number| ingest.folder(number)).collect()),
+        Some(after) => {
+            let (folder, needed) = sample::folders_of(ingest.folders, ingest.plan.buckets, after - 1);
+            (folder, gathered_and(ingest, needed))
+        }
     }
+}
+
+/// The folders of a window's interactions, and others.
+fn gathered_and(ingest: &Ingest<'_>, others: Vec<PathBuf>) -> Vec<PathBuf> {
+    let (gathered, mut folders) = folders_of(ingest, ingest.len());
+    folders.push(gathered);
+    folders.extend(others);
+    folders
 }
 
 /// Checks that every unit has been run, and seals the run's `samples`.
@@ -124,20 +157,22 @@ pub fn finish_units(
 ) -> Result<(IngestReport, SamplesReport)> {
     let plan = Plan::of_run(context, settings, folders)?;
     let ingest = Ingest { context, plan: &plan, folders };
-    checked(&ingest, settings)?;
+    let shared = SharedUnits::new(context, settings, folders);
+    checked(&ingest, &shared, settings)?;
+    let needed = gathered_and(&ingest, sample::folders_of_seal(folders, plan.buckets));
+    needed.iter().try_for_each(|folder| shared.fetch(folder))?;
     let report = ingest.gathered_report(0)?;
     Ok((report, sample::finish_samples(context, settings, folders)?))
 }
 
 /// The stored plan, if it is still the one of these settings and files.
-fn checked(ingest: &Ingest<'_>, settings: &DataSettings) -> Result<UnitPlan> {
-    let context = ingest.context;
+fn checked(ingest: &Ingest<'_>, shared: &SharedUnits<'_>, settings: &DataSettings) -> Result<UnitPlan> {
     let path = ingest.folders.units().join(PLAN);
-    if !context.stage.vfs.exists(&path).map_err(|error| DataError::io(&path, error))? {
+    let Some(text) = shared.read(&path)? else {
         return Err(DataError::PlanChanged { path, what: "there is no such file".into() });
-    }
-    let stored: UnitPlan = read_json(context.stage.vfs, &path)?;
-    if plan_of(ingest, context, settings)?.fingerprint != stored.fingerprint {
+    };
+    let stored: UnitPlan = serde_json::from_str(&text).map_err(|error| CoreError::damaged(&path, error.to_string()))?;
+    if plan_of(ingest, ingest.context, settings)?.fingerprint != stored.fingerprint {
         return Err(DataError::PlanChanged { path, what: "the settings or the files are others".into() });
     }
     Ok(stored)
