@@ -223,7 +223,7 @@ fn store_hint(url: &Path, kind: StoreFault) -> String {
         StoreFault::NotFound => "check the name of the bucket and of the object".into(),
         StoreFault::Refused => format!("check {keys} in the environment, and what they may read"),
         StoreFault::Failed => {
-            format!("check {keys} in the environment, and the network; then run the same command again")
+            format!("check the name of the bucket, {keys} in the environment, and the network; then run it again")
         }
     }
 }
