@@ -28,7 +28,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use twinspire_core::clock::SystemClock;
 use twinspire_core::vfs::RealVfs;
-use twinspire_data::InputFiles;
+use twinspire_data::DataFiles;
 
 /// Runs the command line `arguments`, the program's name first, in the environment of the process.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -55,7 +55,7 @@ fn execute(arguments: &Arguments) -> Exit {
         vfs: &RealVfs,
         clock: &SystemClock,
         interrupt: &Interrupt::new(output),
-        files: &InputFiles::default(),
+        files: &DataFiles::default(),
     };
     let name = arguments.command.name();
     let done = dispatch(&context, &arguments.command).and_then(|reply| output.print(name, &reply).map(|()| reply.exit));

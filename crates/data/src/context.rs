@@ -2,7 +2,7 @@
 
 use crate::config::{DataSettings, start_of_day};
 use crate::error::{DataError, Result};
-use crate::files::{InputFiles, resolve};
+use crate::files::{DataFiles, resolve};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use twinspire_core::CoreError;
@@ -19,8 +19,8 @@ pub struct DataContext<'a> {
     pub progress: &'a dyn Progress,
     /// Number of worker threads; 0 stands for all cores. Results do not depend on it.
     pub threads: usize,
-    /// Where input files lie.
-    pub files: &'a InputFiles,
+    /// Where logs and shared units lie.
+    pub files: &'a DataFiles,
     /// Base of relative input paths.
     pub data_dir: &'a Path,
     /// The days that are read.

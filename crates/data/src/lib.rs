@@ -4,7 +4,7 @@
 //! Out: the folders `interactions` and `samples` of a run. This crate is the only one that reads logs; it trains nothing
 //! and serves nothing.
 //!
-//! Reading order: [`config`], [`files`] (where input lies), [`ingest`] (files to interactions), `bucket` (the interactions
+//! Reading order: [`config`], [`files`] (where files lie), [`ingest`] (files to interactions), `bucket` (the interactions
 //! of some users in memory), `join` (impressions and clicks that are rows of their own), `clean` (rules that leave rows
 //! out), [`sample`] (interactions to samples), `unit` (the whole road in pieces), [`forget`] (users who are deleted),
 //! [`infer`] (a first config from a look at the files), [`world`] (a made-up click world), [`convert`], [`logs`] (log
@@ -33,4 +33,4 @@ pub mod world;
 pub use config::{CleanSection, DataSettings, InputSection, SamplesSection};
 pub use context::{DataContext, RunFolders, Window, run_date};
 pub use error::{DataError, Result};
-pub use files::InputFiles;
+pub use files::DataFiles;

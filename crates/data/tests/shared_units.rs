@@ -9,7 +9,7 @@ mod workplace;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use twinspire_core::stage::{MANIFEST, records_below};
-use twinspire_core::vfs::{RealVfs, files_below};
+use twinspire_core::vfs::{RealVfs, Vfs, files_below};
 use twinspire_data::unit::{finish_units, plan_units, run_unit};
 use twinspire_data::{DataSettings, Result, RunFolders};
 use workplace::{FEATURES, Told, Workplace, checked};
@@ -48,7 +48,9 @@ fn samples(folders: &RunFolders) -> BTreeMap<String, String> {
 
 /// The files of the first unit in the store, its manifest first.
 fn sent(store: &Path) -> Vec<PathBuf> {
-    let folder = store.join("interactions/2026-11-01/2026-11-01.csv");
+    let day = store.join("interactions/2026-11-01");
+    let [folder] = RealVfs.list(&day).unwrap().try_into().expect("one log file a day");
+    let folder = day.join(folder);
     let mut paths = files_below(&RealVfs, &folder).unwrap();
     paths.sort_by_key(|path| !path.ends_with(MANIFEST));
     paths.into_iter().map(|path| folder.join(path)).collect()

@@ -31,7 +31,7 @@ use stages::Stage;
 use twinspire_core::clock::Clock;
 use twinspire_core::progress::Progress;
 use twinspire_core::vfs::Vfs;
-use twinspire_data::InputFiles;
+use twinspire_data::DataFiles;
 
 /// What every command is told beside its own arguments.
 #[derive(Clone, Copy)]
@@ -50,8 +50,8 @@ pub struct CommandContext<'a> {
     pub clock: &'static dyn Clock,
     /// How it is stopped.
     pub interrupt: &'a Interrupt,
-    /// Where input files lie.
-    pub files: &'a InputFiles,
+    /// Where logs and shared units lie.
+    pub files: &'a DataFiles,
 }
 
 impl<'a> CommandContext<'a> {

@@ -33,7 +33,7 @@ use twinspire_core::sample::SampleLayout;
 use twinspire_core::stage::StageContext;
 use twinspire_core::vfs::Vfs;
 use twinspire_core::{CoreError, partition::Date};
-use twinspire_data::{DataContext, InputFiles, RunFolders, Window, run_date};
+use twinspire_data::{DataContext, DataFiles, RunFolders, Window, run_date};
 use twinspire_retrieval::RetrievalContext;
 
 /// What a command was told, and what it works with.
@@ -49,8 +49,8 @@ pub struct Surroundings<'a> {
     pub progress: &'a dyn Progress,
     /// How it is stopped.
     pub interrupt: &'a Interrupt,
-    /// Where input files lie.
-    pub files: &'a InputFiles,
+    /// Where logs and shared units lie.
+    pub files: &'a DataFiles,
 }
 
 /// One run: its date and its folder.

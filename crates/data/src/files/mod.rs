@@ -1,5 +1,5 @@
-//! Where input files lie: on this machine, or in an object store. In: a path, or a URL in the form of a path
-//! (`s3://bucket/key`). Out: names in a folder, sizes, bytes. The one seam behind which nobody knows which it is; what the
+//! Where logs and shared units lie: on this machine, or in an object store. In: a path, or a URL in the form of a path
+//! (`s3://bucket/key`). Out: names in a folder, sizes, bytes; a file that is sent. The one seam behind which nobody knows which it is; what the
 //! bytes mean is not known here.
 //!
 //! Object stores need the cargo feature `object-store`. An object is read in ranges, each of them tried again on its own,
@@ -34,11 +34,11 @@ pub(crate) fn is_url(path: &Path) -> bool {
 
 /// Files of this machine and of object stores. Copies share connections and what was listed.
 #[derive(Debug, Clone, Default)]
-pub struct InputFiles {
+pub struct DataFiles {
     stores: Arc<Stores>,
 }
 
-impl InputFiles {
+impl DataFiles {
     /// The length of a file, and its bytes in order.
     ///
     /// # Errors
@@ -56,7 +56,7 @@ impl InputFiles {
     /// A file that can be read at any place; of an object it is a copy that goes when it is closed.
     ///
     /// # Errors
-    /// As [`InputFiles::open`]; the copy cannot be written.
+    /// As [`DataFiles::open`]; the copy cannot be written.
     pub(crate) fn open_anywhere(&self, path: &Path) -> Result<File> {
         let opened = if is_url(path) { self.stores.open(path)?.into_file() } else { File::open(path) };
         opened.map_err(|error| unreadable(path, &error))
@@ -65,7 +65,7 @@ impl InputFiles {
     /// Reads a whole small file of text.
     ///
     /// # Errors
-    /// As [`InputFiles::open`]; it is not UTF-8.
+    /// As [`DataFiles::open`]; it is not UTF-8.
     pub(crate) fn read_text(&self, path: &Path) -> Result<String> {
         let mut text = String::new();
         self.open(path)?.1.read_to_string(&mut text).map_err(|error| unreadable(path, &error))?;
@@ -83,13 +83,13 @@ impl InputFiles {
     /// What tells this state of an object from others; `None` for a file of this machine, which counts by its content.
     ///
     /// # Errors
-    /// As [`InputFiles::open`].
+    /// As [`DataFiles::open`].
     pub(crate) fn state(&self, path: &Path) -> Result<Option<serde_json::Value>> {
         Ok(if is_url(path) { Some(self.stores.open(path)?.state()) } else { None })
     }
 }
 
-impl Tree for InputFiles {
+impl Tree for DataFiles {
     type Error = DataError;
 
     fn names(&self, folder: &Path) -> Result<Vec<String>> {

@@ -1,5 +1,5 @@
 //! Objects of S3, Google Cloud Storage and Azure Blob Storage, and of folders by `file://`. In: URLs. Out: as
-//! [`super::InputFiles`] hands it on. Keys and secrets come from the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`) and are
+//! [`super::DataFiles`] hands it on. Keys and secrets come from the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`) and are
 //! never shown.
 
 use crate::error::{DataError, Result, StoreFault};
@@ -185,10 +185,12 @@ fn next_block(file: &mut File) -> Result<Vec<u8>, Error> {
 }
 
 fn failed(path: &Path, error: &Error) -> DataError {
-    let kind = match error {
-        Error::NotFound { .. } => StoreFault::NotFound,
-        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => StoreFault::Refused,
-        _ => StoreFault::Failed,
+    let kind = if matches!(error, Error::NotFound { .. }) {
+        StoreFault::NotFound
+    } else if matches!(error, Error::PermissionDenied { .. } | Error::Unauthenticated { .. }) {
+        StoreFault::Refused
+    } else {
+        StoreFault::Failed
     };
     DataError::ObjectStore { url: path.to_owned(), kind, reason: error.to_string() }
 }
@@ -233,9 +235,9 @@ impl Object {
         };
         let read =
             self.runtime.block_on(async { self.store.get_opts(&self.meta.location, options).await?.bytes().await });
-        let bytes = read.map_err(|error| match error {
-            Error::Precondition { .. } => io::Error::other("it was written over while it was being read"),
-            error => io::Error::from(error),
+        let is_another = matches!(read, Err(Error::Precondition { .. }));
+        let bytes = read.map_err(|error| {
+            if is_another { io::Error::other("it was written over while it was being read") } else { error.into() }
         })?;
         if bytes.len() as u64 != range.end - range.start {
             let reason = format!("the store sent {} of the bytes {} to {}", bytes.len(), range.start, range.end);

@@ -14,7 +14,7 @@ fn names_sizes_and_bytes_are_those_of_the_folder_behind_a_url() {
     for name in ["b.csv", "a.csv", "deep/c.csv"] {
         std::fs::write(folder.path().join("logs").join(name), name).unwrap();
     }
-    let files = InputFiles::default();
+    let files = DataFiles::default();
     let url = |name: &str| PathBuf::from(format!("file://{}/{name}", folder.path().display()));
     assert_eq!(files.names(&url("logs")).unwrap(), ["a.csv", "b.csv", "deep"]);
     assert_eq!(files.names(&url("none")).unwrap(), [""; 0]);
@@ -47,4 +47,19 @@ fn an_object_is_read_in_ranges_and_only_while_it_is_the_same() {
     runtime.block_on(store.put(&key, bytes[1..].to_vec().into())).unwrap();
     let error = reader.read_to_end(&mut read).unwrap_err();
     assert!(error.to_string().contains("written over"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_sent_is_there_byte_for_byte_whatever_its_length() {
+    let folder = tempfile::tempdir().unwrap();
+    let (files, here) = (DataFiles::default(), folder.path().join("here"));
+    let url = PathBuf::from(format!("file://{}/there/a", folder.path().display()));
+    for length in [0, 5, 8 << 20, 20_000_000] {
+        let bytes: Vec<u8> = (0..length).map(|number: u32| (number % 251) as u8).collect();
+        std::fs::write(&here, &bytes).unwrap();
+        files.upload(&here, &url).unwrap();
+        let mut sent = Vec::new();
+        files.open(&url).unwrap().1.read_to_end(&mut sent).unwrap();
+        assert!(sent == bytes, "{length} bytes, {} came back", sent.len());
+    }
 }

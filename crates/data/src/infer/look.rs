@@ -3,7 +3,7 @@
 
 use crate::config::Format;
 use crate::error::{DataError, Result};
-use crate::files::{InputFiles, unreadable};
+use crate::files::{DataFiles, unreadable};
 use crate::ingest::csv::RecordReader;
 use crate::ingest::named::{ListRule, ListRules};
 use crate::ingest::open::open;
@@ -93,7 +93,7 @@ impl Look {
 /// At most [`LOOK_BYTES`], in whole lines.
 fn beginning(path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let read = open(&InputFiles::default(), path)?.take(LOOK_BYTES as u64 + 1).read_to_end(&mut bytes);
+    let read = open(&DataFiles::default(), path)?.take(LOOK_BYTES as u64 + 1).read_to_end(&mut bytes);
     read.map_err(|error| unreadable(path, &error))?;
     if bytes.len() > LOOK_BYTES {
         let end = memchr::memrchr(b'\n', &bytes).map_or(LOOK_BYTES, |line_end| line_end + 1);

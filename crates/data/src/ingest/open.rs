@@ -2,7 +2,7 @@
 //! A cut or damaged file is an I/O error on the way, never a shorter file.
 
 use crate::error::Result;
-use crate::files::{InputFiles, unreadable};
+use crate::files::{DataFiles, unreadable};
 use flate2::bufread::MultiGzDecoder;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -14,8 +14,8 @@ pub(crate) const BLOCK: usize = 1 << 17;
 /// The decompressed bytes of a file; none for a file of zero bytes, whatever its ending.
 ///
 /// # Errors
-/// As [`InputFiles::open`].
-pub(crate) fn open(files: &InputFiles, path: &Path) -> Result<Box<dyn Read + Send>> {
+/// As [`DataFiles::open`].
+pub(crate) fn open(files: &DataFiles, path: &Path) -> Result<Box<dyn Read + Send>> {
     let (length, bytes) = files.open(path)?;
     if length == 0 {
         return Ok(Box::new(std::io::empty()));
@@ -33,8 +33,8 @@ pub(crate) fn open(files: &InputFiles, path: &Path) -> Result<Box<dyn Read + Sen
 /// How many bytes a file may have when it is decompressed, for choosing the number of buckets only.
 ///
 /// # Errors
-/// As [`InputFiles::open`].
-pub(crate) fn expected_bytes(files: &InputFiles, path: &Path) -> Result<u64> {
+/// As [`DataFiles::open`].
+pub(crate) fn expected_bytes(files: &DataFiles, path: &Path) -> Result<u64> {
     let size = files.size(path)?.unwrap_or(0);
     let is_compressed = path.extension().is_some_and(|extension| extension == "gz" || extension == "zst");
     Ok(if is_compressed { size.saturating_mul(6) } else { size })

@@ -11,7 +11,7 @@ use super::table::Header;
 use super::tfrecord::ExampleReader;
 use crate::config::Format;
 use crate::error::{DataError, Result};
-use crate::files::{Bytes, InputFiles, unreadable};
+use crate::files::{Bytes, DataFiles, unreadable};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -32,7 +32,7 @@ pub(crate) struct Form {
     /// Columns that may hold several values.
     pub lists: ListRules,
     /// Where files lie.
-    pub files: InputFiles,
+    pub files: DataFiles,
 }
 
 impl Form {

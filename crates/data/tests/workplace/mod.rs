@@ -25,7 +25,7 @@ use twinspire_data::ledger::Ledger;
 use twinspire_data::logs::{LogsReport, check_logs};
 use twinspire_data::sample::{SamplesReport, look_at_samples, make_samples};
 use twinspire_data::{
-    CleanSection, DataContext, DataSettings, InputFiles, InputSection, Result, RunFolders, SamplesSection, Window,
+    CleanSection, DataContext, DataFiles, DataSettings, InputSection, Result, RunFolders, SamplesSection, Window,
 };
 
 #[derive(Deserialize)]
@@ -115,7 +115,7 @@ impl Workplace {
         let data_dir = self.data();
         let stage = StageContext { vfs: &RealVfs, clock: &FixedClock(0), seed: told.seed };
         let Told { window, threads, .. } = told;
-        let files = InputFiles::default();
+        let files = DataFiles::default();
         work(&DataContext { stage, progress: &Silent, threads, files: &files, data_dir: &data_dir, window })
     }
 
