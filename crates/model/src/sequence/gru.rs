@@ -8,11 +8,10 @@
 
 use super::{Memory, TensorSpec};
 use crate::config::GruSection;
-use crate::kernel::{Buffer, add_to, exp, for_every_level};
+use crate::kernel::{Buffer, add_to, bias_rows, exp, for_every_level};
 use crate::layer::block::grow;
 use crate::layer::dropout::Dropout;
 use crate::layer::linear::Linear;
-use crate::layer::product::Finish;
 use std::ops::Range;
 
 /// Layers of the encoder; offsets count from its first parameter.
@@ -87,11 +86,13 @@ impl Gru {
         let (tokens, width) = (ends[ends.len() - 1] - ends[0], self.width());
         dropout.at(0).apply(&mut memory.tokens[..tokens * width], 0);
         let GruMemory { sequences, gates, products, states, previous, step: [state, product] } = &mut memory.gru;
-        self.input.forward(dense, (&memory.tokens, tokens), gates, Finish::Plain);
+        self.input.forward(dense, &memory.tokens, tokens, gates);
+        bias_rows(&mut gates[..tokens * 3 * width], self.input.bias(dense));
         state.fill(0.0);
         for time in 0..longest(sequences) {
             let active = active(sequences, time);
-            self.state.forward(dense, (state, active.len()), product, Finish::Plain);
+            self.state.forward(dense, state, active.len(), product);
+            bias_rows(&mut product[..active.len() * 3 * width], self.state.bias(dense));
             for (row, (first, _)) in sequences[active].iter().enumerate() {
                 let (token, own) = (first + time, &mut state[row * width..][..width]);
                 previous[token * width..][..width].copy_from_slice(own);
