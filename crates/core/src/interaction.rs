@@ -5,7 +5,8 @@
 //! without a time), `kind` UInt8 ([`EventKind`]), `event` UInt8 (number of the positive event in `input.event.positive`;
 //! 0 where there is none), `part` UInt8 ([`Part`], for splits that the input decides), `row` UInt64 (number of the row in its file, from 0), `key` UInt64 (hash
 //! of the user, or of file and row where there is none), and one nullable Utf8 column `f:<column>` for each raw column
-//! that a feature or a rule needs from the log. Rows ascend by [`slot`] of their key, then by `row`, so that the rows of some users
+//! that a feature or a rule needs from the log; a column that only features of the request read is null in rows that become no
+//! sample. Rows ascend by [`slot`] of their key, then by `row`, so that the rows of some users
 //! are one range of a table, whatever the number of buckets. A table has several parts ([`crate::table::MappedParts`]), none of
 //! which ends within a slot; the metadata [`FIRST_SLOTS`] has the first slot of each, as a JSON array, so that a bucket
 //! maps its own rows only.

@@ -107,6 +107,31 @@ fn events_are_positives_by_number_rejections_or_impressions() {
 }
 
 #[test]
+fn of_rows_that_become_no_sample_only_cells_that_something_reads_are_stored() {
+    let text = "user,item,what,page,place\na,1,show,p,7\na,2,click,q,8\na,3,hide,,9\n";
+    let place = Workplace::with("log.csv", text);
+    let event = "event = { column = \"what\", positive = [\"click\"], rejected = [\"hide\"] }";
+    let features = |side: &str| {
+        let place = "[[features]]\nname = \"place\"\nside = \"context\"\nkind = \"numeric\"\n";
+        format!("{FEATURES}{place}[[features]]\nname = \"page\"\nside = \"{side}\"\nkind = \"hash\"\nbuckets = 9\n")
+    };
+    let stored = |side: &str, clean: &str, samples: &str| {
+        let input = format!("[input]\npath = \"log.csv\"\nuser = \"user\"\n{event}\n");
+        place.ingest(&format!("{input}{clean}\n{samples}{}", features(side))).unwrap();
+        let table = place.interaction_tables().pop().unwrap();
+        ["f:page", "f:place"].map(|name| {
+            let cells = text_column(&table, name).unwrap().iter();
+            cells.map(|cell| cell.unwrap_or("-").to_owned()).collect::<String>()
+        })
+    };
+    let events = SPLIT.replace("COLUMN", "item");
+    assert_eq!(stored("context", "", &events), ["-q-", "-8-"]);
+    assert_eq!(stored("user", "", &events), ["pq-", "-8-"], "the last that is known of a user may be that of any row");
+    assert_eq!(stored("item", "", &events), ["pq-", "-8-"], "any row may stand for its item");
+    assert_eq!(stored("context", "[clean]\ndrop_duplicates = { by = [\"place\"] }", &events), ["-q-", "789"]);
+}
+
+#[test]
 fn ratings_are_positives_impressions_or_rejections() {
     use EventKind::{Impression, Positive, Rejected};
     let text = "user,item,rating\na,1,5\na,2,4\na,3,3\na,4,2.5\na,5,2\na,6,-1\n";

@@ -123,8 +123,8 @@ impl<'a> SideTable<'a> {
         let times = Arc::new(Int64Array::from(std::mem::take(&mut self.times)));
         let mut columns: Vec<(String, ArrayRef)> =
             vec![("key".into(), Arc::new(self.keys.finish())), ("time".into(), times)];
-        for (name, values) in self.wanted.raw.iter().zip(&mut self.raw) {
-            columns.push((format!("f:{}", name.column), Arc::new(values.finish())));
+        for (raw, values) in self.wanted.raw.iter().zip(&mut self.raw) {
+            columns.push((format!("f:{}", raw.named.column), Arc::new(values.finish())));
         }
         Ok(batch_of(columns, vec![])?)
     }

@@ -4,14 +4,16 @@
 
 use super::record::Record;
 use super::rules::Event;
-use super::wanted::NamedColumn;
+use super::wanted::RawColumn;
 use crate::error::{DataError, Result};
-use arrow_array::builder::StringBuilder;
-use arrow_array::{ArrayRef, Int64Array, RecordBatch, UInt8Array, UInt64Array};
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt8Array, UInt64Array};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use twinspire_core::CoreError;
 use twinspire_core::hash::fingerprint64;
 use twinspire_core::interaction::{FIRST_SLOTS, SLOTS, slot};
 use twinspire_core::table::{batch_of, write_parts};
@@ -42,15 +44,21 @@ const SLOTS_OF_A_GROUP: usize = 64;
 struct Held {
     plain: Vec<Plain>,
     /// User, item and raw cells of each row, one after the other.
-    texts: String,
+    texts: Vec<u8>,
     /// End of each text.
     ends: Vec<u32>,
 }
 
 impl Held {
     fn push(&mut self, text: &str) {
-        self.texts.push_str(text);
+        self.texts.extend_from_slice(text.as_bytes());
         self.ends.push(self.texts.len() as u32);
+    }
+
+    /// Where a text stands.
+    fn span(&self, number: usize) -> Range<usize> {
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        start as usize..self.ends[number] as usize
     }
 
     /// The rows by slot, then in the order in which they came.
@@ -72,11 +80,49 @@ impl Held {
     }
 }
 
+/// A column of texts; an empty one is null.
+struct Texts {
+    bytes: Vec<u8>,
+    ends: Vec<i32>,
+}
+
+/// Bytes that are copied at a time. Most cells are no longer, and a copy of a known length is one instruction.
+const COPIED: usize = 16;
+
+impl Texts {
+    fn with_capacity(texts: usize, bytes: usize) -> Self {
+        let mut ends = Vec::with_capacity(texts + 1);
+        ends.push(0);
+        Self { bytes: Vec::with_capacity(bytes), ends }
+    }
+
+    fn push(&mut self, texts: &[u8], span: Range<usize>) {
+        let end = self.bytes.len() + span.len();
+        match texts[span.start..].first_chunk::<COPIED>() {
+            Some(chunk) if span.len() <= COPIED => {
+                self.bytes.extend_from_slice(chunk);
+                self.bytes.truncate(end);
+            }
+            _ => self.bytes.extend_from_slice(&texts[span]),
+        }
+        self.ends.push(end as i32);
+    }
+
+    fn finish(self) -> Result<StringArray> {
+        let is_text = |text: usize| self.ends[text] < self.ends[text + 1];
+        let valid = NullBuffer::new(BooleanBuffer::collect_bool(self.ends.len() - 1, is_text));
+        let valid = (valid.null_count() > 0).then_some(valid);
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.ends));
+        let texts = StringArray::try_new(offsets, Buffer::from_vec(self.bytes), valid);
+        Ok(texts.map_err(|error| CoreError::damaged("interactions", error.to_string()))?)
+    }
+}
+
 /// Rows of one unit that are not written yet.
 pub(super) struct SlotWriter<'a> {
     vfs: &'a dyn Vfs,
     folder: PathBuf,
-    names: &'a [NamedColumn],
+    columns: &'a [RawColumn],
     /// Part of the keys of rows without a user.
     file: u64,
     groups: Vec<Held>,
@@ -89,12 +135,12 @@ pub(super) struct SlotWriter<'a> {
 }
 
 impl<'a> SlotWriter<'a> {
-    /// Writes below `folder`, which must be there; `names` are the raw columns, `file` is the name of the log file.
-    pub fn new(vfs: &'a dyn Vfs, folder: &Path, names: &'a [NamedColumn], file: &str) -> Self {
+    /// Writes below `folder`, which must be there; `columns` are the raw ones, `file` is the name of the log file.
+    pub fn new(vfs: &'a dyn Vfs, folder: &Path, columns: &'a [RawColumn], file: &str) -> Self {
         Self {
             vfs,
             folder: folder.to_owned(),
-            names,
+            columns,
             file: fingerprint64(file.as_bytes()),
             groups: (0..SLOTS / SLOTS_OF_A_GROUP).map(|_| Held::default()).collect(),
             bytes: 0,
@@ -116,7 +162,10 @@ impl<'a> SlotWriter<'a> {
         held.plain.push(Plain { key, row, time: event.time, kind, event: event.says.event, part });
         held.push(event.user.unwrap_or_default());
         held.push(event.item);
-        raw.iter().for_each(|&cell| held.push(record.cell(cell)));
+        for (&cell, column) in raw.iter().zip(self.columns) {
+            let is_read = column.of_all_rows || event.says.kind.is_positive();
+            held.push(if is_read { record.cell(cell) } else { "" });
+        }
         self.bytes += held.texts.len() - before + (2 + raw.len()) * size_of::<u32>() + size_of::<Plain>();
         if self.bytes >= HELD_BYTES { self.write() } else { Ok(()) }
     }
@@ -157,28 +206,22 @@ impl<'a> SlotWriter<'a> {
 
     /// All rows as one table, and the end of each of its parts.
     fn batch(&self) -> Result<(RecordBatch, Vec<usize>)> {
-        let width = 2 + self.names.len();
+        let width = 2 + self.columns.len();
         let count: usize = self.groups.iter().map(|held| held.plain.len()).sum();
-        let mut columns: Vec<StringBuilder> =
-            (0..width).map(|_| StringBuilder::with_capacity(count, self.bytes / width)).collect();
+        let mut texts: Vec<Texts> = (0..width).map(|_| Texts::with_capacity(count, self.bytes / width)).collect();
         let mut rows: Vec<Plain> = Vec::with_capacity(count);
         for held in &self.groups {
-            for row in held.order() {
-                let first = row as usize * width;
-                let mut start = first.checked_sub(1).map_or(0, |before| held.ends[before] as usize);
-                for (column, &end) in columns.iter_mut().zip(&held.ends[first..first + width]) {
-                    let text = &held.texts[start..end as usize];
-                    column.append_option((!text.is_empty()).then_some(text));
-                    start = end as usize;
-                }
-                rows.push(held.plain[row as usize]);
+            let order = held.order();
+            for (column, texts) in texts.iter_mut().enumerate() {
+                order.iter().for_each(|&row| texts.push(&held.texts, held.span(row as usize * width + column)));
             }
+            rows.extend(order.iter().map(|&row| held.plain[row as usize]));
         }
         let (first_slots, ends) = parts_of(&rows);
         let fixed = ["user", "item"].into_iter().map(str::to_owned);
-        let names = fixed.chain(self.names.iter().map(|name| format!("f:{}", name.column)));
-        let texts = columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef);
-        let mut table: Vec<(String, ArrayRef)> = names.zip(texts).collect();
+        let names = fixed.chain(self.columns.iter().map(|column| format!("f:{}", column.named.column)));
+        let texts = texts.into_iter().map(|texts| Ok(Arc::new(texts.finish()?) as ArrayRef));
+        let mut table: Vec<(String, ArrayRef)> = names.zip(texts.collect::<Result<Vec<_>>>()?).collect();
         let rows = || rows.iter();
         table.push(("time".into(), Arc::new(Int64Array::from_iter_values(rows().map(|row| row.time)))));
         table.push(("kind".into(), Arc::new(UInt8Array::from_iter_values(rows().map(|row| row.kind)))));

@@ -4,7 +4,7 @@
 use super::account::Kind;
 use super::record::Record;
 use super::table::Header;
-use crate::config::{AttributeSection, DataSettings};
+use crate::config::{AttributeSection, DataSettings, Mode};
 use crate::error::Result;
 use serde::Serialize;
 use twinspire_core::attribute::AttributeKind;
@@ -19,11 +19,20 @@ pub(crate) struct NamedColumn {
     pub key: String,
 }
 
+/// A column whose cells are stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct RawColumn {
+    #[serde(flatten)]
+    pub named: NamedColumn,
+    /// Its cells are stored of all rows, not only of those that become samples.
+    pub of_all_rows: bool,
+}
+
 /// Columns of one kind of file.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Wanted {
     /// Columns that are stored as `f:<column>`, each once.
-    pub raw: Vec<NamedColumn>,
+    pub raw: Vec<RawColumn>,
     /// Columns whose cells a feature must be able to read.
     checks: Vec<(NamedColumn, FeatureSpec)>,
     /// Columns whose cells must hold numbers that attributes have.
@@ -31,9 +40,10 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    fn add_raw(&mut self, column: &NamedColumn) {
-        if !self.raw.iter().any(|known| known.column == column.column) {
-            self.raw.push(column.clone());
+    fn add_raw(&mut self, column: &NamedColumn, of_all_rows: bool) {
+        match self.raw.iter_mut().find(|known| known.named.column == column.column) {
+            Some(known) => known.of_all_rows |= of_all_rows,
+            None => self.raw.push(RawColumn { named: column.clone(), of_all_rows }),
         }
     }
 
@@ -61,7 +71,7 @@ impl Wanted {
         let available = items.available.iter().map(|of| (&of.column, "input.items.available.column".to_owned()));
         for (column, key) in keys.chain(available) {
             header.find(column, &key)?;
-            self.add_raw(&NamedColumn { column: column.clone(), key });
+            self.add_raw(&NamedColumn { column: column.clone(), key }, true);
         }
         let numbers = items.attributes.iter().filter(|attribute| attribute.kind == AttributeKind::Number);
         self.numbers.extend(numbers.map(|attribute| {
@@ -77,7 +87,7 @@ impl Wanted {
     /// A column is missing, or occurs twice.
     pub fn locate(&self, header: &Header) -> Result<Located<'_>> {
         let number = |column: &NamedColumn| header.find(&column.column, &column.key);
-        let raw: Result<Vec<usize>> = self.raw.iter().map(number).collect();
+        let raw: Result<Vec<usize>> = self.raw.iter().map(|raw| number(&raw.named)).collect();
         let checks = self.checks.iter().map(|(column, feature)| Ok((number(column)?, feature)));
         let numbers = self.numbers.iter().map(|(column, attribute)| Ok((number(column)?, attribute)));
         let numbers = numbers.collect::<Result<_>>()?;
@@ -180,6 +190,11 @@ fn key_column<'a>(settings: &'a DataSettings, feature: &FeatureSpec) -> Option<&
     }
 }
 
+/// Any row may stand for its item or its user, and the impression that a positive is joined with lends it its cells.
+fn is_read_of_all_rows(settings: &DataSettings, feature: &FeatureSpec) -> bool {
+    feature.side != Side::Context || settings.mode() == Mode::Labels || settings.join().is_some()
+}
+
 impl AllWanted {
     /// Finds every feature's column in the log or in the side table of its side.
     ///
@@ -208,17 +223,17 @@ impl AllWanted {
                 return Err(headers.nowhere(header, &column));
             }
             if is_aside {
-                side.add_raw(&column);
+                side.add_raw(&column, true);
                 side.add_check(&column, feature);
             }
             if is_in_log {
-                wanted.log.add_raw(&column);
+                wanted.log.add_raw(&column, is_read_of_all_rows(settings, feature));
                 wanted.log.add_check(&column, feature);
             }
         }
         for (column, key) in settings.columns_of_rules() {
             headers.log.find(&column, &key)?;
-            wanted.log.add_raw(&NamedColumn { column, key });
+            wanted.log.add_raw(&NamedColumn { column, key }, true);
         }
         wanted.items.add_attributes(settings, headers.items)?;
         Ok(wanted)

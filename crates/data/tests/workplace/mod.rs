@@ -1,6 +1,7 @@
 //! A folder with logs, a config as TOML text, and the two stages run on them; and samples as a person would read them.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+use arrow_array::RecordBatch;
 use serde::Deserialize;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -160,15 +161,22 @@ impl Workplace {
         self.samples_told(config, Told::default()).unwrap()
     }
 
-    /// (user, item, kind, number of the positive event) of all interactions of the window, sorted.
-    pub fn interactions(&self) -> Vec<(String, String, EventKind, u8)> {
+    /// Tables of interactions of the window, in its order.
+    pub fn interaction_tables(&self) -> Vec<RecordBatch> {
         let window = std::fs::read(self.folders().interactions().join("window.json")).unwrap();
         let window: serde_json::Value = serde_json::from_slice(&window).unwrap();
-        let mut rows = Vec::new();
-        for table in window["tables"].as_array().unwrap() {
+        let tables = window["tables"].as_array().unwrap().iter().map(|table| {
             let parts = MappedParts::open(&self.folders().shared().join(table["path"].as_str().unwrap())).unwrap();
             let parts: Vec<_> = parts.parts().map(|part| part.unwrap()).collect();
-            let batch = concatenated(&parts).unwrap();
+            concatenated(&parts).unwrap()
+        });
+        tables.collect()
+    }
+
+    /// (user, item, kind, number of the positive event) of all interactions of the window, sorted.
+    pub fn interactions(&self) -> Vec<(String, String, EventKind, u8)> {
+        let mut rows = Vec::new();
+        for batch in self.interaction_tables() {
             let (user, item) = (text_column(&batch, "user").unwrap(), text_column(&batch, "item").unwrap());
             let (kind, event) = (integers_u8(&batch, "kind").unwrap(), integers_u8(&batch, "event").unwrap());
             rows.extend((0..batch.num_rows()).map(|row| {
