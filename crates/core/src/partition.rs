@@ -190,7 +190,8 @@ fn strip_wild_suffix<'a>(rest: &'a str, after: &str, date_format: &str) -> Optio
     ends.filter(|&end| matches(after, &rest[end..])).map(|end| &rest[..end]).find(|text| is_date(text))
 }
 
-/// Paths below `base` that match a pattern of parts with `*` and `?`, sorted, whether they are there or not. Hidden names match only a written dot.
+/// Paths below `base` that match a pattern of parts with `*` and `?`, sorted, whether they are there or not. Hidden names
+/// match only a written dot.
 fn matching<T: Tree>(tree: &T, base: &Path, pattern: &str) -> Result<Vec<PathBuf>, T::Error> {
     let mut found = vec![if pattern.starts_with('/') { PathBuf::from("/") } else { base.to_owned() }];
     for part in pattern.split('/').filter(|part| !part.is_empty() && *part != ".") {

@@ -2,7 +2,8 @@
 //! written goes through [`atomic_publish`], [`replace_folder`], [`share_folder`], [`replace_file`] or [`replace_pointer`].
 //!
 //! [`RealVfs`] is for production; [`MemoryVfs`] is for tests: it drops un-synced writes and renames when it "crashes",
-//! and fails the n-th operation when told to. [`Unsynced`] is for what a power loss may take. Reading large tables is not its business: those are memory-mapped.
+//! and fails the n-th operation when told to. [`Unsynced`] is for what a power loss may take. Reading large tables is not
+//! its business: those are memory-mapped.
 
 mod memory;
 mod publish;

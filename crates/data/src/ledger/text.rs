@@ -82,13 +82,8 @@ impl Ledger {
     }
 
     pub(super) fn negative_table(&self) -> Vec<Vec<String>> {
-        let segments = self.negatives.iter().flat_map(|one| &one.segments).map(|(name, _)| name.as_str());
-        let mut names: Vec<&str> = Vec::new();
-        segments.for_each(|name| {
-            if !names.contains(&name) {
-                names.push(name)
-            }
-        });
+        let segments = self.negatives.first().into_iter().flat_map(|one| &one.segments);
+        let names: Vec<&str> = segments.map(|(name, _)| name.as_str()).collect();
         let titles = [&["of", "rows", "void", "hottest 1 %"], &names[..], &["least probability", "greatest"]].concat();
         let mut table = vec![head(&titles)];
         table.extend(self.negatives.iter().filter(|one| one.missing.is_none()).map(|one| {

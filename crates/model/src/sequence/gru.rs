@@ -158,7 +158,7 @@ for_every_level! {
     /// `gates` hold the products with the input and become `r`, `z`, `n`; `state` becomes the next one.
     pub(crate) fn step_forward(gates: &mut [f32], product: &[f32], state: &mut [f32]) {
         let width = state.len();
-        let ([reset, rest], [product_reset, product_rest]) = (halves(gates, width), halves_of(product, width));
+        let ((reset, rest), (product_reset, product_rest)) = (gates.split_at_mut(width), product.split_at(width));
         let ((update, new), (product_update, product_new)) = (rest.split_at_mut(width), product_rest.split_at(width));
         for column in 0..width {
             reset[column] = sigmoid(reset[column] + product_reset[column]);
@@ -173,7 +173,7 @@ for_every_level! {
     /// that of the previous one.
     pub(crate) fn step_backward(gates: &mut [f32], products: &mut [f32], previous: &[f32], slope: &mut [f32]) {
         let width = slope.len();
-        let ([reset, rest], [product_reset, product_rest]) = (halves(gates, width), halves(products, width));
+        let ((reset, rest), (product_reset, product_rest)) = (gates.split_at_mut(width), products.split_at_mut(width));
         let ((update, new), (product_update, product_new)) = (rest.split_at_mut(width), product_rest.split_at_mut(width));
         for column in 0..width {
             let (r, z, n, d) = (reset[column], update[column], new[column], slope[column]);
@@ -185,14 +185,4 @@ for_every_level! {
             (product_reset[column], product_update[column], product_new[column]) = (d_reset, d_update, d_inner * r);
         }
     }
-}
-
-#[inline(always)]
-fn halves(numbers: &mut [f32], width: usize) -> [&mut [f32]; 2] {
-    numbers.split_at_mut(width).into()
-}
-
-#[inline(always)]
-fn halves_of(numbers: &[f32], width: usize) -> [&[f32]; 2] {
-    numbers.split_at(width).into()
 }
