@@ -45,6 +45,16 @@ pub enum ModelError {
         /// Why.
         reason: String,
     },
+    /// Training cannot start from the earlier model: change what it starts from, or the settings.
+    #[error("training cannot start from {start}: {reason}")]
+    Unstartable {
+        /// The run or the bundle.
+        start: String,
+        /// Why.
+        reason: String,
+        /// What to do.
+        hint: &'static str,
+    },
     /// Mined negatives are asked for that are not there, or not for these samples: mine them.
     #[error("train.negatives: {reason}")]
     Unmined {
@@ -83,6 +93,7 @@ impl ModelError {
             Self::Diverged { .. } => "diverged",
             Self::Stopped { .. } => "stopped",
             Self::Unsuitable { .. } => "unsuitable-samples",
+            Self::Unstartable { .. } => "warm-start",
             Self::Unmined { .. } => "no-mined-negatives",
             Self::Core(error) => error.code(),
         }
@@ -98,6 +109,7 @@ impl ModelError {
             }
             Self::Stopped { .. } => Some("the same command goes on from there".into()),
             Self::Unsuitable { .. } => None,
+            Self::Unstartable { hint, .. } => Some((*hint).to_owned()),
             Self::Unmined { .. } => Some("`twinspire mine` makes them with the bundle that is served".into()),
             Self::Core(error) => Some(error.hint()),
         }

@@ -13,6 +13,8 @@ use twinspire_core::encode::{FeatureEncoder, HistoryField, TowerLayout};
 pub(crate) struct TableSpec {
     /// Name in the model file, as in `embedding.item.item_id`.
     pub(crate) name: String,
+    /// The feature whose ids are its rows.
+    pub(crate) feature: String,
     /// Rows.
     pub(crate) cardinality: usize,
     /// Width of a row.
@@ -180,8 +182,10 @@ struct Tables {
 }
 
 impl Tables {
-    fn add(&mut self, name: String, cardinality: u32, dimension: usize) -> usize {
-        self.specs.push(TableSpec { name, cardinality: cardinality as usize, dimension });
+    /// A table of the ids of `feature`; `place` goes before its name.
+    fn add(&mut self, place: &str, feature: &str, cardinality: u32, dimension: usize) -> usize {
+        let (name, feature) = (format!("embedding.{place}.{feature}"), feature.to_owned());
+        self.specs.push(TableSpec { name, feature, cardinality: cardinality as usize, dimension });
         self.specs.len() - 1
     }
 
@@ -194,13 +198,13 @@ impl Tables {
         let mut input = InputLayout { dense: fields.dense.len(), ..InputLayout::default() };
         for single in &fields.single {
             let dimension = self.dimension(single.dimension);
-            let table = self.add(format!("embedding.{side}.{}", single.name), single.cardinality, dimension);
+            let table = self.add(side, &single.name, single.cardinality, dimension);
             input.single.push(Field { table, column: input.width, dimension });
             input.width += dimension;
         }
         for (number, multi) in fields.multi.iter().enumerate() {
             let dimension = self.dimension(multi.dimension);
-            let table = self.add(format!("embedding.{side}.{}", multi.name), multi.cardinality, dimension);
+            let table = self.add(side, &multi.name, multi.cardinality, dimension);
             let field = Field { table, column: input.width, dimension };
             let encoder = SequenceEncoder::Pool { pooling: multi.pooling };
             input.sequences.push(SequenceField { field, source: Source::Own { number }, encoder });
@@ -264,8 +268,8 @@ impl Tables {
             (None, None) => unreachable!("the schema checked that a history reads item fields"),
         };
         let dimension = self.specs[items_table].dimension;
-        let own_name = || format!("embedding.history.{}.{name}", history.name);
-        let table = if history.shared { items_table } else { self.add(own_name(), cardinality, dimension) };
+        let place = || format!("history.{}", history.name);
+        let table = if history.shared { items_table } else { self.add(&place(), name, cardinality, dimension) };
         TokenField { table, of, column: 0, dimension, pooling: SequenceEncoder::Pool { pooling } }
     }
 }

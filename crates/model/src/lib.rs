@@ -3,7 +3,7 @@
 //! In: encoded samples, histories and the corpus that the data stage left in a folder. Out: `model.safetensors` and
 //! `metrics.jsonl`, vectors of items and queries. This crate reads no logs, builds no index and answers no request.
 //!
-//! Reading order: [`config`], `layout` (where everything of a model lies), [`mod@train`] (the stage), `checkpoint`, `engine` (one step),
+//! Reading order: [`config`], `layout` (where everything of a model lies), [`mod@train`] (the stage), `checkpoint`, [`warm`], `engine` (one step),
 //! `tower` and `layer` (forward and backward), `loss`, `optimizer`; then [`model`], [`export`] and [`query`].
 
 mod batch;
@@ -33,9 +33,11 @@ mod tests;
 mod tower;
 pub mod train;
 mod validate;
+pub mod warm;
 
 pub use config::{ModelSection, ModelSettings, TrainSection};
 pub use error::{ModelError, Result};
 pub use model::TwoTower;
 pub use query::load_query_encoder;
 pub use train::{EpochRecord, TrainContext, TrainReport, Validator, train};
+pub use warm::WarmStart;

@@ -14,10 +14,10 @@ pub use index::{
 };
 pub use logs::{LogsCheckArguments, LogsCommand, LogsConvertArguments};
 pub use pipeline::{
-    CheckArguments, CompareArguments, Days, DemoArguments, EvaluateArguments, ExportArguments, InitArguments,
-    MineArguments, PublishArguments, ReportArguments, RetentionArguments, RunArguments, SamplesArguments,
-    SamplesCommand, SamplesFinishArguments, SamplesPlanArguments, SamplesReportArguments, SamplesUnitArguments,
-    TrainArguments, UsersCommand, UsersDeleteArguments, WindowArguments,
+    BeginArguments, CheckArguments, CompareArguments, Days, DemoArguments, EvaluateArguments, ExportArguments,
+    InitArguments, MineArguments, PublishArguments, ReportArguments, RetentionArguments, RunArguments,
+    SamplesArguments, SamplesCommand, SamplesFinishArguments, SamplesPlanArguments, SamplesReportArguments,
+    SamplesUnitArguments, TrainArguments, UsersCommand, UsersDeleteArguments, WindowArguments,
 };
 pub use query::{RecallArguments, ServeArguments};
 pub use tools::{

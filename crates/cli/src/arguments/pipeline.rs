@@ -1,5 +1,6 @@
 //! Arguments of the chain from logs to a bundle.
 
+use crate::config::Override;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use twinspire_core::partition::Date;
@@ -105,12 +106,34 @@ pub struct SamplesFinishArguments {
     pub window: WindowArguments,
 }
 
+/// What training begins with.
+#[derive(Debug, Clone, Default, Args)]
+pub struct BeginArguments {
+    /// Start from an earlier model, with what its optimizer remembered: the date of a run, the id of a bundle, or `previous`,
+    /// the latest earlier run that has one; overrides `train.warm_start`
+    #[arg(long, value_name = "RUN_OR_BUNDLE")]
+    pub warm_start: Option<String>,
+    /// Begin with the first step, also where a checkpoint of an interrupted run is there
+    #[arg(long)]
+    pub fresh: bool,
+}
+
+impl BeginArguments {
+    /// Values that the flags lay over the config.
+    pub fn overrides(&self) -> Option<Override> {
+        self.warm_start.as_ref().map(|start| Override::flag("--warm-start", "train.warm_start", start))
+    }
+}
+
 /// Of `twinspire train`.
 #[derive(Debug, Args)]
 pub struct TrainArguments {
     /// Which run.
     #[command(flatten)]
     pub window: WindowArguments,
+    /// What training begins with.
+    #[command(flatten)]
+    pub begin: BeginArguments,
 }
 
 /// Of `twinspire mine`.
@@ -198,6 +221,9 @@ pub struct RunArguments {
     /// by one of an earlier day
     #[arg(long, value_name = "FROM..TO", value_parser = parse_days, conflicts_with = "date")]
     pub backfill: Option<Days>,
+    /// What training begins with.
+    #[command(flatten)]
+    pub begin: BeginArguments,
 }
 
 /// Days from one to another, both of which are meant.

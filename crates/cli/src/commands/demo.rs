@@ -30,7 +30,7 @@ pub fn run(context: &CommandContext<'_>, arguments: &DemoArguments) -> Result<Re
         data_dir: Some(arguments.dir.clone()),
         overrides: context.globals.overrides(),
     })?;
-    let mut reply = stages::run_all(context, &config, &WindowArguments::default(), Serve::Always)?;
+    let mut reply = stages::run_all(context, &config, &WindowArguments::default(), (Serve::Always, false))?;
     let retriever = open_current(context, &config)?;
     let (user, favourites) = someone(&world, &retriever)?;
     let answer = retriever.retrieve(&Query { user: Some(user.clone()), k: 10, ..Query::default() })?;

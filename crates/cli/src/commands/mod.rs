@@ -80,7 +80,15 @@ impl<'a> CommandContext<'a> {
     /// # Errors
     /// As [`CheckedConfig::load`].
     pub fn config(&self) -> Result<CheckedConfig, CliError> {
-        CheckedConfig::load(&self.config_source([]))
+        self.config_under([])
+    }
+
+    /// As [`Self::config`], under the values of the command's own flags.
+    ///
+    /// # Errors
+    /// As [`CheckedConfig::load`].
+    pub fn config_under(&self, own: impl IntoIterator<Item = Override>) -> Result<CheckedConfig, CliError> {
+        CheckedConfig::load(&self.config_source(own))
     }
 }
 
@@ -97,7 +105,7 @@ pub fn dispatch(context: &CommandContext<'_>, command: &Command) -> Result<Reply
         Command::Samples(arguments) => samples::run(context, arguments),
         Command::Mine(arguments) => mine::run(context, arguments),
         Command::Compare(arguments) => compare::run(context, arguments),
-        Command::Train(arguments) => stages::run_one(context, &arguments.window, Stage::Train),
+        Command::Train(arguments) => stages::train(context, arguments),
         Command::Export(arguments) => stages::run_one(context, &arguments.window, Stage::Export),
         Command::Evaluate(arguments) => evaluate::run(context, arguments),
         Command::Report(arguments) => report::run(context, arguments),

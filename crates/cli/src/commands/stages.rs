@@ -2,7 +2,7 @@
 //! and inputs are unchanged is skipped.
 
 use super::CommandContext;
-use crate::arguments::WindowArguments;
+use crate::arguments::{TrainArguments, WindowArguments};
 use crate::config::CheckedConfig;
 use crate::error::CliError;
 use crate::output::Reply;
@@ -17,7 +17,10 @@ pub enum Stage {
     /// Logs to samples.
     Samples,
     /// Samples to a model.
-    Train,
+    Train {
+        /// Passes over checkpoints of the same run.
+        fresh: bool,
+    },
     /// A model to embeddings.
     Export,
     /// Channels and golden set, then the figures of every channel.
@@ -28,8 +31,8 @@ pub enum Stage {
 
 impl Stage {
     /// The whole chain, in order.
-    fn chain(serve: Serve) -> [Self; 5] {
-        [Self::Samples, Self::Train, Self::Export, Self::Evaluate, Self::Publish(serve)]
+    fn chain(serve: Serve, fresh: bool) -> [Self; 5] {
+        [Self::Samples, Self::Train { fresh }, Self::Export, Self::Evaluate, Self::Publish(serve)]
     }
 }
 
@@ -48,7 +51,17 @@ pub fn run_one(context: &CommandContext<'_>, window: &WindowArguments, stage: St
     run_stages(context, &context.config()?, window, &[stage])
 }
 
-/// Runs the whole chain.
+/// Trains.
+///
+/// # Errors
+/// As [`run_one`].
+pub fn train(context: &CommandContext<'_>, arguments: &TrainArguments) -> Result<Reply, CliError> {
+    let TrainArguments { window, begin } = arguments;
+    let config = context.config_under(begin.overrides())?;
+    run_stages(context, &config, window, &[Stage::Train { fresh: begin.fresh }])
+}
+
+/// Runs the whole chain; `fresh` passes over checkpoints of the same run.
 ///
 /// # Errors
 /// As [`run_one`]; nothing is published then, and the earlier bundle stays current.
@@ -56,9 +69,9 @@ pub fn run_all(
     context: &CommandContext<'_>,
     config: &CheckedConfig,
     window: &WindowArguments,
-    serve: Serve,
+    (serve, fresh): (Serve, bool),
 ) -> Result<Reply, CliError> {
-    run_stages(context, config, window, &Stage::chain(serve))
+    run_stages(context, config, window, &Stage::chain(serve, fresh))
 }
 
 /// Seals the samples of a run whose units were run one by one.
@@ -96,7 +109,7 @@ fn run_stages(
 fn run_stage(run: &Run<'_>, stage: Stage) -> Result<Vec<Said>, CliError> {
     match stage {
         Stage::Samples => Ok(vec![samples_said(&run.samples()?)]),
-        Stage::Train => Ok(vec![train_said(&run.train()?)]),
+        Stage::Train { fresh } => Ok(vec![train_said(&run.train(fresh)?)]),
         Stage::Export => Ok(vec![stage_said("embeddings", &run.export()?)]),
         Stage::Evaluate => Ok(vec![stage_said("draft", &run.draft()?), evaluate_said(&run.evaluate()?)]),
         Stage::Publish(serve) => Ok(vec![published_said(&run.publish(serve)?)]),
@@ -134,6 +147,8 @@ fn samples_said(outcome: &SamplesOutcome) -> Said {
 
 fn train_said(report: &TrainReport) -> Said {
     let mut lines = vec![heading("train", &report.outcome)];
+    let start = report.provenance.as_ref().and_then(|provenance| provenance.started_from.as_ref());
+    lines.extend(start.map(|start| format!("started from {}", start.name)));
     for epoch in &report.epochs {
         let figures = epoch.validation.iter().map(|(name, value)| format!("validation {name} {value:.4}"));
         let corpus = epoch.corpus.iter().map(|(name, value)| format!("{name} {value:.4}"));
@@ -145,6 +160,7 @@ fn train_said(report: &TrainReport) -> Said {
         "skipped": report.outcome.is_skipped(),
         "epochs": report.epochs,
         "kept_epoch": report.kept_epoch,
+        "provenance": report.provenance,
         "model": report.model,
     });
     Said { lines, name: "train", value }

@@ -100,7 +100,7 @@ impl Run<'_> {
 
     /// True when the model was up to date.
     fn train_recipe(&self, recipe: &Recipe, seed: u64, folder: &Path) -> Result<bool, CliError> {
-        let made = self.train_in((recipe.config.model(), seed), folder)?;
+        let made = self.train_in((recipe.config.model(), seed), folder, false)?;
         Ok(made.outcome.is_skipped())
     }
 

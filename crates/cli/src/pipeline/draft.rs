@@ -20,14 +20,14 @@ impl Run<'_> {
         self.need_stage("embeddings")?;
         let samples = self.samples_layout();
         let vectors = self.stage_folder("embeddings").join(ITEM_VECTORS);
-        let attributes = Some(samples.attributes()).filter(|path| path.exists());
+        let optional = [samples.attributes(), self.provenance_path()].into_iter().filter(|path| path.exists());
         let config = self.config().content_toml();
         let key = StageKey {
             stage: "draft",
             settings: serde_json::json!({ "config": config }),
             inputs: [self.model_path(), vectors, samples.features(), samples.items(), samples.histories()]
                 .into_iter()
-                .chain(attributes)
+                .chain(optional)
                 .collect(),
         };
         run_stage(&self.stage_context(), &self.stage_folder("draft"), &key, |staging| {
@@ -37,7 +37,8 @@ impl Run<'_> {
 
     fn write_draft(&self, staging: &Path, config: &str) -> Result<BTreeMap<String, u64>, CliError> {
         let (samples, vfs) = (self.samples_layout(), self.surroundings.vfs);
-        let attributes = Some((samples.attributes(), file::ATTRIBUTES)).filter(|(path, _)| path.exists());
+        let optional = [(samples.attributes(), file::ATTRIBUTES), (self.provenance_path(), file::PROVENANCE)];
+        let optional = optional.into_iter().filter(|(path, _)| path.exists());
         let copies = [
             (samples.features(), file::FEATURES),
             (samples.items(), file::ITEMS),
@@ -45,7 +46,7 @@ impl Run<'_> {
             (self.model_path(), file::MODEL),
             (self.stage_folder("embeddings").join(ITEM_VECTORS), file::ITEM_EMBEDDINGS),
         ];
-        for (from, name) in copies.into_iter().chain(attributes) {
+        for (from, name) in copies.into_iter().chain(optional) {
             copy_file(vfs, &from, &staging.join(name))?;
         }
         write_file(vfs, &staging.join(file::CONFIG), config.as_bytes())?;

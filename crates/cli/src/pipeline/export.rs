@@ -10,6 +10,7 @@ use twinspire_core::history::Histories;
 use twinspire_core::items::ItemTable;
 use twinspire_core::stage::{StageKey, StageOutcome, run_stage};
 use twinspire_data::convert::embeddings_to_parquet;
+use twinspire_model::warm::PROVENANCE_FILE;
 use twinspire_model::{TwoTower, load_query_encoder};
 use twinspire_retrieval::embeddings::user_embeddings;
 
@@ -20,6 +21,11 @@ impl Run<'_> {
     /// Where the trained model lies.
     pub(super) fn model_path(&self) -> PathBuf {
         self.stage_folder("train").join("model.safetensors")
+    }
+
+    /// Where it says what the model came from.
+    pub(super) fn provenance_path(&self) -> PathBuf {
+        self.stage_folder("train").join(PROVENANCE_FILE)
     }
 
     /// `embeddings`: `items.{txt,npy,parquet,f32}` and `users.{txt,npy,parquet}`.

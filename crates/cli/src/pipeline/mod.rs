@@ -12,6 +12,7 @@ mod export;
 mod mine;
 mod publish;
 mod samples;
+mod start;
 mod train;
 
 pub use compare::{Compared, Recipe};

@@ -5,7 +5,9 @@ use crate::error::CliError;
 use std::path::PathBuf;
 use twinspire_core::CoreError;
 use twinspire_core::bundle::{Draft, bundles_folder, current, date_of, file, publish, set_current};
+use twinspire_core::stage::file_record;
 use twinspire_model::load_query_encoder;
+use twinspire_model::train::read_provenance;
 use twinspire_retrieval::Retriever;
 
 /// A sealed bundle.
@@ -71,7 +73,13 @@ impl Run<'_> {
         let folder = self.stage_folder("draft");
         let retriever = Retriever::open_draft(&folder, &load_query_encoder, self.surroundings.clock)?;
         let manifest = retriever.bundle().manifest();
-        let model = twinspire_core::stage::file_record(&folder.join(file::MODEL), file::MODEL.to_owned())?;
+        let provenance = read_provenance(self.surroundings.vfs, &folder)?;
+        let (place, sha256) = match provenance {
+            Some(own) => (own.checkpoint, own.sha256),
+            None => {
+                ("train/model.safetensors".into(), file_record(&folder.join(file::MODEL), file::MODEL.into())?.sha256)
+            }
+        };
         Ok(Draft {
             folders: vec![folder, self.stage_folder("report")],
             date: self.date.clone(),
@@ -79,7 +87,7 @@ impl Run<'_> {
             dimension: manifest.dimension,
             items: manifest.items,
             users: manifest.users,
-            checkpoint: format!("runs/{}/train/model.safetensors sha256:{}", self.date, &model.sha256[..16]),
+            checkpoint: format!("runs/{}/{place} sha256:{}", self.date, &sha256[..16]),
             seed: self.config().seed(),
         })
     }

@@ -14,13 +14,13 @@ use twinspire_retrieval::evaluate::{Truth, recall_at_k};
 use twinspire_retrieval::{ItemSet, candidates_of};
 
 impl Run<'_> {
-    /// `train`.
+    /// `train`; `fresh` passes over checkpoints of the same run.
     ///
     /// # Errors
-    /// No samples; a loss or gradient that is not finite; Ctrl-C; I/O.
-    pub fn train(&self) -> Result<TrainReport, CliError> {
+    /// No samples; an earlier model that training cannot start from; a loss or gradient that is not finite; Ctrl-C; I/O.
+    pub fn train(&self, fresh: bool) -> Result<TrainReport, CliError> {
         self.need_stage("samples")?;
-        self.train_in((self.config().model(), self.config().seed()), self.folders.run())
+        self.train_in((self.config().model(), self.config().seed()), self.folders.run(), fresh)
     }
 
     /// Trains on the samples of this run, and writes `<folder>/train`.
@@ -28,11 +28,13 @@ impl Run<'_> {
         &self,
         (settings, seed): (&ModelSettings, u64),
         folder: &Path,
+        fresh: bool,
     ) -> Result<TrainReport, CliError> {
         let stage = StageContext { seed, ..self.stage_context() };
+        let start = self.warm_start(settings)?;
         self.surroundings.interrupt.during(|stop| {
             let (progress, threads) = (self.surroundings.progress, self.config().threads());
-            let context = TrainContext { stage, progress, threads, stop };
+            let context = TrainContext { stage, progress, threads, stop, start: start.as_ref(), fresh };
             let samples = self.samples_layout();
             self.with_validator(|validator| Ok(train(&context, settings, &samples, folder, validator)?))
         })

@@ -103,8 +103,8 @@ fn the_bundle_holds_everything_that_is_served_and_opens() {
     let channels = ["item_cf", "popular", "popular_by"].map(|name| format!("{}/{name}.arrow", file::CHANNELS));
     let others =
         [file::CONFIG, file::FEATURES, file::GOLDEN, file::HISTORIES, file::INDEX, file::ITEM_EMBEDDINGS, file::ITEMS];
-    let others = others.into_iter().chain([file::ATTRIBUTES, file::MANIFEST, file::MERGE, file::MODEL, file::REPORT]);
-    let others = others.map(str::to_owned);
+    let more = [file::ATTRIBUTES, file::MANIFEST, file::MERGE, file::MODEL, file::PROVENANCE, file::REPORT];
+    let others = others.into_iter().chain(more).map(str::to_owned);
     let mut expected: Vec<_> = channels.into_iter().chain(others).collect();
     expected.sort();
     let mut found = names(&folder);

@@ -18,4 +18,5 @@ mod kills;
 mod logs;
 mod negatives;
 mod recall;
+mod warm;
 mod world;

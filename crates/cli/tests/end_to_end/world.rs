@@ -81,13 +81,7 @@ impl Published {
 
     /// A copy to change, with runs and bundles.
     pub fn copy(&self) -> Folder {
-        let copy = Folder::with("");
-        for name in files(self.folder.path()) {
-            let target = copy.path().join(&name);
-            fs::create_dir_all(target.parent().expect("a file lies in a folder")).expect("the folder can be made");
-            fs::copy(self.folder.path().join(&name), target).expect("the file can be copied");
-        }
-        copy
+        copy_of(&self.folder)
     }
 
     /// Folder of a stage.
@@ -100,6 +94,17 @@ impl Published {
         let text = fs::read_to_string(self.stage("embeddings").join("users.txt")).expect("embeddings are text");
         text.split('\t').next().expect("a line begins with an id").to_owned()
     }
+}
+
+/// A copy of a folder, to change.
+pub fn copy_of(folder: &Folder) -> Folder {
+    let copy = Folder::with("");
+    for name in files(folder.path()) {
+        let target = copy.path().join(&name);
+        fs::create_dir_all(target.parent().expect("a file lies in a folder")).expect("the folder can be made");
+        fs::copy(folder.path().join(&name), target).expect("the file can be copied");
+    }
+    copy
 }
 
 /// Removes worlds that are older than any run of the tests takes.

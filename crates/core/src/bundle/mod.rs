@@ -32,6 +32,8 @@ pub mod file {
     pub const HISTORIES: &str = "histories.arrow";
     /// Towers.
     pub const MODEL: &str = "model.safetensors";
+    /// Where the model came from: its checkpoint, and what its training started from.
+    pub const PROVENANCE: &str = "provenance.json";
     /// Item vectors, row = item index.
     pub const ITEM_EMBEDDINGS: &str = "item_embeddings.f32";
     /// Index over the item vectors, where a channel searches them.

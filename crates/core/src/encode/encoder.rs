@@ -75,6 +75,11 @@ impl FeatureEncoder {
         &self.state.schema
     }
 
+    /// What was learnt from the training part.
+    pub(super) fn fitted(&self) -> &Fitted {
+        &self.state.fitted
+    }
+
     /// SHA-256 of schema and fitted state; equal fingerprints encode equally.
     pub fn fingerprint(&self) -> String {
         self.fingerprint.clone()

@@ -55,6 +55,31 @@ fn every_kind_gives_its_known_answer() {
 }
 
 #[test]
+fn ids_stand_for_buckets_values_or_intervals() {
+    let windows = r#",
+        {"name": "ages", "side": "user", "kind": "window", "window": "1h", "what": "age", "boundaries": [60.0]},
+        {"name": "top", "side": "user", "kind": "window", "window": "1h", "what": "top", "of": ["id"], "n": 2}]"#;
+    let schema = schema(&SCHEMA.replace("]}]", &format!("]}}{windows}")));
+    let encoder = FeatureEncoder::new(schema, fitted().0).unwrap();
+    let values = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>();
+    let (sites, ids) = (values(&["a", "b"]), values(&["x", "y"]));
+    let expected = [
+        ("city", Some(IdMeaning::Buckets(1000))),
+        ("site", Some(IdMeaning::Values(&sites))),
+        ("age", Some(IdMeaning::Intervals(&[18.0, 35.0]))),
+        ("spend", None),
+        ("seen", None),
+        ("id", Some(IdMeaning::Values(&ids))),
+        ("ages", Some(IdMeaning::Intervals(&[60.0]))),
+        ("top", Some(IdMeaning::Values(&ids))),
+        ("nobody", None),
+    ];
+    for (feature, meaning) in expected {
+        assert_eq!(encoder.id_meaning(feature), meaning, "{feature}");
+    }
+}
+
+#[test]
 fn a_bad_value_is_refused_by_name_and_leaves_no_trace() {
     let encoder = FeatureEncoder::new(schema(SCHEMA), fitted().0).unwrap();
     let good = [text("a"), text("b"), text("1"), text("1"), text("p:1")];

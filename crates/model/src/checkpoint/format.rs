@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::Path;
+use twinspire_core::ids::MISSING;
 use twinspire_core::stage::{FileRecord, read_json, sha256, write_json, write_parts};
 use twinspire_core::vfs::Vfs;
 use twinspire_core::{CoreError, Result, failpoint};
@@ -117,6 +118,23 @@ impl<S> Loaded<S> {
                 bytemuck::cast_slice_mut(piece).copy_from_slice(own);
                 bytes = rest;
             }
+        }
+        Ok(())
+    }
+
+    /// Copies rows of a tensor that has `of` rows into these pieces, each of whole rows: row `r` is row `rows[r]` of the
+    /// tensor, or stays as it is where that is [`MISSING`].
+    ///
+    /// # Errors
+    /// As [`Loaded::fill`].
+    pub(crate) fn fill_rows(&self, (name, pieces): PiecesMut<'_>, (rows, of): (&[u32], usize)) -> Result<()> {
+        let cells: usize = pieces.iter().map(|piece| piece.len()).sum();
+        let width = cells / rows.len().max(1);
+        let bytes = self.tensor(&name, width * of)?;
+        let targets = pieces.into_iter().flat_map(|piece| piece.chunks_exact_mut(width.max(1)));
+        for (target, row) in targets.zip(rows).filter(|(_, row)| **row != MISSING) {
+            let own = *row as usize * size_of_val(target);
+            bytemuck::cast_slice_mut(target).copy_from_slice(&bytes[own..own + width * size_of::<f32>()]);
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use twinspire_core::CoreError;
 use twinspire_core::progress::Progress;
+use twinspire_core::stage::sha256;
 use twinspire_core::vfs::{Vfs, atomic_publish};
 
 /// Name of the folder of checkpoints, beside the stage folder.
@@ -25,6 +26,39 @@ pub const CHECKPOINTS_FOLDER: &str = "checkpoints";
 
 /// Beginning of a checkpoint's name; twelve digits follow, so that names sort by step.
 const PREFIX: &str = "step-";
+
+/// Reads the checkpoint in this folder, and what it was made from; nothing where none is there whose manifest has this
+/// SHA-256.
+///
+/// # Errors
+/// It is damaged; I/O.
+pub(crate) fn open<S: DeserializeOwned>(
+    vfs: &dyn Vfs,
+    folder: &Path,
+    expected: &str,
+) -> Result<Option<(Loaded<S>, Value)>> {
+    match checksum(vfs, folder)? {
+        Some(found) if found == expected => {
+            let manifest = read_manifest(vfs, folder)?;
+            Ok(Some((read(vfs, folder, &manifest)?, manifest.made_from)))
+        }
+        Some(_) | None => Ok(None),
+    }
+}
+
+/// SHA-256 of the manifest of the checkpoint in this folder, if there is one: of everything in it, since the manifest has
+/// the checksums of the other files.
+///
+/// # Errors
+/// I/O.
+pub(crate) fn checksum(vfs: &dyn Vfs, folder: &Path) -> Result<Option<String>> {
+    let path = folder.join(MANIFEST);
+    let io = |error| CoreError::io(&path, error);
+    if !vfs.exists(&path).map_err(io)? {
+        return Ok(None);
+    }
+    Ok(Some(sha256(&vfs.read(&path).map_err(io)?)))
+}
 
 /// The checkpoints of one run.
 pub(crate) struct Checkpoints<'a> {
@@ -68,6 +102,21 @@ impl Checkpoints<'_> {
         Ok(None)
     }
 
+    /// Takes away the checkpoints that were made from the same settings and inputs.
+    ///
+    /// # Errors
+    /// I/O.
+    pub(crate) fn clear(&self) -> Result<()> {
+        for name in self.swept()?.iter().filter(|name| self.is_own(name)) {
+            self.remove(&self.folder.join(name))?;
+        }
+        Ok(())
+    }
+
+    fn is_own(&self, name: &str) -> bool {
+        read_manifest(self.vfs, &self.folder.join(name)).is_ok_and(|manifest| manifest.made_from == self.made_from)
+    }
+
     /// Writes a checkpoint, then takes away all but the newest ones of this run and `best`.
     ///
     /// # Errors
@@ -83,11 +132,8 @@ impl Checkpoints<'_> {
         // It is damaged or from other settings: a run goes on from the newest one that is neither.
         self.remove(&folder)?;
         atomic_publish(self.vfs, &folder, |staging| write(self.vfs, staging, &self.made_from, (state, tensors)))?;
-        let is_own = |name: &&String| {
-            read_manifest(self.vfs, &self.folder.join(name)).is_ok_and(|manifest| manifest.made_from == self.made_from)
-        };
         let names = self.names()?;
-        let own: Vec<&String> = names.iter().filter(is_own).collect();
+        let own: Vec<&String> = names.iter().filter(|name| self.is_own(name)).collect();
         let newest = &own[own.len().saturating_sub(self.keep)..];
         for name in names.iter().filter(|name| !newest.contains(name) && best != Some(name.as_str())) {
             self.remove(&self.folder.join(name))?;

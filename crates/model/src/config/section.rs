@@ -100,6 +100,11 @@ pub struct TrainSection {
     pub clip: ClipSection,
     /// When a checkpoint is written, beside the end of every epoch.
     pub checkpoints: CheckpointsSection,
+    /// The earlier model that training starts from, with what its optimizer remembered: the `YYYY-MM-DD` of a run, the id of a
+    /// bundle, or `previous` (the latest earlier run that has a model; where there is none, training begins anew). Without
+    /// it, training starts from random parameters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warm_start: Option<String>,
 }
 
 impl Default for TrainSection {
@@ -123,6 +128,7 @@ impl Default for TrainSection {
             optimizer: OptimizerSection::default(),
             clip: ClipSection::default(),
             checkpoints: CheckpointsSection::default(),
+            warm_start: None,
         }
     }
 }

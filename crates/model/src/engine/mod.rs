@@ -137,9 +137,13 @@ impl<'a> Engine<'a> {
 
     /// As [`Engine::memory`], to be filled.
     pub(crate) fn memory_mut(&mut self) -> Vec<PiecesMut<'_>> {
-        let tables = self.layout.tables.iter().zip(&mut self.tables);
-        let tables = tables.flat_map(|(spec, table)| table.memory_mut(&spec.name));
-        tables.chain(self.dense.memory_mut()).chain(self.earlier.memory_mut()).collect()
+        let Self { layout, tables, dense, earlier, .. } = self;
+        optimizer_memory_mut(layout, tables, dense).chain(earlier.memory_mut()).collect()
+    }
+
+    /// What the optimizer remembers alone, to be filled.
+    pub(crate) fn optimizer_memory_mut(&mut self) -> Vec<PiecesMut<'_>> {
+        optimizer_memory_mut(self.layout, &mut self.tables, &mut self.dense).collect()
     }
 
     /// Trains on a batch and returns its sums of losses and weights.
@@ -326,6 +330,15 @@ impl Batch<'_> {
     fn groups(&self) -> usize {
         self.chunks().div_ceil(self.group_chunks())
     }
+}
+
+fn optimizer_memory_mut<'a>(
+    layout: &'a ModelLayout,
+    tables: &'a mut [Table],
+    dense: &'a mut Dense,
+) -> impl Iterator<Item = PiecesMut<'a>> {
+    let tables = layout.tables.iter().zip(tables).flat_map(|(spec, table)| table.memory_mut(&spec.name));
+    tables.chain(dense.memory_mut())
 }
 
 fn lock(buffers: &Mutex<Buffers>) -> MutexGuard<'_, Buffers> {

@@ -56,9 +56,12 @@ pub fn census(
             Err(error @ (ModelError::Unmined { .. } | ModelError::Unsuitable { .. })) => {
                 census.missing = Some(error.to_string());
             }
-            Err(error @ (ModelError::Core(_) | ModelError::Stopped { .. } | ModelError::Diverged { .. })) => {
-                return Err(error);
-            }
+            Err(
+                error @ (ModelError::Core(_)
+                | ModelError::Stopped { .. }
+                | ModelError::Diverged { .. }
+                | ModelError::Unstartable { .. }),
+            ) => return Err(error),
         }
         Ok(census)
     });

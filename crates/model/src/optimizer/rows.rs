@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn distinct_ids_of_all_shards_move_as_collected_ones_do() {
-        let spec = TableSpec { name: "test".into(), cardinality: 40_000, dimension: 4 };
+        let spec = TableSpec { name: "test".into(), feature: "test".into(), cardinality: 40_000, dimension: 4 };
         let ids = [39_999, 7, MISSING, 16_384, 16_383];
         let gradients: Vec<f32> = (1..=20).map(|n| n as f32).collect();
         let columns = Columns { stride: 4, first: 0, width: 4 };

@@ -47,7 +47,8 @@ fn assert_close(found: &[f32], expected: &[f32], what: &str) {
 fn trained(reference: &Reference, case: &Case, (scale, norm): (f64, Option<f64>)) -> Numbers {
     let (width, memory) = (reference.width, Memory::new(&case.optimizer));
     let cardinality = reference.start.table.len() / width;
-    let mut rows = Table::new(&TableSpec { name: "t".into(), cardinality, dimension: width }, &memory);
+    let mut rows =
+        Table::new(&TableSpec { name: "t".into(), feature: "t".into(), cardinality, dimension: width }, &memory);
     let mut dense = Dense::new(reference.start.dense.len(), &memory);
     let (mut table, mut numbers) = (reference.start.table.clone(), reference.start.dense.clone());
     let ids: Vec<u32> = (0..cardinality as u32).collect();
@@ -100,7 +101,8 @@ fn a_limit_that_no_gradient_reaches_changes_no_bit() {
 fn rows_that_no_step_reads_neither_move_nor_decay() {
     for case in reference().cases {
         let memory = Memory::new(&case.optimizer);
-        let mut rows = Table::new(&TableSpec { name: "t".into(), cardinality: 3, dimension: 2 }, &memory);
+        let mut rows =
+            Table::new(&TableSpec { name: "t".into(), feature: "t".into(), cardinality: 3, dimension: 2 }, &memory);
         let mut table = vec![0.5; 6];
         let before = format!("{:?}", rows.memory("t"));
         let step = |number| Step::new(&case.optimizer, &case.clip, (0.1, number), 1.0);

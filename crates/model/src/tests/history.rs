@@ -98,8 +98,14 @@ fn all_positions_train_to_the_same_bytes_with_one_two_and_four_threads_and_learn
             .map(|threads| {
                 let folder = tempfile::tempdir().unwrap();
                 let samples = write_samples(folder.path(), false);
-                let context =
-                    TrainContext { stage: stage(), progress: &Silent, threads, stop: &AtomicBool::new(false) };
+                let context = TrainContext {
+                    stage: stage(),
+                    progress: &Silent,
+                    threads,
+                    stop: &AtomicBool::new(false),
+                    start: None,
+                    fresh: false,
+                };
                 let settings = settings_of(&model, section.clone(), false);
                 let report = train(&context, &settings, &samples, folder.path(), None).unwrap();
                 (std::fs::read(report.model).unwrap(), report.epochs[3].loss / report.epochs[0].loss)

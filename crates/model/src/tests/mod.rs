@@ -10,4 +10,5 @@ mod resume;
 mod sampled;
 mod shared;
 mod stage;
+mod warm;
 pub(crate) mod world;

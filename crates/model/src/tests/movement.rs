@@ -18,7 +18,14 @@ fn run(section: &TrainSection) -> Result<TrainReport> {
         BTreeMap::from([("a".to_owned(), 0.0), ("recall@5".to_owned(), recall)])
     };
     let samples = write_samples(folder.path(), false);
-    let context = TrainContext { stage: stage(), progress: &Silent, threads: 1, stop: &AtomicBool::new(false) };
+    let context = TrainContext {
+        stage: stage(),
+        progress: &Silent,
+        threads: 1,
+        stop: &AtomicBool::new(false),
+        start: None,
+        fresh: false,
+    };
     train(&context, &settings(section.clone(), false), &samples, folder.path(), Some(&judge))
 }
 

@@ -13,19 +13,19 @@ use twinspire_core::progress::Progress;
 
 /// Tells the run to end in the n-th step after the start, and hears what it says.
 #[derive(Default)]
-struct Watcher {
-    stop: AtomicBool,
+pub(super) struct Watcher {
+    pub(super) stop: AtomicBool,
     left: AtomicUsize,
     lines: Mutex<Vec<String>>,
 }
 
 impl Watcher {
-    fn after(steps: usize) -> Self {
+    pub(super) fn after(steps: usize) -> Self {
         // The first call tells how far the epoch is.
         Self { left: AtomicUsize::new(steps + 1), ..Self::default() }
     }
 
-    fn said(&self, part: &str) -> bool {
+    pub(super) fn said(&self, part: &str) -> bool {
         self.lines.lock().unwrap().iter().any(|line| line.contains(part))
     }
 }
@@ -45,7 +45,7 @@ impl Progress for Watcher {
 }
 
 /// Three epochs of six steps with drawn negatives, and rows of earlier batches after three steps.
-fn section() -> TrainSection {
+pub(super) fn section() -> TrainSection {
     let negatives = serde_json::json!([
         {"kind": "in_batch"},
         {"kind": "popularity", "count": 40, "shared": true},
@@ -56,18 +56,19 @@ fn section() -> TrainSection {
 }
 
 /// A judge that likes the second epoch of a run best, whoever asks: the sum of the vectors decides.
-fn judge(queries: &[f32], items: &[f32], _: usize) -> BTreeMap<String, f64> {
+pub(super) fn judge(queries: &[f32], items: &[f32], _: usize) -> BTreeMap<String, f64> {
     let sum = |values: &[f32]| values.iter().map(|value| f64::from(*value)).sum::<f64>();
     BTreeMap::from([("sum".to_owned(), sum(queries).sin() + sum(items))])
 }
 
 fn run(folder: &Path, section: &TrainSection, threads: usize, watcher: &Watcher) -> Result<TrainReport> {
     let samples = write_samples(folder, false);
-    let context = TrainContext { stage: stage(), progress: watcher, threads, stop: &watcher.stop };
+    let context =
+        TrainContext { stage: stage(), progress: watcher, threads, stop: &watcher.stop, start: None, fresh: false };
     train(&context, &settings(section.clone(), false), &samples, folder, Some(&judge))
 }
 
-fn bytes(report: &TrainReport) -> [Vec<u8>; 2] {
+pub(super) fn bytes(report: &TrainReport) -> [Vec<u8>; 2] {
     [report.model.clone(), report.model.with_file_name(METRICS_FILE)].map(|path| std::fs::read(path).unwrap())
 }
 

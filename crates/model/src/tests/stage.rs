@@ -31,7 +31,14 @@ fn run_with(
     validator: Option<Validator<'_>>,
 ) -> Result<TrainReport, ModelError> {
     let samples = write_samples(run_dir, labels_mode);
-    let context = TrainContext { stage: stage(), progress: &Silent, threads, stop: &AtomicBool::new(false) };
+    let context = TrainContext {
+        stage: stage(),
+        progress: &Silent,
+        threads,
+        stop: &AtomicBool::new(false),
+        start: None,
+        fresh: false,
+    };
     train(&context, &settings(train_section.clone(), labels_mode), &samples, run_dir, validator)
 }
 
@@ -232,7 +239,14 @@ fn a_model_survives_its_file_and_a_damaged_or_foreign_one_is_refused() {
 fn a_summary_of_the_model_comes_first() {
     let folder = tempfile::tempdir().unwrap();
     let (samples, lines) = (write_samples(folder.path(), false), Heard::default());
-    let context = TrainContext { stage: stage(), progress: &lines, threads: 1, stop: &AtomicBool::new(false) };
+    let context = TrainContext {
+        stage: stage(),
+        progress: &lines,
+        threads: 1,
+        stop: &AtomicBool::new(false),
+        start: None,
+        fresh: false,
+    };
     let short = TrainSection { epochs: 1, ..section(BCE) };
     train(&context, &settings(short, false), &samples, folder.path(), None).unwrap();
     let text = lines.lines().join("\n");

@@ -17,6 +17,7 @@ pub use lists::{MINED_FILE, MINED_FOLDER};
 use crate::checkpoint::{CHECKPOINTS_FOLDER, Checkpoints};
 use crate::config::{Keep, ModelSettings, NegativesSection};
 use crate::error::{ModelError, Result};
+use crate::warm::{PROVENANCE_FILE, Provenance, WarmStart};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,8 +27,9 @@ use twinspire_core::interaction::Part;
 use twinspire_core::progress::Progress;
 use twinspire_core::sample::SampleLayout;
 use twinspire_core::stage::{
-    FileRecord, StageContext, StageKey, StageOutcome, file_record, instruction_set, read_manifest, run_stage,
+    FileRecord, StageContext, StageKey, StageOutcome, file_record, instruction_set, read_json, read_manifest, run_stage,
 };
+use twinspire_core::vfs::Vfs;
 
 /// Name of the model file in the stage folder.
 pub const MODEL_FILE: &str = "model.safetensors";
@@ -47,6 +49,10 @@ pub struct TrainContext<'a> {
     /// Once it is true, training writes a checkpoint after the step that it is in, and ends with
     /// [`ModelError::Stopped`].
     pub stop: &'a AtomicBool,
+    /// The earlier model that training starts from; without it, from random parameters.
+    pub start: Option<&'a WarmStart>,
+    /// Begins with the first step, also where there is a checkpoint of the same run.
+    pub fresh: bool,
 }
 
 /// (query vectors `[queries, dimension]`, item vectors `[items, dimension]`, dimension) to metrics by name, such as
@@ -85,6 +91,8 @@ pub struct TrainReport {
     pub kept_epoch: u32,
     /// The model file.
     pub model: PathBuf,
+    /// Where the model came from; nothing where its checkpoint was taken away while it trained.
+    pub provenance: Option<Provenance>,
 }
 
 /// Trains and writes `<run_dir>/train`, unless it is up to date. A run that ended early goes on from its newest
@@ -106,7 +114,7 @@ pub fn train(
     let mined = needs_mined.then(|| check_mined(context.stage.vfs, samples, &manifest)).transpose()?;
     let key = StageKey {
         stage: "train",
-        settings: stage_settings(settings, &manifest.outputs, validator),
+        settings: stage_settings(settings, &manifest.outputs, (validator, context.start)),
         inputs: mined.iter().cloned().collect(),
     };
     let outcome = run_stage(&context.stage, &folder, &key, |staging| {
@@ -122,7 +130,8 @@ pub fn train(
     })?;
     let epochs = read_metrics(context, &folder.join(METRICS_FILE))?;
     let kept_epoch = kept(settings.train().keep, &epochs);
-    Ok(TrainReport { outcome, epochs, kept_epoch, model: folder.join(MODEL_FILE) })
+    let provenance = read_provenance(context.stage.vfs, &folder)?;
+    Ok(TrainReport { outcome, epochs, kept_epoch, model: folder.join(MODEL_FILE), provenance })
 }
 
 /// What a checkpoint is made from: all that decides the bytes of the stage.
@@ -136,23 +145,31 @@ fn made_from(stage: &StageContext<'_>, key: &StageKey) -> Result<serde_json::Val
     Ok(made_from)
 }
 
-/// What decides the bytes of this stage, and so not how often a checkpoint is written. Samples count by the checksums in their manifest; the test part is not read.
+/// What decides the bytes of this stage, and so not how often a checkpoint is written. An earlier model that it
+/// starts from counts by its checksum, whatever it is called. Samples count by the checksums in their manifest; the test part is not read.
 fn stage_settings(
     settings: &ModelSettings,
     inputs: &[FileRecord],
-    validator: Option<Validator<'_>>,
+    (validator, start): (Option<Validator<'_>>, Option<&WarmStart>),
 ) -> serde_json::Value {
     let test = Part::Test.name();
     let is_read = |record: &&FileRecord| !record.path.contains(test) && record.path != "statistics.json";
     let mut train = serde_json::json!(settings.train());
-    train.as_object_mut().expect("a section is a table").remove("checkpoints");
-    serde_json::json!({
+    let keys = train.as_object_mut().expect("a section is a table");
+    for key in ["checkpoints", "warm_start"] {
+        keys.remove(key);
+    }
+    let mut decides = serde_json::json!({
         "model": settings.model(),
         "train": train,
         "labels_mode": settings.labels_mode(),
         "validated": validator.is_some(),
         "samples": inputs.iter().filter(is_read).collect::<Vec<_>>(),
-    })
+    });
+    if let Some(start) = start {
+        decides["start"] = start.sha256.as_str().into();
+    }
+    decides
 }
 
 fn read_metrics(context: &TrainContext<'_>, path: &Path) -> Result<Vec<EpochRecord>> {
@@ -160,6 +177,16 @@ fn read_metrics(context: &TrainContext<'_>, path: &Path) -> Result<Vec<EpochReco
     let lines = bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
     let records: Result<_, _> = lines.map(serde_json::from_slice).collect();
     Ok(records.map_err(|error| CoreError::damaged(path, error.to_string()))?)
+}
+
+/// Where the model of a stage folder came from, if it says so.
+///
+/// # Errors
+/// `Damaged`; I/O.
+pub fn read_provenance(vfs: &dyn Vfs, folder: &Path) -> Result<Option<Provenance>> {
+    let path = folder.join(PROVENANCE_FILE);
+    let is_there = vfs.exists(&path).map_err(|error| CoreError::io(&path, error))?;
+    Ok(is_there.then(|| read_json(vfs, &path)).transpose()?)
 }
 
 fn kept(keep: Keep, epochs: &[EpochRecord]) -> u32 {

@@ -1,17 +1,20 @@
 //! One run: epochs of steps, a judgement after each, the kept parameters written at the end.
 
+use super::state::RunState;
 use super::trainer::Trainer;
 use super::{EpochRecord, Files, METRICS_FILE, MODEL_FILE, TrainContext, Validator};
 use crate::batch::Samples;
-use crate::checkpoint::Checkpoints;
+use crate::checkpoint::{self, CHECKPOINTS_FOLDER, Checkpoints};
 use crate::config::{LossSection, ModelSettings};
 use crate::engine::{Engine, Objective, Pairing};
 use crate::error::Result;
 use crate::model::TwoTower;
 use crate::negative::{Drawn, Mix};
 use crate::validate::Validation;
+use crate::warm::{PROVENANCE_FILE, Provenance, StartedFrom, Target};
 use std::collections::BTreeMap;
 use std::path::Path;
+use twinspire_core::stage::write_json;
 use twinspire_core::vfs::write_file;
 
 /// Pairs that judge a loss without drawn negatives of its own: that many negatives a positive.
@@ -69,7 +72,11 @@ pub(super) fn run(
     let mut trainer = Trainer::new(context, settings, (&samples, pairing), &objective, place.checkpoints)?;
     let layout = model.layout.clone();
     let mut engine = Engine::new(&layout, objective.clone(), settings.train());
-    trainer.resume((&mut engine, &mut model.parameters))?;
+    let goes_on = trainer.resume((&mut engine, &mut model.parameters))?;
+    if let Some(start) = context.start.filter(|_| !goes_on) {
+        let target = Target { encoder: &files.encoder, model: &mut model, engine: &mut engine };
+        trainer.state.before = start.begin((context.stage.vfs, context.progress), settings.train(), target)?;
+    }
     while trainer.goes_on() {
         trainer.epoch((&mut engine, &mut model.parameters))?;
         let judgement = validation.judge(&model, &mut engine, &objective);
@@ -84,8 +91,27 @@ pub(super) fn run(
     model.save(context.stage.vfs, &place.staging.join(MODEL_FILE), &files.encoder)?;
     let lines: Vec<String> = state.records.iter().map(json_line).collect();
     write_file(context.stage.vfs, &place.staging.join(METRICS_FILE), lines.concat().as_bytes())?;
+    if let Some(provenance) = provenance(context, settings, &state, place.checkpoints)? {
+        write_json(context.stage.vfs, &place.staging.join(PROVENANCE_FILE), &provenance)?;
+    }
     let samples = state.records.iter().map(|record| record.samples).sum();
     Ok(BTreeMap::from([("steps".to_owned(), state.steps), ("samples".to_owned(), samples)]))
+}
+
+/// Where the kept epoch came from; nothing where somebody took its checkpoint away.
+fn provenance(
+    context: &TrainContext<'_>,
+    settings: &ModelSettings,
+    state: &RunState,
+    checkpoints: &Checkpoints<'_>,
+) -> Result<Option<Provenance>> {
+    let kept = super::kept(settings.train().keep, &state.records);
+    let Some(record) = state.records.iter().find(|record| record.epoch == kept) else { return Ok(None) };
+    let name = checkpoint::name(record.steps, true);
+    let sha256 = checkpoint::checksum(context.stage.vfs, &checkpoints.folder.join(&name))?;
+    let checkpoint = format!("{CHECKPOINTS_FOLDER}/{name}");
+    let started_from = context.start.map(StartedFrom::of);
+    Ok(sha256.map(|sha256| Provenance { checkpoint, sha256, steps: state.before + record.steps, started_from }))
 }
 
 fn json_line(record: &EpochRecord) -> String {

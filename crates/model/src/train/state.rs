@@ -19,6 +19,9 @@ pub(super) struct RunState {
     pub(super) batch: u64,
     /// Steps since the start.
     pub(super) steps: u64,
+    /// Steps of the earlier model that training started from.
+    #[serde(default)]
+    pub(super) before: u64,
     /// Loss of the epoch so far.
     pub(super) loss: LossSum,
     /// One record an epoch.
@@ -39,7 +42,19 @@ impl Default for RunState {
     fn default() -> Self {
         let (loss, records, waiting) = (LossSum::default(), Vec::new(), Default::default());
         let (best, best_steps, reduced) = (None, None, 1.0);
-        Self { epoch: 0, batch: 0, steps: 0, loss, records, best, best_steps, reduced, waiting, ended: false }
+        Self {
+            epoch: 0,
+            batch: 0,
+            steps: 0,
+            before: 0,
+            loss,
+            records,
+            best,
+            best_steps,
+            reduced,
+            waiting,
+            ended: false,
+        }
     }
 }
 

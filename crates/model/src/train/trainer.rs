@@ -61,21 +61,24 @@ impl<'a> Trainer<'a> {
         Ok(Self { context, settings, samples, pairing, checkpoints, order, epoch_batches, state, kept: None, saved })
     }
 
-    /// Goes on from the newest checkpoint, if there is one.
-    pub(super) fn resume(&mut self, (engine, parameters): Moving<'_, '_>) -> Result<()> {
-        let Some(loaded) = self.checkpoints.newest::<RunState>(self.context.progress)? else { return Ok(()) };
+    /// Goes on from the newest checkpoint, if there is one; false where there is none.
+    pub(super) fn resume(&mut self, (engine, parameters): Moving<'_, '_>) -> Result<bool> {
+        if self.context.fresh {
+            self.checkpoints.clear()?;
+        }
+        let Some(loaded) = self.checkpoints.newest::<RunState>(self.context.progress)? else { return Ok(false) };
         let layout = engine.layout();
         loaded.fill(parameters.pieces_mut("parameters", layout))?;
         let mut kept = parameters.clone();
         let pieces = kept.pieces_mut(KEPT, layout);
         self.kept = if loaded.holds(&pieces[0].0) { loaded.fill(pieces).map(|()| Some(kept))? } else { None };
         loaded.fill(engine.memory_mut())?;
-        engine.resume(loaded.state.steps);
+        engine.resume(loaded.state.before + loaded.state.steps);
         self.state = loaded.state;
         self.saved.0 = Some(self.state.name());
         let (epoch, steps) = (self.state.epoch + 1, self.state.steps);
         self.context.progress.line(&format!("goes on from the checkpoint of step {steps}, in epoch {epoch}"));
-        Ok(())
+        Ok(true)
     }
 
     /// Are there epochs left?
