@@ -13,7 +13,7 @@ pub enum NegativesSection {
     Popularity(PopularitySection),
     /// Items of the other rows of the batch.
     InBatch(InBatchSection),
-    /// Items of the rows of earlier batches, with the vectors that they had then; not for `bce`.
+    /// Items of the rows of earlier batches, with the vectors that they had then; not for `bce`, and only beside `in_batch` without a count, whose rows push items away in their stead.
     CrossBatch(CrossBatchSection),
     /// Items that the user was shown in the training part and never chose.
     Impressed(ImpressedSection),

@@ -191,7 +191,7 @@ fn check_negatives(train: &TrainSection, schema: &FeatureSchema, labels_mode: bo
         faults.require(!(is_bce && common.shared), &key("shared"), true, pairs);
         check_sampler(section, key, schema, faults);
     }
-    check_earlier(train, faults);
+    check_rows(train, faults);
     let corrected = || train.negatives.iter().map(NegativesSection::common).filter(|common| common.logq);
     let mixed =
         train.loss.is_softmax() && corrected().any(|common| common.shared) && corrected().any(|common| !common.shared);
@@ -200,21 +200,23 @@ fn check_negatives(train: &TrainSection, schema: &FeatureSchema, labels_mode: bo
     faults.require(!mixed, "train.negatives", train.negatives.len(), reason);
 }
 
-/// Rows of earlier batches are kept once, and are few enough to meet.
-fn check_earlier(train: &TrainSection, faults: &mut Faults) {
-    let mut is_first = true;
-    for (number, section) in train.negatives.iter().enumerate() {
+/// All rows of a batch are met once, and so are those of earlier ones, which need them beside.
+fn check_rows(train: &TrainSection, faults: &mut Faults) {
+    let of_rows = |section: &&NegativesSection| section.common().count.is_none();
+    let kinds = || train.negatives.iter().filter(of_rows).map(NegativesSection::kind);
+    for (number, section) in train.negatives.iter().enumerate().filter(|(_, section)| of_rows(section)) {
+        let key = format!("train.negatives[{number}]");
+        let is_first = !train.negatives[..number].iter().filter(of_rows).any(|other| other.kind() == section.kind());
+        let reason = "one entry at most that takes all rows: two would be the same rows";
+        faults.require(is_first, &format!("{key}.kind"), section.kind(), reason);
         let NegativesSection::CrossBatch(own) = section else { continue };
         let rows = u64::from(own.batches) * u64::from(train.batch_size);
         let sound = (1..=u64::from(MOST_NEGATIVES)).contains(&rows);
-        let key = format!("train.negatives[{number}]");
         let reason = "1 or more, and at most 1048576 rows with `train.batch_size`";
         faults.require(sound, &format!("{key}.batches"), own.batches, reason);
-        let once = std::mem::replace(&mut is_first, false);
-        faults.require(once, &format!("{key}.kind"), "cross_batch", "one entry at most: they would share their rows");
-        let warms_up = own.warm_up_steps == 0 || train.negatives.len() > 1;
-        let reason = "0 where no other sampler gives negatives until then";
-        faults.require(warms_up, &format!("{key}.warm_up_steps"), own.warm_up_steps, reason);
+        let has_moving = kinds().any(|kind| kind == "in_batch");
+        let reason = "needs `in_batch` without a count beside it: no gradient reaches the items of earlier batches";
+        faults.require(has_moving, &format!("{key}.kind"), section.kind(), reason);
     }
 }
 

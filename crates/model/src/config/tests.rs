@@ -107,10 +107,17 @@ fn negatives_are_checked_with_the_loss_that_draws_them() {
     assert_eq!(negatives("in_batch_softmax", r#"{"kind": "uniform"}"#), ["train.negatives"]);
     let earlier = r#"{"kind": "in_batch"}, {"kind": "cross_batch"}"#;
     assert!(negatives("sampled_softmax", earlier).is_empty() && negatives("hinge", earlier).is_empty());
-    let wrong = r#"{"kind": "cross_batch", "batches": 0}, {"kind": "cross_batch", "batches": 2000}"#;
-    let expected = ["train.negatives[0].batches", "train.negatives[1].batches", "train.negatives[1].kind"];
+    let wrong = r#"{"kind": "in_batch"}, {"kind": "cross_batch", "batches": 0}, {"kind": "cross_batch", "batches": 2000},
+        {"kind": "in_batch", "weight": 2.0}"#;
+    let expected = [
+        "train.negatives[1].batches",
+        "train.negatives[2].kind",
+        "train.negatives[2].batches",
+        "train.negatives[3].kind",
+    ];
     assert_eq!(negatives("sampled_softmax", wrong), expected);
-    assert_eq!(negatives("bpr", r#"{"kind": "cross_batch"}"#), ["train.negatives[0].warm_up_steps"]);
+    let drawn = r#"{"kind": "cross_batch"}, {"kind": "in_batch", "count": 2}, {"kind": "in_batch", "count": 3}"#;
+    assert_eq!(negatives("bpr", drawn), ["train.negatives[0].kind"], "drawn rows are not all rows");
     let corrected = r#"{"kind": "uniform"}, {"kind": "in_batch"}"#;
     assert_eq!(negatives("sampled_softmax", corrected), ["train.negatives"], "one is shared, one is not");
     assert!(negatives("bce", r#"{"kind": "uniform"}, {"kind": "in_batch", "count": 3}"#).is_empty());

@@ -291,7 +291,7 @@ impl<'a> Engine<'a> {
         self.items.extend(batch.rows.iter().map(|&row| batch.samples.outcome(row).item));
         self.drawn.clear();
         if let (Pairing::Drawn(drawn), Objective::Drawn { .. }) = (batch.pairing, &self.objective) {
-            let met = Met { rows: &self.items, earlier: self.earlier.met(self.steps).0 };
+            let met = Met { rows: &self.items, earlier: self.earlier.met(self.steps, batch.rows.len()).0 };
             drawn.draw_shared(batch.number, met, &mut self.drawn);
         }
     }

@@ -134,6 +134,14 @@ impl Objective {
         }
     }
 
+    /// How many times the push of an item counts, where rows of earlier batches push none.
+    pub(super) fn push(&self, pairing: &Pairing<'_>, met: Met<'_>, item: u32) -> f32 {
+        match (self, pairing) {
+            (Self::Drawn { .. }, Pairing::Drawn(drawn)) => drawn.mix.push(met, item),
+            (Self::Drawn { .. }, Pairing::Own) | (Self::InBatch { .. } | Self::Bce, _) => 1.0,
+        }
+    }
+
     /// Appends the candidates that are no negatives of row `row` of the batch; `by_item` are (item, candidate), ascending.
     pub(super) fn hide(&self, batch: &Batch<'_>, by_item: &[(u32, u32)], row: usize, hidden: &mut Vec<u32>) {
         if let Self::InBatch { mask: false, .. } = self {

@@ -22,6 +22,8 @@ pub(super) struct BatchColumns {
     weights: Vec<f32>,
     item_shifts: Vec<f32>,
     candidate_shifts: Vec<f32>,
+    /// Multiplies the gradient of each candidate that has one; none where all candidates have one.
+    pushes: Vec<f32>,
     /// (item, candidate), ascending: candidates of one item are neighbours.
     by_item: Vec<(u32, u32)>,
     workspace: softmax::Workspace,
@@ -37,7 +39,7 @@ impl Engine<'_> {
         let (rows, dimension, group) = (batch.rows.len(), layout.dimension(), batch.pairing.group());
         let columns = &mut self.columns;
         let repeated = if self.objective.takes_rows(&batch.pairing) { rows } else { 0 };
-        let (earlier, earlier_vectors) = self.earlier.met(self.steps);
+        let (earlier, earlier_vectors) = self.earlier.met(self.steps, rows);
         columns.resize(dimension, (rows, group), (repeated + drawn, earlier.len()));
         columns.candidates[0][(repeated + drawn) * dimension..].copy_from_slice(earlier_vectors);
         let cells = batch.pairing.chunk_rows() * dimension;
@@ -77,7 +79,10 @@ impl Engine<'_> {
         };
         let gradients =
             softmax::Gradients { users: user_gradients, items: item_gradients, candidates: candidate_gradients };
-        columns.workspace.pass(&loss, gradients)
+        let sum = columns.workspace.pass(&loss, gradients);
+        let rows = candidate_gradients.chunks_exact_mut(self.layout.dimension());
+        rows.zip(&columns.pushes).for_each(|(row, push)| row.iter_mut().for_each(|value| *value *= push));
+        sum
     }
 
     /// Backward passes of all chunks.
@@ -152,6 +157,11 @@ impl BatchColumns {
         (met, drawn): (Met<'_>, &[Draw]),
         repeated: usize,
     ) {
+        self.pushes.clear();
+        if !met.earlier.is_empty() {
+            let moving = met.rows[..repeated].iter().copied().chain(drawn.iter().map(|draw| draw.item));
+            self.pushes.extend(moving.map(|item| objective.push(&pairing, met, item)));
+        }
         let rows = met.rows[..repeated].iter().map(|&item| (item, objective.row_shift(&pairing, met, item)));
         let drawn = drawn.iter().map(|draw| (draw.item, draw.shift));
         let earlier = met.earlier.iter().map(|&item| (item, objective.earlier_shift(&pairing, met, item)));

@@ -2,7 +2,8 @@
 //!
 //! In: items and vectors of a batch, once it was trained on. Out: the newest of them, oldest first, as negatives of the next
 //! batches (Wang, Zhu, He: "Cross-Batch Negative Sampling for Training Two-Tower Recommenders", SIGIR 2021). They are
-//! values: no gradient reaches what made them, and no tower sees them again.
+//! values: no gradient reaches what made them, and no tower sees them again. What pushes items away in their stead is
+//! said in [`super::mix`].
 
 use crate::checkpoint::{Pieces, PiecesMut};
 use crate::config::{CrossBatchSection, NegativesSection, TrainSection};
@@ -17,6 +18,8 @@ pub(crate) struct Earlier {
     /// `[items, dimension]`.
     vectors: Buffer,
     dimension: usize,
+    /// How many batches it keeps.
+    batches: usize,
     /// Steps before the first that meets them.
     warm_up_steps: u64,
 }
@@ -35,15 +38,18 @@ impl Earlier {
             | NegativesSection::Mined(_) => None,
         });
         let Some(CrossBatchSection { batches, warm_up_steps, .. }) = kept else { return Self::default() };
-        let rows = *batches as usize * train.batch_size as usize;
+        let batches = *batches as usize;
+        let rows = batches * train.batch_size as usize;
         let (items, vectors) = (vec![MISSING; rows], Buffer::zeros(rows * dimension));
-        Self { items, vectors, dimension, warm_up_steps: *warm_up_steps }
+        Self { items, vectors, dimension, batches, warm_up_steps: *warm_up_steps }
     }
 
-    /// What the step that follows `steps` others meets: items and their vectors `[items, dimension]`.
-    pub(crate) fn met(&self, steps: u64) -> (&[u32], &[f32]) {
+    /// What a batch of `rows` meets that follows `steps` others: items and their vectors `[items, dimension]`. The last
+    /// batch of an epoch may be small, and meets fewer: its rows push for all of them.
+    pub(crate) fn met(&self, steps: u64, rows: usize) -> (&[u32], &[f32]) {
         let empty = self.items.partition_point(|item| *item == MISSING);
-        let start = if steps < self.warm_up_steps { self.items.len() } else { empty };
+        let most = if steps < self.warm_up_steps { 0 } else { self.batches * rows };
+        let start = empty.max(self.items.len().saturating_sub(most));
         (&self.items[start..], &self.vectors[start * self.dimension..])
     }
 
@@ -91,7 +97,7 @@ mod tests {
             earlier.push(&items, vectors.iter().map(|vector| &vector[..]));
             (number, pushed) = (number + size, [pushed, items].concat());
             let newest = &pushed[pushed.len().saturating_sub(6)..];
-            let (items, vectors) = earlier.met(1);
+            let (items, vectors) = earlier.met(1, 3);
             assert_eq!(items, newest);
             let expected: Vec<f32> = newest.iter().flat_map(|&item| [item as f32, -(item as f32)]).collect();
             assert_eq!(vectors, expected);
@@ -102,10 +108,11 @@ mod tests {
     fn nothing_is_met_while_it_warms_up_or_is_not_asked_for() {
         let mut warming = earlier(1, 2, 3);
         warming.push(&[4, 5], [&[0.0, 1.0][..], &[1.0, 0.0]].into_iter());
-        assert_eq!((warming.met(2).0, warming.met(3).0), (&[][..], &[4, 5][..]));
+        assert_eq!((warming.met(2, 2).0, warming.met(3, 2).0), (&[][..], &[4, 5][..]));
+        assert_eq!(warming.met(3, 1).0, [5]);
         let mut none = Earlier::new(&TrainSection::default(), 2);
         none.push(&[4], [&[0.0, 1.0][..]].into_iter());
-        assert_eq!((none.met(9).0.len(), none.memory()), (0, None));
+        assert_eq!((none.met(9, 2).0.len(), none.memory()), (0, None));
         assert!(none.memory_mut().is_none());
     }
 
@@ -115,6 +122,6 @@ mod tests {
         from.push(&[7, 8, u32::MAX - 1], [&[0.5, 1.0][..], &[1.0, 0.0], &[-1.0, 0.25]].into_iter());
         let pieces = from.memory().unwrap().1;
         to.memory_mut().unwrap().1.into_iter().zip(pieces).for_each(|(to, from)| to.copy_from_slice(from));
-        assert_eq!((to.met(0).0, &to), (&[7, 8, u32::MAX - 1][..], &from));
+        assert_eq!((to.met(0, 2).0, &to), (&[7, 8, u32::MAX - 1][..], &from));
     }
 }

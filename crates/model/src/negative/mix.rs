@@ -6,9 +6,15 @@
 //! draws has the expectation `Σ exp(s_j)` over the corpus: importance sampling of the partition function (Bengio, Senécal:
 //! "Adaptive Importance Sampling to Accelerate Training of a Neural Probabilistic Language Model", IEEE TNN 2008), with
 //! several proposals weighted by the balance heuristic (Veach, Guibas: "Optimally Combining Sampling Techniques for Monte
-//! Carlo Rendering", SIGGRAPH 1995); for `in_batch` and `cross_batch` the correction of Yi et al. (RecSys 2019). A negative whose bias is
-//! wanted is not divided. The positive itself is always there, so it is never corrected (Khrylchenko et al.: "Correcting
-//! the LogQ Correction", RecSys 2025).
+//! Carlo Rendering", SIGGRAPH 1995); for `in_batch` and `cross_batch` the correction of Yi et al. (RecSys 2019). A
+//! negative whose bias is wanted is not divided. The positive itself is always there, so it is never corrected
+//! (Khrylchenko et al.: "Correcting the LogQ Correction", RecSys 2025).
+//!
+//! Rows of earlier batches are values: users are pushed away from them, but no gradient reaches their items. Without more,
+//! an item would be pulled by all of its positives and pushed by a part of its negatives. So those candidates whose items
+//! can be reached push for the others too: by how often an item is expected among all candidates, over how often among
+//! those that move. The gradient of the item tower is then that of importance sampling from these alone, with the
+//! partition function of all candidates.
 
 use super::exclude::Exclusion;
 use super::{InBatch, Listed, NegativeSampler, Popularity, Positive, SameAttribute, Uniform};
@@ -61,6 +67,24 @@ struct Rows {
     sampler: InBatch,
     corrected: bool,
     weight: f64,
+}
+
+/// A sampler of candidates that all rows of a batch meet.
+struct MetSource<'a> {
+    sampler: &'a dyn NegativeSampler,
+    count: usize,
+    corrected: bool,
+    weight: f64,
+    /// Gradients reach its items.
+    moves: bool,
+}
+
+impl MetSource<'_> {
+    /// How often it is expected to give an item.
+    fn expected(&self, item: u32, met: Met<'_>) -> f64 {
+        let nobody = Positive { item: MISSING, user: MISSING, time: 0, batch: met.rows };
+        self.count as f64 * self.sampler.probability(&nobody, item)
+    }
 }
 
 /// Items whose vectors are there without a draw.
@@ -215,13 +239,35 @@ impl Mix {
     }
 
     fn expected_shared(&self, met: Met<'_>, item: u32) -> f64 {
-        let nobody = Positive { item: MISSING, user: MISSING, time: 0, batch: met.rows };
-        let of = |rows: &Option<Rows>, count: usize| {
-            let corrected = rows.as_ref().filter(|rows| rows.corrected);
-            corrected.map_or(0.0, |rows| count as f64 * rows.sampler.share(item))
-        };
-        let of_rows = of(&self.rows, met.rows.len().saturating_sub(1)) + of(&self.earlier, met.earlier.len());
-        expected(&self.shared, &nobody, item) + of_rows
+        self.met_sources(met).filter(|source| source.corrected).map(|source| source.expected(item, met)).sum()
+    }
+
+    fn met_sources(&self, met: Met<'_>) -> impl Iterator<Item = MetSource<'_>> {
+        let rows = self.rows.iter().map(move |rows| (rows, met.rows.len().saturating_sub(1), true));
+        let of_rows = rows.chain(self.earlier.iter().map(move |rows| (rows, met.earlier.len(), false)));
+        let of_rows = of_rows.map(|(Rows { sampler, corrected, weight }, count, moves)| MetSource {
+            sampler,
+            count,
+            corrected: *corrected,
+            weight: *weight,
+            moves,
+        });
+        let shared = self.shared.iter().map(|source| {
+            let Source { sampler, count, corrected, weight } = source;
+            MetSource { sampler: &**sampler, count: *count, corrected: *corrected, weight: *weight, moves: true }
+        });
+        shared.chain(of_rows)
+    }
+
+    /// What all candidates together are expected to weigh for an item, over what those weigh that move.
+    pub(crate) fn push(&self, met: Met<'_>, item: u32) -> f32 {
+        let corrected = self.expected_shared(met, item);
+        let (mut moving, mut still) = (0.0, 0.0);
+        for source in self.met_sources(met) {
+            let weighs = source.weight * source.expected(item, met) / if source.corrected { corrected } else { 1.0 };
+            *(if source.moves { &mut moving } else { &mut still }) += weighs;
+        }
+        if moving > 0.0 { (1.0 + still / moving) as f32 } else { 1.0 }
     }
 }
 

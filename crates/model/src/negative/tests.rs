@@ -210,7 +210,8 @@ fn rows_of_earlier_batches_come_as_often_as_their_correction_says() {
     let world = World::down_sampled(false, 4);
     let samples = Samples::new(&world.train, None, &world.items);
     let rows = samples.numbers(true);
-    let negatives = serde_json::json!([{"kind": "cross_batch", "batches": 3, "warm_up_steps": 0}]);
+    let negatives =
+        serde_json::json!([{"kind": "in_batch"}, {"kind": "cross_batch", "batches": 3, "warm_up_steps": 0}]);
     let mix = mix(&world, KnownPositives::Own, negatives.clone());
     let train = TrainSection {
         negatives: serde_json::from_value(negatives).unwrap(),
@@ -224,11 +225,11 @@ fn rows_of_earlier_batches_come_as_often_as_their_correction_says() {
         earlier.push(&items, items.iter().map(|_| &[0.0][..]));
         // Batches that share no row with those that were looked at before.
         if step % 3 == 2 {
-            met.extend_from_slice(earlier.met(0).0);
+            met.extend_from_slice(earlier.met(0, 20).0);
         }
     }
     assert_eq!(met.len(), 60_000);
-    let expected = |item| f64::from(-mix.earlier_shift(Met { rows: &[], earlier: earlier.met(0).0 }, item)).exp();
+    let expected = |item| f64::from(-mix.earlier_shift(Met { rows: &[], earlier: earlier.met(0, 20).0 }, item)).exp();
     let never = |item: &u32| samples.positives_by_item()[*item as usize] == 0;
     let probability: Vec<f64> = (0..ITEMS as u32).map(|item| expected(item) / 60.0).collect();
     assert!((probability.iter().sum::<f64>() - 1.0).abs() < 1e-6 && !(0..ITEMS as u32).any(|item| never(&item)));
@@ -257,8 +258,21 @@ fn rows_of_this_batch_and_of_earlier_ones_are_corrected_together() {
             for (shift, weight) in [(mix.row_shift(met, item), 2.0), (mix.earlier_shift(met, item), 0.5)] {
                 assert!((f64::from(shift) - (weight / expected).ln()).abs() < 1e-6, "{item}: {shift}");
             }
+            let still = 0.5 * earlier.len() as f64 * share;
+            let moving = 6.0 / ITEMS as f64 + 2.0 * (rows.len() - 1) as f64 * share;
+            assert!((f64::from(mix.push(met, item)) - (1.0 + still / moving)).abs() < 1e-6);
         }
     }
+}
+
+#[test]
+fn rows_whose_bias_is_wanted_push_for_as_many_as_are_met() {
+    let world = World::new(false);
+    let negatives = serde_json::json!([
+        {"kind": "in_batch", "logq": false}, {"kind": "cross_batch", "logq": false}]);
+    let mix = mix(&world, KnownPositives::Own, negatives);
+    let push = |rows: &[u32], earlier: &[u32]| mix.push(Met { rows, earlier }, 3);
+    assert_eq!([push(&[1, 2, 3], &[4, 5, 6]), push(&[1, 2, 3], &[]), push(&[1], &[4])], [2.5, 1.0, 1.0]);
 }
 
 #[test]

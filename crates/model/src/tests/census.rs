@@ -22,22 +22,23 @@ fn drawn(census: &Census) -> u64 {
 
 #[test]
 fn every_draw_is_counted_with_its_probability_or_is_void() {
-    let negatives =
-        json!([{"kind": "uniform"}, {"kind": "cross_batch"}, {"kind": "same_attribute", "feature": "genre"}]);
+    let negatives = json!([
+        {"kind": "uniform"}, {"kind": "in_batch"}, {"kind": "cross_batch"},
+        {"kind": "same_attribute", "feature": "genre"}]);
     let of = |known| censuses(LossSection::Hinge { margin: 0.2 }, negatives.clone(), known);
     for known in [KnownPositives::Own, KnownPositives::Train] {
         let found = of(known);
         assert_eq!(found, of(known), "the seed decides");
         assert_eq!(
             found.iter().map(|one| one.sampler).collect::<Vec<_>>(),
-            ["uniform", "cross_batch", "same_attribute"]
+            ["uniform", "in_batch", "cross_batch", "same_attribute"]
         );
         for one in &found {
             assert_eq!(drawn(one) + one.void, u64::from(DRAWS), "{}", one.sampler);
             let (least, greatest) = one.probabilities.unwrap();
             assert!(0.0 < least && least <= greatest && greatest < 1.0 && one.missing.is_none());
         }
-        let [uniform, earlier, attribute] = &found[..] else { panic!("{found:?}") };
+        let [uniform, _, earlier, attribute] = &found[..] else { panic!("{found:?}") };
         assert_eq!(uniform.probabilities, Some((1.0 / ITEMS as f64, 1.0 / ITEMS as f64)));
         assert_eq!(attribute.probabilities, Some((1.0 / 16.0, 1.0 / 8.0)), "two of five genres share a bucket");
         // The positive itself is one of 40 items, one of 8 or of 16 of its genre.

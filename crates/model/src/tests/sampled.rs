@@ -2,8 +2,7 @@
 //! full softmax as negatives become more, for every kind of corrected mix, and without the correction it does not.
 //!
 //! No parameter moves here, so that the vectors of earlier batches are exact: what is tested of them is the correction, and
-//! not what it costs that vectors are out of date. They are values, so that it is the gradient of the user tower which they
-//! approach; the item tower learns from other negatives.
+//! that the rows of this batch push items in their stead, but not what it costs that vectors are out of date.
 
 use super::world::{ITEMS, USERS, World, model, settings};
 use crate::batch::Samples;
@@ -50,8 +49,8 @@ fn mix_of(files: &Files, samples: &Samples<'_>, loss: LossSection, (negatives, k
 }
 
 /// Length of the mean difference between the gradients of the mix and those of the full softmax, over random batches and
-/// draws, relative to the length of the mean full gradient; over the user tower only where `of_users`.
-fn distance(files: &Files, rows: usize, negatives: Value, (known, of_users): (KnownPositives, bool)) -> f64 {
+/// draws, relative to the length of the mean full gradient; `has_earlier` says that rows of earlier batches are met.
+fn distance(files: &Files, rows: usize, negatives: Value, (known, has_earlier): (KnownPositives, bool)) -> f64 {
     let samples = Samples::new(&files.train, Some(&files.histories), &files.items);
     let tower = TwoTower::new(&model(), &files.encoder, 3);
     let full = mix_of(files, &samples, LossSection::FullSoftmax { temperature: TEMPERATURE }, (json!([]), known));
@@ -71,16 +70,15 @@ fn distance(files: &Files, rows: usize, negatives: Value, (known, of_users): (Kn
         engine.dense_gradient()
     };
     // Enough batches for the mean, where a batch is large too, and that have no earlier batch in common.
-    let draws = (6_000 / rows as u64).max(200) * if of_users { EARLIER + 1 } else { 1 };
+    let draws = (6_000 / rows as u64).max(200) * if has_earlier { EARLIER + 1 } else { 1 };
     let mut rng = Rng::stream(5, "test", 0);
-    let layout = &tower.layout;
-    let len = if of_users { layout.item_tower.layers()[0].offset } else { layout.dense_len() };
+    let len = tower.layout.dense_len();
     let (mut difference, mut length) = (vec![0.0; len], vec![0.0; len]);
     for number in 0..draws {
         let rows: Vec<u32> = (0..rows).map(|_| rng.below(samples.len() as u32)).collect();
         let [first, second] = &mut engines;
         let ours = gradient(first, &mix, number, &rows);
-        if of_users && number % (EARLIER + 1) < EARLIER {
+        if has_earlier && number % (EARLIER + 1) < EARLIER {
             continue;
         }
         let theirs = gradient(second, &full, number, &rows);
@@ -125,9 +123,14 @@ fn mixes(n: usize, logq: bool) -> Vec<(&'static str, usize, Value)> {
 /// Those with rows of earlier batches.
 fn mixes_of_earlier(n: usize, logq: bool) -> Vec<(&'static str, usize, Value)> {
     let earlier = json!({"kind": "cross_batch", "batches": EARLIER, "warm_up_steps": 0, "logq": logq});
+    let rows = json!({"kind": "in_batch", "logq": logq});
     vec![
-        ("rows of earlier batches", n / 2, json!([earlier])),
-        ("rows of this batch and of earlier ones", n / 2, json!([{"kind": "in_batch", "logq": logq}, earlier])),
+        ("rows of this batch and of earlier ones", n / 2, json!([rows, earlier])),
+        (
+            "those and shared uniform",
+            n / 2,
+            json!([rows, earlier, {"kind": "uniform", "count": n / 2, "shared": true, "logq": logq}]),
+        ),
     ]
 }
 
@@ -137,8 +140,8 @@ fn the_corrected_gradient_approaches_the_full_one_and_the_uncorrected_one_does_n
     let world = World::new(false);
     let files = world.files(lists(folder.path()));
     let known = KnownPositives::Own;
-    let of_items = |n, logq| mixes(n, logq).into_iter().map(|mix| (mix, (known, false)));
-    let all = |n, logq| of_items(n, logq).chain(mixes_of_earlier(n, logq).into_iter().map(|mix| (mix, (known, true))));
+    let of_this = |n, logq| mixes(n, logq).into_iter().map(|mix| (mix, (known, false)));
+    let all = |n, logq| of_this(n, logq).chain(mixes_of_earlier(n, logq).into_iter().map(|mix| (mix, (known, true))));
     let both = |n| all(n, true).zip(all(n, false));
     let mut faults = Vec::new();
     for ((((name, few, corrected), of), _), (((_, many, more), _), ((_, _, uncorrected), _))) in both(8).zip(both(128))
