@@ -71,6 +71,22 @@ fn leave_last_one_out_keeps_short_users_in_train() {
 }
 
 #[test]
+fn without_a_validation_part_the_positive_before_the_last_trains() {
+    let text = "user,item,t,label\n\
+        ann,a,1,1\nann,b,2,1\nann,c,4,1\nann,y,5,0\nann,d,6,1\nann,z,7,0\nbob,a,1,1\nbob,b,2,1\n";
+    let place = Workplace::with("log.csv", text);
+    let input = format!("{USER_AND_TIME}\nlabel = {{ column = \"label\" }}");
+    let split = "split = { kind = \"leave_last_one_out\", validation = false }";
+    let report = place.samples(&config(&input, split));
+    let tables = place.tables();
+    let train = ["ann a <", "ann b < a", "ann c < a b", "bob a <", "bob b < a"];
+    assert_eq!(short(&tables.samples(Part::Train)), train);
+    assert_eq!(short(&tables.queries(Part::Test)), ["ann d < a b c"], "as with a validation part");
+    assert_eq!(report.statistics.parts[&Part::Train].impressions, 1);
+    assert_eq!(report.statistics.parts[&Part::Validation].samples, 0);
+}
+
+#[test]
 fn what_was_shown_or_refused_in_train_and_never_chosen_is_listed() {
     let text = "user,item,t,event\n\
         ann,x,1,view\nann,a,2,click\nann,a,3,view\nann,y,4,view\nann,x,5,view\nann,z,6,refuse\nann,b,7,click\n\

@@ -28,7 +28,11 @@ pub enum Split {
         test_days: u32,
     },
     /// Per user: the last positive is test, the one before it validation.
-    LeaveLastOneOut {},
+    LeaveLastOneOut {
+        /// Whether there is a validation part. Without it that positive trains too, as in a last fit once all settings are chosen.
+        #[serde(default = "yes")]
+        validation: bool,
+    },
     /// By the value of a column; all values that are not named are training.
     ByColumn {
         /// The column.
@@ -52,6 +56,9 @@ pub enum Split {
 
 fn one_day() -> u32 {
     1
+}
+fn yes() -> bool {
+    true
 }
 fn one_tenth() -> f64 {
     0.1

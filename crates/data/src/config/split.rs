@@ -22,7 +22,7 @@ pub(super) fn check_split(input: &InputSection, split: &Split, faults: &mut Faul
             let days = input.days.unwrap_or(u32::MAX);
             faults.require(held_out < days, "samples.split.validation_days", held_out, reason);
         }
-        Split::LeaveLastOneOut {} => {
+        Split::LeaveLastOneOut { .. } => {
             let reason = "needs `input.user` and a time (`format = \"order\"` is enough)";
             let ordered = input.user.is_some() && (dated || format.is_some());
             faults.require(ordered, "samples.split.kind", "leave_last_one_out", reason);

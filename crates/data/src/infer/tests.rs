@@ -191,7 +191,7 @@ fn parts_and_test_files_and_orders_decide_on_the_split() {
     let order = |row: usize| format!("{},{},{}", row / 10, row * 7 % 301, row % 10);
     let ordered = inferred(&[("sequences.csv", lines("user,item,position", 500, order))]).unwrap();
     let settings = checked(&ordered);
-    assert_eq!(settings.split(), &Split::LeaveLastOneOut {});
+    assert_eq!(settings.split(), &Split::LeaveLastOneOut { validation: true });
     assert_eq!(settings.time().unwrap().format(), &TimeFormat::Order);
 
     let parts = |row: usize| format!("{},{},{}", row % 97, row % 301, ["train", "dev", "test"][row % 3]);

@@ -167,7 +167,7 @@ impl<'a> Plan<'a> {
     pub fn log_settings(&self, unit: &Unit) -> serde_json::Value {
         let part_column = match self.settings.split() {
             split @ Split::ByColumn { .. } => Some(split),
-            Split::ByDate { .. } | Split::LeaveLastOneOut {} | Split::Given { .. } => None,
+            Split::ByDate { .. } | Split::LeaveLastOneOut { .. } | Split::Given { .. } => None,
         };
         let clean = self.settings.clean();
         json!({

@@ -100,7 +100,7 @@ impl<'a> RowRules<'a> {
                 let cell = header.find(column, "samples.split.column")?;
                 Some(PartCell { cell, validation, test })
             }
-            Split::ByDate { .. } | Split::LeaveLastOneOut {} | Split::Given { .. } => None,
+            Split::ByDate { .. } | Split::LeaveLastOneOut { .. } | Split::Given { .. } => None,
         };
         let request = settings.request_column().map(|(column, key)| header.find(column, key));
         Ok(Self {

@@ -264,7 +264,7 @@ fn last_named_day(context: &DataContext<'_>, settings: &DataSettings) -> Result<
 fn split_rule(settings: &DataSettings, seed: u64, last: Option<Date>, latest: Option<i64>) -> Result<SplitRule> {
     match settings.split() {
         Split::ByColumn { .. } => Ok(SplitRule::AsRead),
-        Split::LeaveLastOneOut {} => Ok(SplitRule::LeaveLastOneOut),
+        Split::LeaveLastOneOut { validation } => Ok(SplitRule::LeaveLastOneOut { validation: *validation }),
         Split::Given { validation_share, .. } => Ok(SplitRule::Draw { share: *validation_share, seed }),
         Split::ByDate { validation_days, test_days } => {
             let of_data = || day_of(latest?, &settings.zone());

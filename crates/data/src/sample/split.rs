@@ -21,7 +21,10 @@ pub(super) enum SplitRule {
     },
     /// The user's last positive is test, the one before it validation; a user with fewer than 3 is train only.
     /// An event that is not a positive goes with the last positive before it.
-    LeaveLastOneOut,
+    LeaveLastOneOut {
+        /// Without a validation part, its events are train.
+        validation: bool,
+    },
     /// Test is given; a share of each user's train events is drawn for validation.
     Draw {
         /// Share of the train events, in `[0, 1)`.
@@ -37,13 +40,13 @@ impl SplitRule {
         for group in bucket.groups() {
             let stream = match self {
                 Self::Draw { seed, .. } => Some(validation_stream(*seed, bucket, &group)),
-                Self::AsRead | Self::ByTime { .. } | Self::LeaveLastOneOut => None,
+                Self::AsRead | Self::ByTime { .. } | Self::LeaveLastOneOut { .. } => None,
             };
             let named = bucket.user_key(&bucket.rows[group.start]).is_some();
             let rows = &mut bucket.rows[group];
             match (self, stream) {
                 (Self::ByTime { validation_from, test_from }, _) => by_time(rows, *validation_from, *test_from),
-                (Self::LeaveLastOneOut, _) => leave_last_one_out(rows),
+                (Self::LeaveLastOneOut { validation }, _) => leave_last_one_out(rows, *validation),
                 (Self::Draw { share, .. }, Some(rng)) => draw(rows, *share, named, rng),
                 (Self::AsRead | Self::Draw { .. }, _) => {}
             }
@@ -68,7 +71,7 @@ fn by_time(rows: &mut [Row], validation_from: i64, test_from: i64) {
     }
 }
 
-fn leave_last_one_out(rows: &mut [Row]) {
+fn leave_last_one_out(rows: &mut [Row], validated: bool) {
     let positives: Vec<usize> = (0..rows.len()).filter(|&at| rows[at].is_positive()).collect();
     let (validation, test) = match positives.as_slice() {
         [_, .., validation, test] => (*validation, *test),
@@ -77,7 +80,7 @@ fn leave_last_one_out(rows: &mut [Row]) {
     for (at, row) in rows.iter_mut().enumerate() {
         row.part = if at >= test {
             Part::Test
-        } else if at >= validation {
+        } else if at >= validation && validated {
             Part::Validation
         } else {
             Part::Train
