@@ -34,27 +34,32 @@ struct Description {
 /// A tensor's name, shape, and numbers.
 pub(crate) type Tensor<'a> = (String, Vec<usize>, &'a [f32]);
 
+/// All tensors of a model, tables first.
 pub(crate) fn tensors<'a>(layout: &ModelLayout, parameters: &'a Parameters) -> Vec<Tensor<'a>> {
+    let tables = layout.tables.iter().zip(&parameters.tables);
+    let tables = tables.map(|(spec, table)| (spec.name.clone(), vec![spec.cardinality, spec.dimension], &table[..]));
+    tables.chain(dense_tensors(layout, &parameters.dense)).collect()
+}
+
+/// The tensors of the dense parameters, or of as many other numbers in their order.
+pub(crate) fn dense_tensors<'a>(layout: &ModelLayout, dense: &'a [f32]) -> Vec<Tensor<'a>> {
     let mut tensors = Vec::new();
-    for (spec, table) in layout.tables.iter().zip(&parameters.tables) {
-        tensors.push((spec.name.clone(), vec![spec.cardinality, spec.dimension], &table[..]));
-    }
     for (name, tower) in [("user_tower", &layout.user_tower), ("item_tower", &layout.item_tower)] {
         for (number, layer) in tower.layers().iter().enumerate() {
             let shape = vec![layer.inputs, layer.outputs];
-            tensors.push((format!("{name}.{number}.weight"), shape, layer.weight(&parameters.dense)));
-            tensors.push((format!("{name}.{number}.bias"), vec![layer.outputs], layer.bias(&parameters.dense)));
+            tensors.push((format!("{name}.{number}.weight"), shape, layer.weight(dense)));
+            tensors.push((format!("{name}.{number}.bias"), vec![layer.outputs], layer.bias(dense)));
         }
     }
     for history in &layout.user.histories {
         let mut start = history.offset;
         for tensor in history.encoder.tensors() {
-            let numbers = &parameters.dense[start..start + tensor.len()];
+            let numbers = &dense[start..start + tensor.len()];
             start += tensor.len();
             tensors.push((format!("{}.{}", history.name, tensor.name), tensor.shape, numbers));
         }
     }
-    tensors.push(("head".into(), vec![2], &parameters.dense[layout.head..]));
+    tensors.push(("head".into(), vec![2], &dense[layout.head..]));
     tensors
 }
 

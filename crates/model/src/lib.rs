@@ -13,6 +13,7 @@ pub mod config;
 mod engine;
 pub mod error;
 pub mod export;
+mod histogram;
 mod input;
 mod kernel;
 mod layer;
@@ -28,6 +29,7 @@ mod schedule;
 mod sequence;
 mod shared;
 mod summary;
+mod tensorboard;
 #[cfg(test)]
 mod tests;
 mod tower;

@@ -109,8 +109,17 @@ impl TwoTower {
 
     /// As [`TwoTower::encode_items`], on the calling thread's pool.
     pub(crate) fn item_vectors(&self, items: &EncodedView<'_>) -> Vec<f32> {
-        let source = |start| Features(items, start);
-        self.vectors((&self.layout.item_tower, &self.layout.item), items, (items.rows, source))
+        self.chosen_item_vectors(items, items.rows, |start| Features(items, start))
+    }
+
+    /// Vectors of items, `[rows, dimension]`; `source(start)` gives the rows from `start` on.
+    pub(crate) fn chosen_item_vectors<S: RowSource>(
+        &self,
+        items: &EncodedView<'_>,
+        rows: usize,
+        source: impl Fn(usize) -> S + Sync,
+    ) -> Vec<f32> {
+        self.vectors((&self.layout.item_tower, &self.layout.item), items, (rows, source))
     }
 
     /// Vectors of users, `[rows, dimension]`; `source(start)` gives the rows from `start` on.

@@ -206,7 +206,7 @@ impl Steps<'_> {
         let train = self.settings.train();
         let pass = Pass { joined: train.positions == TrainedPositions::All, dropout: Some((self.seed, number)) };
         let batch = Batch { samples: self.samples, rows, pairing: self.pairing, number, pass };
-        let sum = engine.step(&mut model.parameters, &batch, train.learning_rate);
+        let sum = engine.step(&mut model.parameters, &batch, train.learning_rate, None);
         let sum = sum.map_err(|fault| ModelError::diverged((1, number + 1), fault, rows))?;
         Ok(sum.mean())
     }

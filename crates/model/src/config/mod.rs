@@ -8,6 +8,7 @@ mod section;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod watching;
 
 pub use encoders::{
     EncoderSection, GruSection, HistoryOutput, NormPlace, Positions, RecencySection, SelfAttentionSection,
@@ -22,3 +23,4 @@ pub use negatives::{
 };
 pub use section::{CheckpointsSection, Keep, LossSection, ModelSection, TowerSection, TrainSection, TrainedPositions};
 pub use settings::ModelSettings;
+pub use watching::{Frequency, Moment, TensorboardSection, UpdateFrequencySection};

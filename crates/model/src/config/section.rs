@@ -3,6 +3,7 @@
 use super::encoders::EncoderSection;
 use super::movement::{ClipSection, EarlyStoppingSection, OptimizerSection, ScheduleSection};
 use super::negatives::{KnownPositives, NegativesSection};
+use super::watching::TensorboardSection;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -105,6 +106,8 @@ pub struct TrainSection {
     /// it, training starts from random parameters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warm_start: Option<String>,
+    /// Files for TensorBoard.
+    pub tensorboard: TensorboardSection,
 }
 
 impl Default for TrainSection {
@@ -129,6 +132,7 @@ impl Default for TrainSection {
             clip: ClipSection::default(),
             checkpoints: CheckpointsSection::default(),
             warm_start: None,
+            tensorboard: TensorboardSection::default(),
         }
     }
 }

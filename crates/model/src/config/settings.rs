@@ -2,6 +2,7 @@
 
 use super::encoders::{check_encoders, input_width};
 use super::movement::{check_clip, check_early_stopping, check_optimizer, check_schedule};
+use super::watching::check_tensorboard;
 use super::{
     EncoderSection, LossSection, ModelSection, NegativesSection, TowerSection, TrainSection, TrainedPositions,
     UniformSection,
@@ -47,6 +48,7 @@ impl ModelSettings {
         check_clip(&train.clip, &mut own);
         check_schedule(&train.schedule, &mut own);
         check_early_stopping(train.early_stopping.as_ref(), &mut own);
+        check_tensorboard(&train.tensorboard, &mut own);
         let sound = own.is_empty();
         for fault in own.into_vec() {
             faults.push(fault.key, fault.value, fault.reason, fault.hint);

@@ -7,10 +7,12 @@
 //! a model do not depend on the number of threads.
 
 mod chunk;
+mod look;
 mod objective;
 mod softmax;
 mod update;
 
+pub(crate) use look::Look;
 pub(crate) use objective::{Objective, Pairing};
 
 use crate::batch::{Samples, UsersOf};
@@ -146,7 +148,8 @@ impl<'a> Engine<'a> {
         optimizer_memory_mut(self.layout, &mut self.tables, &mut self.dense).collect()
     }
 
-    /// Trains on a batch and returns its sums of losses and weights.
+    /// Trains on a batch and returns its sums of losses and weights. Whoever looks at the gradients costs time, and changes
+    /// nothing.
     ///
     /// # Errors
     /// When the loss or a gradient is not finite; the parameters are of no use then.
@@ -155,6 +158,7 @@ impl<'a> Engine<'a> {
         parameters: &mut Parameters,
         batch: &Batch<'_>,
         rate: f64,
+        look: Option<&mut Look>,
     ) -> Result<LossSum, NotFinite> {
         let sum = self.gradients(parameters, batch);
         self.remember(batch);
@@ -162,7 +166,7 @@ impl<'a> Engine<'a> {
         if !sum.loss.is_finite() {
             return Err(NotFinite { what: "loss", loss: sum.mean() });
         }
-        if sum.weight > 0.0 && !self.apply(parameters, batch, rate, 1.0 / sum.weight) {
+        if sum.weight > 0.0 && !self.apply(parameters, batch, (rate, 1.0 / sum.weight), look) {
             return Err(NotFinite { what: "gradient", loss: sum.mean() });
         }
         Ok(sum)

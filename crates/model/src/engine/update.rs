@@ -1,7 +1,8 @@
 //! The end of a step: gradients are summed, cut where the settings say so, and parameters move.
 
 use super::chunk::Chunk;
-use super::{Batch, Engine};
+use super::{Batch, Engine, Look};
+use crate::export::dense_tensors;
 use crate::layout::ModelLayout;
 use crate::model::Parameters;
 use crate::optimizer::{Dense, Shard, Step};
@@ -13,18 +14,27 @@ const LEAST_LENGTH: f64 = 1e-6;
 
 impl Engine<'_> {
     /// Sums gradients and moves parameters; false when a gradient is not finite.
-    pub(super) fn apply(&mut self, parameters: &mut Parameters, batch: &Batch<'_>, rate: f64, scale: f64) -> bool {
+    pub(super) fn apply(
+        &mut self,
+        parameters: &mut Parameters,
+        batch: &Batch<'_>,
+        (rate, scale): (f64, f64),
+        look: Option<&mut Look>,
+    ) -> bool {
         let step = Step::new(&self.optimizer, &self.clip, (rate, self.steps), scale);
-        match self.clip.norm {
-            None => self.move_all(parameters, batch, step),
-            Some(most) => {
-                let length = self.length(batch) * scale;
-                length.is_finite() && {
-                    self.move_summed(parameters, batch, step.scaled((most / (length + LEAST_LENGTH)).min(1.0)));
-                    true
-                }
+        if self.clip.norm.is_none() && look.is_none() {
+            return self.move_all(parameters, batch, step);
+        }
+        let length = self.length(batch) * scale;
+        if let Some(look) = look {
+            look.norm = Some(length);
+            if look.wants_histograms {
+                self.show(batch, scale, look);
             }
         }
+        let Some(most) = self.clip.norm else { return self.move_summed(parameters, batch, step) };
+        let shortened = step.scaled((most / (length + LEAST_LENGTH)).min(1.0));
+        length.is_finite() && self.move_summed(parameters, batch, shortened)
     }
 
     /// Sums and moves block by block and row by row, while they are at hand.
@@ -57,13 +67,27 @@ impl Engine<'_> {
     }
 
     /// Moves by the sums that [`Engine::length`] left.
-    fn move_summed(&mut self, parameters: &mut Parameters, batch: &Batch<'_>, step: Step) {
+    fn move_summed(&mut self, parameters: &mut Parameters, batch: &Batch<'_>, step: Step) -> bool {
         let summed = batch.groups().min(1);
-        self.dense.step(step, &mut parameters.dense, &self.gradients[..summed]);
+        let is_finite = self.dense.step(step, &mut parameters.dense, &self.gradients[..summed]);
         for (number, (rows, table)) in self.tables.iter_mut().zip(&mut parameters.tables).enumerate() {
             match self.shared.iter().find_map(|shared| shared.only(self.layout, number)) {
                 Some(distinct) => rows.step_distinct(step, table, distinct),
                 None => rows.step_collected(step, table),
+            }
+        }
+        is_finite
+    }
+
+    /// Fills in histograms of the sums that [`Engine::length`] left, times `scale`.
+    fn show(&self, batch: &Batch<'_>, scale: f64, look: &mut Look) {
+        for (number, (spec, rows)) in self.layout.tables.iter().zip(&self.tables).enumerate() {
+            let only = self.shared.iter().find_map(|shared| shared.only(self.layout, number));
+            look.add(&spec.name, &rows.collected(only), scale);
+        }
+        for summed in &self.gradients[..batch.groups().min(1)] {
+            for (name, _, gradient) in dense_tensors(self.layout, summed) {
+                look.add(&name, &[gradient], scale);
             }
         }
     }

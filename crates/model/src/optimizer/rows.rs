@@ -97,10 +97,23 @@ impl Table {
     }
 
     /// The sum of the squares of such gradients; rows outside the table do not move, and do not count.
-    pub(crate) fn squares_distinct(&self, (ids, gradients): (&[u32], &[f32])) -> f64 {
+    pub(crate) fn squares_distinct(&self, distinct: (&[u32], &[f32])) -> f64 {
+        self.inside(distinct).map(|row| f64::from(dot(row, row))).sum()
+    }
+
+    /// The gradients of [`Table::collect`], or those of `distinct` rows that are inside the table.
+    pub(crate) fn collected<'a>(&'a self, distinct: Option<(&'a [u32], &'a [f32])>) -> Vec<&'a [f32]> {
+        match distinct {
+            Some(distinct) => self.inside(distinct).collect(),
+            None => self.shards.iter().map(|shard| &shard.gradients[..]).collect(),
+        }
+    }
+
+    /// The gradients of ids that are rows of the table.
+    fn inside<'a>(&self, (ids, gradients): (&'a [u32], &'a [f32])) -> impl Iterator<Item = &'a [f32]> + use<'a> {
         let rows: usize = self.shards.iter().map(|shard| shard.places.len()).sum();
-        let inside = ids.iter().zip(gradients.chunks_exact(self.dimension)).filter(|(id, _)| (**id as usize) < rows);
-        inside.map(|(_, row)| f64::from(dot(row, row))).sum()
+        let inside = ids.iter().zip(gradients.chunks_exact(self.dimension));
+        inside.filter(move |(id, _)| (**id as usize) < rows).map(|(_, row)| row)
     }
 
     /// What is remembered, as a checkpoint holds it.

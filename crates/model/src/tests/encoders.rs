@@ -99,7 +99,7 @@ fn compare(json: &str, section: Value, joined: bool) {
     let sum = engine.gradients(&model.parameters, &batch);
     assert_close(&named(&layout, &gradients(&layout, &engine, sum.weight)), &reference.gradients, ("gradient", 1e-5));
     for (step, expected) in reference.losses.iter().enumerate() {
-        let loss = engine.step(&mut model.parameters, &batch, reference.rate).unwrap().mean();
+        let loss = engine.step(&mut model.parameters, &batch, reference.rate, None).unwrap().mean();
         let allowed = if step == 0 { 1e-5 } else { 1e-3 };
         assert!((loss / expected - 1.0).abs() <= allowed, "step {}: loss {loss}, expected {expected}", step + 1);
     }

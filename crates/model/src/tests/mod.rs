@@ -10,5 +10,6 @@ mod resume;
 mod sampled;
 mod shared;
 mod stage;
+mod tensorboard;
 mod warm;
 pub(crate) mod world;

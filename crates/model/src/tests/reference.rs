@@ -219,7 +219,7 @@ fn compare(json: &str, loss: impl Fn(f64) -> LossSection) {
         let ours = named(&layout, &gradients(&layout, &engine, sum.weight));
         let what = format!("gradient of step {}", step + 1);
         assert_close(&ours, &reference.gradients[step], (&what, TOLERANCE));
-        engine.step(&mut model.parameters, &batch, reference.rate).unwrap();
+        engine.step(&mut model.parameters, &batch, reference.rate, None).unwrap();
     }
     assert_eq!(engine.steps(), 10);
     assert_close(&named(&layout, &model.parameters), &reference.r#final, ("parameters after ten steps", TOLERANCE));

@@ -1,7 +1,7 @@
 //! The training stage: `runs/<date>/samples` to `runs/<date>/train`.
 //!
 //! In: the files of the samples stage and the checked settings. Out: `model.safetensors` (the epoch that is kept) and
-//! `metrics.jsonl` (one line an epoch). It is skipped when samples and settings are unchanged, and goes on from the newest
+//! `metrics.jsonl` (one line an epoch); beside the stage, files for TensorBoard in `runs/<date>/tensorboard`. It is skipped when samples and settings are unchanged, and goes on from the newest
 //! checkpoint in `runs/<date>/checkpoints` when it ended early.
 
 mod files;
@@ -125,7 +125,8 @@ pub fn train(
             made_from: made_from(&context.stage, &key)?,
             keep: settings.train().checkpoints.keep as usize,
         };
-        let place = run::Place { staging, checkpoints: &checkpoints };
+        let board = run_dir.join(crate::tensorboard::FOLDER);
+        let place = run::Place { staging, checkpoints: &checkpoints, board: &board };
         pool(context.threads)?.install(|| run::run(context, settings, &files, &place, validator))
     })?;
     let epochs = read_metrics(context, &folder.join(METRICS_FILE))?;
@@ -145,7 +146,8 @@ fn made_from(stage: &StageContext<'_>, key: &StageKey) -> Result<serde_json::Val
     Ok(made_from)
 }
 
-/// What decides the bytes of this stage, and so not how often a checkpoint is written. An earlier model that it
+/// What decides the bytes of this stage, and so not how often a checkpoint is written, nor what
+/// TensorBoard shows. An earlier model that it
 /// starts from counts by its checksum, whatever it is called. Samples count by the checksums in their manifest; the test part is not read.
 fn stage_settings(
     settings: &ModelSettings,
@@ -156,7 +158,7 @@ fn stage_settings(
     let is_read = |record: &&FileRecord| !record.path.contains(test) && record.path != "statistics.json";
     let mut train = serde_json::json!(settings.train());
     let keys = train.as_object_mut().expect("a section is a table");
-    for key in ["checkpoints", "warm_start"] {
+    for key in ["checkpoints", "warm_start", "tensorboard"] {
         keys.remove(key);
     }
     let mut decides = serde_json::json!({

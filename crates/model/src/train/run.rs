@@ -10,10 +10,12 @@ use crate::engine::{Engine, Objective, Pairing};
 use crate::error::Result;
 use crate::model::TwoTower;
 use crate::negative::{Drawn, Mix};
+use crate::tensorboard::{Board, Shown};
 use crate::validate::Validation;
 use crate::warm::{PROVENANCE_FILE, Provenance, StartedFrom, Target};
 use std::collections::BTreeMap;
 use std::path::Path;
+use twinspire_core::sample::SampleLayout;
 use twinspire_core::stage::write_json;
 use twinspire_core::vfs::write_file;
 
@@ -39,6 +41,8 @@ pub(super) struct Place<'a> {
     /// Of the model and its metrics.
     pub(super) staging: &'a Path,
     pub(super) checkpoints: &'a Checkpoints<'a>,
+    /// Of the files for TensorBoard.
+    pub(super) board: &'a Path,
 }
 
 /// One run of all epochs that are left.
@@ -72,22 +76,25 @@ pub(super) fn run(
     let mut trainer = Trainer::new(context, settings, (&samples, pairing), &objective, place.checkpoints)?;
     let layout = model.layout.clone();
     let mut engine = Engine::new(&layout, objective.clone(), settings.train());
-    let goes_on = trainer.resume((&mut engine, &mut model.parameters))?;
+    let goes_on = trainer.resume((&mut engine, &mut model))?;
     if let Some(start) = context.start.filter(|_| !goes_on) {
         let target = Target { encoder: &files.encoder, model: &mut model, engine: &mut engine };
         trainer.state.before = start.begin((context.stage.vfs, context.progress), settings.train(), target)?;
     }
+    let (section, shown) = (&settings.train().tensorboard, shown(settings, files, &samples));
+    trainer.board = Board::open(context, section, place.board, trainer.position(), (&shown, &model))?;
     while trainer.goes_on() {
-        trainer.epoch((&mut engine, &mut model.parameters))?;
+        trainer.epoch((&mut engine, &mut model))?;
         let judgement = validation.judge(&model, &mut engine, &objective);
         trainer.finish_epoch(judgement, &model.parameters)?;
-        trainer.save((&mut engine, &mut model.parameters))?;
+        trainer.save((&mut engine, &mut model))?;
         if trainer.is_stopped() {
             return Err(trainer.stopped());
         }
     }
-    let (state, kept) = (trainer.state, trainer.kept);
+    let (state, kept, board) = (trainer.state, trainer.kept, trainer.board);
     model.parameters = kept.unwrap_or(model.parameters);
+    board.as_ref().map_or(Ok(()), |board| board.project(&model))?;
     model.save(context.stage.vfs, &place.staging.join(MODEL_FILE), &files.encoder)?;
     let lines: Vec<String> = state.records.iter().map(json_line).collect();
     write_file(context.stage.vfs, &place.staging.join(METRICS_FILE), lines.concat().as_bytes())?;
@@ -112,6 +119,13 @@ fn provenance(
     let checkpoint = format!("{CHECKPOINTS_FOLDER}/{name}");
     let started_from = context.start.map(StartedFrom::of);
     Ok(sha256.map(|sha256| Provenance { checkpoint, sha256, steps: state.before + record.steps, started_from }))
+}
+
+/// What the files for TensorBoard show beside the course of training.
+fn shown<'a>(settings: &ModelSettings, files: &'a Files, samples: &'a Samples<'a>) -> Shown<'a> {
+    let attributes = files.lists.samples.as_ref().map(SampleLayout::attributes).filter(|path| path.exists());
+    let loss = serde_json::json!(settings.train().loss)["kind"].as_str().unwrap_or_default().to_owned();
+    Shown { samples, items: &files.items, attributes, loss }
 }
 
 fn json_line(record: &EpochRecord) -> String {

@@ -7,10 +7,11 @@ use crate::checkpoint::Checkpoints;
 use crate::config::{EarlyStoppingSection, Keep, ModelSettings, ScheduleSection, TrainedPositions};
 use crate::engine::{Batch, Engine, NotFinite, Objective, Pairing};
 use crate::error::{ModelError, Result};
-use crate::model::Parameters;
+use crate::model::{Parameters, TwoTower};
 use crate::order::Order;
 use crate::schedule::{Moment, learning_rate};
 use crate::sequence::Pass;
+use crate::tensorboard::{Board, Position, Step};
 use crate::validate::Judgement;
 use std::sync::atomic::Ordering;
 use twinspire_core::failpoint;
@@ -35,12 +36,14 @@ pub(super) struct Trainer<'a> {
     pub(super) state: RunState,
     /// Parameters of the best epoch, when it is not the last one that is kept.
     pub(super) kept: Option<Parameters>,
+    /// Files for TensorBoard, if they are wanted.
+    pub(super) board: Option<Board<'a>>,
     /// The newest checkpoint, and when it was written (at first: when the run began), in microseconds.
     saved: (Option<String>, i64),
 }
 
 /// What moves in a step.
-pub(super) type Moving<'m, 'e> = (&'m mut Engine<'e>, &'m mut Parameters);
+pub(super) type Moving<'m, 'e> = (&'m mut Engine<'e>, &'m mut TwoTower);
 
 impl<'a> Trainer<'a> {
     pub(super) fn new(
@@ -58,15 +61,17 @@ impl<'a> Trainer<'a> {
         let epoch_batches = order.batches(epoch_steps(settings)).count();
         let saved = (None, context.stage.clock.now_micros());
         let state = RunState::default();
-        Ok(Self { context, settings, samples, pairing, checkpoints, order, epoch_batches, state, kept: None, saved })
+        let (kept, board) = (None, None);
+        Ok(Self { context, settings, samples, pairing, checkpoints, order, epoch_batches, state, kept, board, saved })
     }
 
     /// Goes on from the newest checkpoint, if there is one; false where there is none.
-    pub(super) fn resume(&mut self, (engine, parameters): Moving<'_, '_>) -> Result<bool> {
+    pub(super) fn resume(&mut self, (engine, model): Moving<'_, '_>) -> Result<bool> {
         if self.context.fresh {
             self.checkpoints.clear()?;
         }
         let Some(loaded) = self.checkpoints.newest::<RunState>(self.context.progress)? else { return Ok(false) };
+        let parameters = &mut model.parameters;
         let layout = engine.layout();
         loaded.fill(parameters.pieces_mut("parameters", layout))?;
         let mut kept = parameters.clone();
@@ -93,8 +98,13 @@ impl<'a> Trainer<'a> {
         learning_rate(train, Moment { epoch: *epoch, step, steps, reduced: *reduced })
     }
 
+    /// Where it went on from; nothing where it began anew.
+    pub(super) fn position(&self) -> Option<Position> {
+        self.saved.0.as_ref().map(|_| Position { steps: self.state.steps, judged: self.state.batch == 0 })
+    }
+
     /// The batches of the epoch that are left.
-    pub(super) fn epoch(&mut self, (engine, parameters): Moving<'_, '_>) -> Result<()> {
+    pub(super) fn epoch(&mut self, (engine, model): Moving<'_, '_>) -> Result<()> {
         let (train, progress, epoch) = (self.settings.train(), self.context.progress, self.state.epoch);
         let (steps, before) = (epoch_steps(self.settings), self.state.batch as usize);
         let mut order = std::mem::take(&mut self.order);
@@ -103,30 +113,39 @@ impl<'a> Trainer<'a> {
         progress.start(&format!("train epoch {}/{}", epoch + 1, train.epochs), Some(samples), "samples");
         progress.advance(order.samples(before.min(steps)) as u64);
         let (start, mut done) = (self.context.stage.clock.now_micros(), 0);
+        let batches = order.batches(steps).count() as u64;
         for (step, rows) in order.batches(steps).skip(before).enumerate() {
-            self.step((engine, parameters), rows)?;
+            self.step((engine, model), rows, self.state.batch + 1 == batches)?;
             done += rows.len();
             progress.advance(rows.len() as u64);
             if step % CLOCK_EVERY == 0 {
                 let seconds = (self.context.stage.clock.now_micros() - start) as f64 / 1e6;
                 progress.state(&format!("loss {:.4}, {}", self.state.loss.mean(), speed(done, seconds)));
             }
-            self.pause((engine, parameters), step)?;
+            self.pause((engine, model), step)?;
         }
         progress.finish();
         self.order = order;
         Ok(())
     }
 
-    fn step(&mut self, (engine, parameters): Moving<'_, '_>, rows: &[u32]) -> Result<()> {
+    fn step(&mut self, (engine, model): Moving<'_, '_>, rows: &[u32], ends_epoch: bool) -> Result<()> {
         let (train, number) = (self.settings.train(), self.state.steps);
         let joined = train.positions == TrainedPositions::All;
         let pass = Pass { joined, dropout: Some((self.context.stage.seed, number)) };
         let batch = Batch { samples: self.samples, rows, pairing: self.pairing, number, pass };
-        let sum = engine.step(parameters, &batch, self.rate(number)).map_err(|fault| self.diverged(fault, rows))?;
+        let (number, learning_rate) = (number + 1, self.rate(number));
+        let mut look = self.board.as_ref().and_then(|board| board.look(number, ends_epoch));
+        let sum = engine.step(&mut model.parameters, &batch, learning_rate, look.as_mut());
+        let sum = sum.map_err(|fault| self.diverged(fault, rows))?;
         self.state.loss.add(sum);
         self.state.batch += 1;
         self.state.steps += 1;
+        if let Some(board) = &mut self.board {
+            let (loss, epoch_loss) = (sum.mean(), self.state.loss.mean());
+            let step = Step { number, ends_epoch, learning_rate, loss, epoch_loss, samples: rows.len() };
+            board.step(&step, look.as_ref(), model)?;
+        }
         failpoint::hit("train.step");
         Ok(())
     }
@@ -158,14 +177,17 @@ impl<'a> Trainer<'a> {
     }
 
     /// Writes a checkpoint of this moment, unless it is there.
-    pub(super) fn save(&mut self, (engine, parameters): Moving<'_, '_>) -> Result<()> {
-        let name = self.state.name();
+    pub(super) fn save(&mut self, (engine, model): Moving<'_, '_>) -> Result<()> {
+        let (name, parameters) = (self.state.name(), &model.parameters);
         if self.saved.0.as_ref() == Some(&name) {
             return Ok(());
         }
         if !parameters.is_finite() {
             let fault = NotFinite { what: "model", loss: self.state.loss.mean() };
             return Err(self.diverged(fault, &[]));
+        }
+        if let Some(board) = &mut self.board {
+            board.sync()?;
         }
         let mut tensors = parameters.pieces("parameters", engine.layout());
         if let Some(kept) = &self.kept {
@@ -216,6 +238,9 @@ impl<'a> Trainer<'a> {
             best,
         };
         self.context.progress.line(&epoch_line(&record));
+        if let Some(board) = &mut self.board {
+            board.judged(&record)?;
+        }
         self.state.records.push(record);
         (self.state.epoch, self.state.batch, self.state.loss) = (self.state.epoch + 1, 0, Default::default());
         Ok(())

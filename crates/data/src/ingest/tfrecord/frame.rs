@@ -4,18 +4,13 @@
 //! The length is believed, and memory given to it, only after its checksum was verified. Damaged bytes cost one record; a
 //! damaged length or a cut end costs the rest of the file, which counts as one record.
 
-use super::crc::masked;
 use super::example::read_example;
 use crate::ingest::account::{Kind, MAX_VALUE_BYTES, Place};
 use crate::ingest::named::NamedCells;
 use crate::ingest::record::{Damaged, Found};
 use crate::ingest::window::{MAX_RECORD, Window};
 use std::io::{self, Read};
-
-/// Bytes of a length and its checksum.
-const HEAD: usize = 12;
-/// Bytes of the checksum behind a record.
-const TAIL: usize = 4;
+use twinspire_core::tfrecord::{HEAD, TAIL, masked};
 
 /// Reads examples one after the other.
 pub(crate) struct ExampleReader<R> {

@@ -1,8 +1,7 @@
 //! TFRecord files of `tf.train.Example`: what TensorFlow writes and reads
-//! (<https://www.tensorflow.org/tutorials/load_data/tfrecord>), without TensorFlow. `frame` finds the records, `crc` checks
-//! them, `example` reads one, `write` makes one.
+//! (<https://www.tensorflow.org/tutorials/load_data/tfrecord>), without TensorFlow. `frame` finds the records
+//! and checks them, `example` reads one, `write` makes one.
 
-mod crc;
 mod example;
 mod frame;
 #[cfg(test)]

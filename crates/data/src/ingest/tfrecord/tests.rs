@@ -113,10 +113,10 @@ fn bytes_that_are_no_example_cost_their_record() {
     let messages: [&[u8]; 5] = [b"\x0a\x05", b"\xff", b"\x0a\x02\x0a\x07", b"\x07", b"\x0a\x04\x0a\x02\x0a\x01"];
     for message in messages {
         let mut bytes = Vec::new();
-        super::write::push_record(message, &mut bytes);
+        twinspire_core::tfrecord::push_record(message, &mut bytes);
         assert_eq!(read(&bytes, 7), [Err((1, 0, Kind::BadExample))], "{message:?}");
     }
     let mut empty = Vec::new();
-    super::write::push_record(b"", &mut empty);
+    twinspire_core::tfrecord::push_record(b"", &mut empty);
     assert_eq!(read(&empty, 7), [Ok((1, "··".to_owned()))], "an example may be empty");
 }

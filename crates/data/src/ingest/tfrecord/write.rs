@@ -1,7 +1,7 @@
 //! Records of `tf.train.Example`, written. In: the values of a row by name. Out: the bytes of a record as TensorFlow reads
 //! them. Where the bytes go is not known here.
 
-use super::crc::masked;
+use twinspire_core::tfrecord::{push_bytes, push_record, push_varint};
 
 /// The values of one feature; an empty one is left out of the example.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,20 +47,6 @@ impl Feature<'_> {
     }
 }
 
-fn push_varint(mut number: u64, message: &mut Vec<u8>) {
-    while number >= 0x80 {
-        message.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    message.push(number as u8);
-}
-
-fn push_bytes(field: u64, bytes: &[u8], message: &mut Vec<u8>) {
-    push_varint(field << 3 | 2, message);
-    push_varint(bytes.len() as u64, message);
-    message.extend_from_slice(bytes);
-}
-
 /// Appends one record: an example of these features, by name.
 pub(crate) fn push_example<'a>(features: impl Iterator<Item = (&'a str, Feature<'a>)>, out: &mut Vec<u8>) {
     let mut map = Vec::new();
@@ -73,13 +59,4 @@ pub(crate) fn push_example<'a>(features: impl Iterator<Item = (&'a str, Feature<
     let mut example = Vec::new();
     push_bytes(1, &map, &mut example);
     push_record(&example, out);
-}
-
-/// Appends one record of any bytes.
-pub(super) fn push_record(record: &[u8], out: &mut Vec<u8>) {
-    let length = (record.len() as u64).to_le_bytes();
-    out.extend_from_slice(&length);
-    out.extend_from_slice(&masked(&length).to_le_bytes());
-    out.extend_from_slice(record);
-    out.extend_from_slice(&masked(record).to_le_bytes());
 }

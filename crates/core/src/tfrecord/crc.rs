@@ -47,8 +47,8 @@ fn crc32c(bytes: &[u8]) -> u32 {
     !rest.iter().fold(sum, |sum, &byte| (sum >> 8) ^ TABLES[0][((sum ^ u32::from(byte)) & 0xff) as usize])
 }
 
-/// The checksum as it stands in a file.
-pub(super) fn masked(bytes: &[u8]) -> u32 {
+/// CRC-32C of bytes, as it stands in a file: masked.
+pub fn masked(bytes: &[u8]) -> u32 {
     crc32c(bytes).rotate_right(15).wrapping_add(MASK_DELTA)
 }
 
