@@ -96,7 +96,7 @@ impl Graph<'_> {
             let node = format!("{name}/{}", history.name);
             let detail = format!("{} items", history.max_length);
             let sizes = (history.encoder.len(), history.width);
-            parts.push(self.add((&node, &history.encoder.name()), detail, sizes, tables));
+            parts.push(self.add((&node, history.encoder.name()), detail, sizes, tables));
         }
         if input.dense > 0 {
             let node = format!("{name}/numbers");
