@@ -6,12 +6,17 @@
 mod buffer;
 mod lanes;
 mod math;
+mod transpose;
 mod vector;
 
 pub(crate) use buffer::Buffer;
 pub(crate) use lanes::{Lanes, Single};
 pub(crate) use math::{exp, ln};
-pub(crate) use vector::{add_bias_relu, add_column_sums, add_scaled, add_to, bias_rows, dot, lane_dot, mask_by_sign};
+pub(crate) use transpose::transpose;
+pub(crate) use vector::{
+    LANES, add_bias_relu, add_column_sums, add_scaled, add_to, bias_rows, dot, join_lanes, lane_dot, lane_sum,
+    mask_by_sign,
+};
 
 /// Which of the compiled forms runs here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,9 +3,26 @@
 use super::for_every_level;
 
 /// Partial sums of a reduction: as wide as the widest vector register.
-const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 
-/// As [`dot`], in the level of the caller. Lanes are added in pairs.
+/// All lanes joined by halves: one after the other, each step would wait for the one before.
+#[inline(always)]
+pub(crate) fn join_lanes(mut lanes: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
+    for half in [8, 4, 2, 1] {
+        for lane in 0..half {
+            lanes[lane] = join(lanes[lane], lanes[lane + half]);
+        }
+    }
+    lanes[0]
+}
+
+/// The sum of all lanes.
+#[inline(always)]
+pub(crate) fn lane_sum(lanes: [f32; LANES]) -> f32 {
+    join_lanes(lanes, |a, b| a + b)
+}
+
+/// As [`dot`], in the level of the caller.
 #[inline(always)]
 pub(crate) fn lane_dot(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0f32; LANES];
@@ -15,13 +32,8 @@ pub(crate) fn lane_dot(a: &[f32], b: &[f32]) -> f32 {
             lanes[lane] += x[lane] * y[lane];
         }
     }
-    for half in [8, 4, 2, 1] {
-        for lane in 0..half {
-            lanes[lane] += lanes[lane + half];
-        }
-    }
     let rest: f32 = a_rest.iter().zip(b_rest).map(|(x, y)| x * y).sum();
-    lanes[0] + rest
+    lane_sum(lanes) + rest
 }
 
 for_every_level! {

@@ -6,9 +6,12 @@
 
 use super::dropout::Dropout;
 use super::product::{Matrix, multiply_into};
-use crate::kernel::{Buffer, exp, for_every_level};
+use crate::kernel::{Buffer, LANES, exp, for_every_level, join_lanes, lane_sum};
+use std::ops::Range;
 
-const LANES: usize = 16;
+/// Tokens that are multiplied at once where a token sees only those before it, so that most of what none of them sees is
+/// left out. As many rows as a tile of a product has.
+const BAND: usize = 12;
 
 /// Shape of an attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,9 +35,12 @@ struct Head {
     stride: usize,
 }
 
-/// Memory of a pass over one head: probabilities after dropout, and their gradients, `[tokens, stride]`.
+/// Memory of a pass over one head.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct HeadMemory {
+    /// Keys or values as columns, `[columns, stride]`.
+    turned: Buffer,
+    /// Probabilities after dropout, and their gradients, `[tokens, stride]`.
     dropped: Buffer,
     gradient: Buffer,
 }
@@ -73,6 +79,15 @@ impl Attention {
         whole.columns(which * self.width + head.column, self.width / self.heads)
     }
 
+    /// The bands of a head, each with the number of tokens that its last one sees.
+    fn bands(&self, tokens: usize) -> impl Iterator<Item = (Range<usize>, usize)> + use<> {
+        let (size, causal) = (if self.causal { BAND } else { tokens }, self.causal);
+        (0..tokens).step_by(size).map(move |start| {
+            let end = (start + size).min(tokens);
+            (start..end, if causal { end } else { tokens })
+        })
+    }
+
     /// Writes what each token attends to into `out`, and the probabilities, before dropout, into `probabilities`.
     pub(crate) fn forward(
         &self,
@@ -84,12 +99,11 @@ impl Attention {
         self.for_each_head(ends, |head| {
             let Head { first, tokens, column, cells, stride } = head;
             let own = &mut probabilities[cells..cells + tokens * stride];
-            let (queries, keys, values) =
-                (self.part(joined, head, 0), self.part(joined, head, 1), self.part(joined, head, 2));
-            multiply_into((own, stride), queries, keys.transposed(), false);
+            let [queries, keys, values] = [0, 1, 2].map(|which| self.part(joined, head, which));
+            self.against_all(own, head, (queries, keys), &mut memory.turned);
             softmax_rows(own, stride, (tokens, self.causal), self.scale());
             let weights = dropped(dropout, head, own, &mut memory.dropped);
-            multiply_into((&mut out[first * self.width + column..], self.width), weights, values, false);
+            self.of_seen((&mut out[first * self.width + column..], self.width), weights, values);
         });
     }
 
@@ -106,21 +120,52 @@ impl Attention {
             let Head { first, tokens, column, cells, stride } = head;
             let own = &probabilities[cells..cells + tokens * stride];
             let upstream = Matrix::new(d_out, first + tokens, width).rows(first, tokens).columns(column, columns);
-            let mut target = |which: usize, left: Matrix<'_>, right: Matrix<'_>| {
-                let cells = &mut d_joined[first * 3 * width + which * width + column..];
-                multiply_into((cells, 3 * width), left, right, false);
-            };
-            target(2, dropped(dropout, head, own, &mut memory.dropped).transposed(), upstream);
+            let [queries, keys, values] = [0, 1, 2].map(|which| self.part(joined, head, which));
+            let place = |which: usize| first * 3 * width + which * width + column;
+            let weights = dropped(dropout, head, own, &mut memory.dropped);
+            self.of_those_who_see((&mut d_joined[place(2)..], 3 * width), weights, upstream);
             let gradient = &mut memory.gradient;
             gradient.resize(gradient.len().max(tokens * stride));
-            multiply_into((gradient, stride), upstream, self.part(joined, head, 2).transposed(), false);
             let gradient = &mut gradient[..tokens * stride];
+            self.against_all(gradient, head, (upstream, values), &mut memory.turned);
             dropout.apply(gradient, cells);
-            softmax_rows_backward(own, stride, gradient, self.scale());
+            softmax_rows_backward(own, stride, gradient, (self.scale(), self.causal));
             let gradient = Matrix::new(gradient, tokens, stride).columns(0, tokens);
-            target(0, gradient, self.part(joined, head, 1));
-            target(1, gradient.transposed(), self.part(joined, head, 0));
+            self.of_seen((&mut d_joined[place(0)..], 3 * width), gradient, keys);
+            self.of_those_who_see((&mut d_joined[place(1)..], 3 * width), gradient, queries);
         });
+    }
+
+    /// Writes the products of each left row with the right rows that it sees, and perhaps with some others, into `cells`
+    /// `[tokens, stride]`.
+    fn against_all(&self, cells: &mut [f32], head: Head, (left, right): (Matrix<'_>, Matrix<'_>), turned: &mut Buffer) {
+        let (stride, columns) = (head.stride, self.width / self.heads);
+        turned.resize(turned.len().max(columns * stride));
+        let right = right.turned(turned, stride);
+        for (band, seen) in self.bands(head.tokens) {
+            let target = &mut cells[band.start * stride..band.end * stride];
+            let right = right.columns(0, seen.next_multiple_of(LANES));
+            multiply_into((target, stride), left.rows(band.start, band.len()), right, false);
+        }
+    }
+
+    /// Writes the sum of what each token sees, weighted.
+    fn of_seen(&self, (target, stride): (&mut [f32], usize), weights: Matrix<'_>, values: Matrix<'_>) {
+        for (band, seen) in self.bands(weights.row_count()) {
+            let weights = weights.rows(band.start, band.len()).columns(0, seen);
+            multiply_into((&mut target[band.start * stride..], stride), weights, values.rows(0, seen), false);
+        }
+    }
+
+    /// Writes, for each token, the sum over those that see it, weighted.
+    fn of_those_who_see(&self, (target, stride): (&mut [f32], usize), weights: Matrix<'_>, values: Matrix<'_>) {
+        let tokens = weights.row_count();
+        for (band, _) in self.bands(tokens) {
+            let from = if self.causal { band.start } else { 0 };
+            let weights = weights.rows(from, tokens - from).columns(band.start, band.len()).transposed();
+            let values = values.rows(from, tokens - from);
+            multiply_into((&mut target[band.start * stride..], stride), weights, values, false);
+        }
     }
 }
 
@@ -136,6 +181,11 @@ fn dropped<'a>(dropout: Dropout, head: Head, own: &'a [f32], memory: &'a mut Buf
     Matrix::new(probabilities, head.tokens, head.stride).columns(0, head.tokens)
 }
 
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
 for_every_level! {
     /// `scores` `[tokens, stride]` become probabilities; what a token does not see becomes 0, as does the rest of a row.
     pub(crate) fn softmax_rows(scores: &mut [f32], stride: usize, shape: (usize, bool), scale: f32) {
@@ -149,32 +199,37 @@ for_every_level! {
             let (mut tops, mut sums) = ([f32::NEG_INFINITY; LANES], [0.0f32; LANES]);
             for block in &*blocks {
                 for lane in 0..LANES {
-                    tops[lane] = if block[lane] > tops[lane] { block[lane] } else { tops[lane] };
+                    tops[lane] = larger(block[lane], tops[lane]);
                 }
             }
-            let top = tops.iter().fold(f32::NEG_INFINITY, |top, lane| top.max(*lane));
+            let top = join_lanes(tops, larger);
             for block in &mut *blocks {
                 for lane in 0..LANES {
                     block[lane] = exp((block[lane] - top) * scale);
                     sums[lane] += block[lane];
                 }
             }
-            let factor = 1.0 / sums.iter().sum::<f32>();
-            blocks.iter_mut().flatten().for_each(|value| *value *= factor);
+            let factor = 1.0 / lane_sum(sums);
+            row.iter_mut().for_each(|value| *value *= factor);
         }
     }
 
-    /// Gradients of probabilities `[tokens, stride]` become those of the scores before they were scaled.
-    pub(crate) fn softmax_rows_backward(probabilities: &[f32], stride: usize, gradient: &mut [f32], scale: f32) {
-        for (own, gradient) in probabilities.chunks_exact(stride).zip(gradient.chunks_exact_mut(stride)) {
-            let ((own, _), (gradient, _)) = (own.as_chunks::<LANES>(), gradient.as_chunks_mut::<LANES>());
+    /// Gradients of probabilities `[tokens, stride]` become those of the scores before they were scaled, as far as a token
+    /// sees.
+    pub(crate) fn softmax_rows_backward(own: &[f32], stride: usize, gradient: &mut [f32], shape: (f32, bool)) {
+        let (scale, causal) = shape;
+        for (number, (own, gradient)) in own.chunks_exact(stride).zip(gradient.chunks_exact_mut(stride)).enumerate() {
+            let seen = if causal { (number + 1).next_multiple_of(LANES) } else { stride };
+            let (gradient, rest) = gradient.split_at_mut(seen);
+            rest.fill(0.0);
+            let ((own, _), (gradient, _)) = (own[..seen].as_chunks::<LANES>(), gradient.as_chunks_mut::<LANES>());
             let mut lanes = [0.0f32; LANES];
             for (own, gradient) in own.iter().zip(&*gradient) {
                 for lane in 0..LANES {
                     lanes[lane] += own[lane] * gradient[lane];
                 }
             }
-            let along = lanes.iter().sum::<f32>();
+            let along = lane_sum(lanes);
             for (own, gradient) in own.iter().zip(gradient) {
                 for lane in 0..LANES {
                     gradient[lane] = own[lane] * (gradient[lane] - along) * scale;

@@ -1,12 +1,10 @@
 //! Layer normalisation (Ba, Kiros, Hinton: "Layer Normalization", 2016): `y = (x - mean) / sqrt(variance + 1e-5) · g + b`
 //! over each row.
 
-use crate::kernel::for_every_level;
+use crate::kernel::{LANES, for_every_level, lane_sum};
 
 /// Keeps the division from 0.
 const EPSILON: f32 = 1e-5;
-
-const LANES: usize = 16;
 
 /// Width of the rows, and where the parameters lie among the dense ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +52,7 @@ fn sum(rows: [&[f32]; 3], term: impl Fn(f32, f32, f32) -> f32) -> f32 {
         }
     }
     let rest = a_rest.iter().zip(b_rest).zip(c_rest);
-    lanes.iter().sum::<f32>() + rest.map(|((a, b), c)| term(*a, *b, *c)).sum::<f32>()
+    lane_sum(lanes) + rest.map(|((a, b), c)| term(*a, *b, *c)).sum::<f32>()
 }
 
 for_every_level! {

@@ -5,7 +5,7 @@
 //! consecutive numbers is copied first. Every number of a product is one chain of multiplications and additions over the
 //! depth, in order: its bits do not depend on how many rows or columns there are.
 
-use crate::kernel::{Buffer, Lanes, Level, Single, level};
+use crate::kernel::{Buffer, Lanes, Level, Single, level, transpose};
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m128, __m256, __m512};
 
@@ -49,6 +49,20 @@ impl<'a> Matrix<'a> {
         Self { data: &self.data[start * self.row_stride..], rows: count, ..self }
     }
 
+    /// Number of rows.
+    pub(crate) fn row_count(self) -> usize {
+        self.rows
+    }
+
+    /// The transposed matrix with its numbers moved to `target`, whose rows have `stride` columns: those after the last one
+    /// are 0. The rows of this matrix must be consecutive numbers.
+    pub(crate) fn turned(self, target: &mut [f32], stride: usize) -> Matrix<'_> {
+        assert_eq!(self.column_stride, 1, "rows are consecutive numbers");
+        transpose((self.data, self.row_stride), (self.rows, self.columns), (target, stride));
+        target[..self.columns * stride].chunks_exact_mut(stride).for_each(|row| row[self.rows..].fill(0.0));
+        Matrix::new(target, self.columns, stride)
+    }
+
     /// The numbers, row by row.
     pub(crate) fn copied(self) -> Buffer {
         let mut copy = Buffer::zeros(self.rows * self.columns);
@@ -58,6 +72,9 @@ impl<'a> Matrix<'a> {
 
     /// Writes the numbers, row by row, to as many.
     pub(crate) fn copy_to(self, target: &mut [f32]) {
+        if self.row_stride == 1 {
+            return transpose((self.data, self.column_stride), (self.columns, self.rows), (target, self.columns));
+        }
         for (row, values) in target.chunks_exact_mut(self.columns).enumerate() {
             let source = self.data[row * self.row_stride..].iter().step_by(self.column_stride);
             values.iter_mut().zip(source).for_each(|(value, number)| *value = *number);
@@ -160,6 +177,7 @@ impl Product<'_> {
                 match self.left.rows - row {
                     rest if rest >= ROWS => self.tile::<L, VECTORS, ROWS>(target, (row, column)),
                     4.. => self.tile::<L, VECTORS, 4>(target, (row, column)),
+                    2.. => self.tile::<L, VECTORS, 2>(target, (row, column)),
                     _ => self.tile::<L, VECTORS, 1>(target, (row, column)),
                 }
             };

@@ -2,7 +2,7 @@
 //! `y = factor · z + bias` (a sigmoid layer of one unit), `loss = -label · ln σ(y) - (1 - label) · ln(1 - σ(y))`.
 
 use super::LossSum;
-use crate::kernel::{exp, for_every_level, lane_dot, ln};
+use crate::kernel::{LANES, exp, for_every_level, lane_dot, ln};
 
 /// `p` is kept this far from 0 and 1.
 const MARGIN: f32 = 1e-6;
@@ -70,9 +70,6 @@ fn cross_entropy(y: f32, label: f32) -> (f32, f32) {
     let sigmoid = if y >= 0.0 { share } else { small * share };
     (y.max(0.0) - y * label + ln(1.0 + small), sigmoid)
 }
-
-/// Pairs that are taken at once.
-const LANES: usize = 16;
 
 /// [`slopes`] of one block; adds to the sums of losses and of the head's gradients. A weight of 0 adds nothing.
 #[inline(always)]

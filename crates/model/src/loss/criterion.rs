@@ -4,7 +4,7 @@
 //! "SimpleX: A Simple and Strong Baseline for Collaborative Filtering", CIKM 2021. A loss over pairs is the mean over the
 //! negatives of a row, each with its weight.
 
-use crate::kernel::{exp, for_every_level, ln};
+use crate::kernel::{LANES, exp, for_every_level, lane_sum, ln};
 
 /// Which loss it is. `s` is the score of the positive, `s_j` that of a negative; a score is the cosine divided by the
 /// temperature, where there is one.
@@ -58,7 +58,6 @@ pub(super) type Sums = [f32; 3];
 /// Scores become weighted slopes; a score of negative infinity is no negative. `pair` gives loss and slope of a score.
 #[inline(always)]
 fn each(scores: &mut [f32], weights: &[f32], pair: impl Fn(f32) -> (f32, f32)) -> Sums {
-    const LANES: usize = 16;
     let mut sums = [[0.0f32; LANES]; 3];
     for (scores, weights) in scores.chunks_mut(LANES).zip(weights.chunks(LANES)) {
         for (lane, (score, weight)) in scores.iter_mut().zip(weights).enumerate() {
@@ -70,7 +69,7 @@ fn each(scores: &mut [f32], weights: &[f32], pair: impl Fn(f32) -> (f32, f32)) -
             sums[2][lane] += weight;
         }
     }
-    sums.map(|lanes| lanes.iter().sum())
+    sums.map(lane_sum)
 }
 
 for_every_level! {

@@ -12,7 +12,7 @@ mod tests;
 
 use super::LossSum;
 use super::criterion::{Criterion, pair_slopes};
-use crate::kernel::{Buffer, add_scaled, dot, exp, for_every_level};
+use crate::kernel::{Buffer, LANES, add_scaled, dot, exp, for_every_level, lane_sum};
 use crate::layer::product::{Matrix, multiply, multiply_into};
 use rayon::prelude::*;
 
@@ -24,9 +24,6 @@ const GROUP_ROWS: usize = 256;
 
 /// Most groups; the grid depends on the batch only.
 const MAX_GROUPS: usize = 16;
-
-/// Scores that become exponentials at once.
-const LANES: usize = 16;
 
 /// Largest exponent. With a temperature of 0.02 the least one is then about -55, and no sum leaves the range of `f32`.
 const TOP: f32 = 70.0;
@@ -329,7 +326,7 @@ for_every_level! {
                 lanes[lane] += block[lane];
             }
         }
-        let mut sum: f32 = lanes.iter().sum();
+        let mut sum = lane_sum(lanes);
         for (score, shift) in blocks.into_remainder().iter_mut().zip(rest_shifts) {
             *score = exp(*score + shift);
             sum += *score;
