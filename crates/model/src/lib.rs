@@ -22,6 +22,7 @@ mod loss;
 mod metric;
 pub mod model;
 pub mod negative;
+pub mod onnx;
 mod optimizer;
 mod order;
 pub mod query;

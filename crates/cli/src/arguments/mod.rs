@@ -106,7 +106,7 @@ pub enum Command {
     Train(TrainArguments),
     /// Train several recipes on the same samples and judge each on the validation part over the full corpus
     Compare(CompareArguments),
-    /// Write item and user embeddings of a trained model as text, Parquet and .npy
+    /// Write item and user embeddings of a trained model as text, Parquet and .npy, and its towers as ONNX
     Export(ExportArguments),
     /// Build the channels of a run and judge them and the merged list over the full corpus
     Evaluate(EvaluateArguments),

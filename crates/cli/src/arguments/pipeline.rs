@@ -173,6 +173,9 @@ pub struct ExportArguments {
     /// Which run.
     #[command(flatten)]
     pub window: WindowArguments,
+    /// Also write the towers as ONNX graphs and as safetensors, with rows to check them by
+    #[arg(long)]
+    pub towers: bool,
 }
 
 /// Of `twinspire evaluate`.

@@ -106,7 +106,9 @@ pub fn dispatch(context: &CommandContext<'_>, command: &Command) -> Result<Reply
         Command::Mine(arguments) => mine::run(context, arguments),
         Command::Compare(arguments) => compare::run(context, arguments),
         Command::Train(arguments) => stages::train(context, arguments),
-        Command::Export(arguments) => stages::run_one(context, &arguments.window, Stage::Export),
+        Command::Export(arguments) => {
+            stages::run_one(context, &arguments.window, Stage::Export { towers: arguments.towers })
+        }
         Command::Evaluate(arguments) => evaluate::run(context, arguments),
         Command::Report(arguments) => report::run(context, arguments),
         Command::Publish(arguments) => stages::run_one(context, &arguments.window, Stage::Publish(Serve::Always)),

@@ -22,7 +22,10 @@ pub enum Stage {
         fresh: bool,
     },
     /// A model to embeddings.
-    Export,
+    Export {
+        /// Its towers, too, as other programs read them.
+        towers: bool,
+    },
     /// Channels and golden set, then the figures of every channel.
     Evaluate,
     /// The sealed bundle.
@@ -32,7 +35,7 @@ pub enum Stage {
 impl Stage {
     /// The whole chain, in order.
     fn chain(serve: Serve, fresh: bool) -> [Self; 5] {
-        [Self::Samples, Self::Train { fresh }, Self::Export, Self::Evaluate, Self::Publish(serve)]
+        [Self::Samples, Self::Train { fresh }, Self::Export { towers: false }, Self::Evaluate, Self::Publish(serve)]
     }
 }
 
@@ -110,7 +113,11 @@ fn run_stage(run: &Run<'_>, stage: Stage) -> Result<Vec<Said>, CliError> {
     match stage {
         Stage::Samples => Ok(vec![samples_said(&run.samples()?)]),
         Stage::Train { fresh } => Ok(vec![train_said(&run.train(fresh)?)]),
-        Stage::Export => Ok(vec![stage_said("embeddings", &run.export()?)]),
+        Stage::Export { towers } => {
+            let embeddings = stage_said("embeddings", &run.export()?);
+            let towers = towers.then(|| run.export_towers()).transpose()?;
+            Ok([embeddings].into_iter().chain(towers.map(|towers| stage_said("towers", &towers))).collect())
+        }
         Stage::Evaluate => Ok(vec![stage_said("draft", &run.draft()?), evaluate_said(&run.evaluate()?)]),
         Stage::Publish(serve) => Ok(vec![published_said(&run.publish(serve)?)]),
     }

@@ -13,6 +13,7 @@ mod mine;
 mod publish;
 mod samples;
 mod start;
+mod towers;
 mod train;
 
 pub use compare::{Compared, Recipe};

@@ -18,5 +18,6 @@ mod kills;
 mod logs;
 mod negatives;
 mod recall;
+mod towers;
 mod warm;
 mod world;

@@ -69,7 +69,8 @@ impl Attention {
         }
     }
 
-    fn scale(&self) -> f32 {
+    /// Multiplies the products of queries and keys.
+    pub(crate) fn scale(&self) -> f32 {
         1.0 / ((self.width / self.heads) as f32).sqrt()
     }
 

@@ -4,7 +4,7 @@
 use crate::kernel::{LANES, for_every_level, lane_sum};
 
 /// Keeps the division from 0.
-const EPSILON: f32 = 1e-5;
+pub(crate) const EPSILON: f32 = 1e-5;
 
 /// Width of the rows, and where the parameters lie among the dense ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

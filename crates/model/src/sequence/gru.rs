@@ -63,8 +63,14 @@ impl Gru {
         self.dropout
     }
 
-    fn width(&self) -> usize {
+    /// Width of tokens and states.
+    pub(crate) fn width(&self) -> usize {
         self.input.inputs
+    }
+
+    /// From the tokens, and from the states, to the gates reset, update and new.
+    pub(crate) fn layers(&self) -> [Linear; 2] {
+        [self.input, self.state]
     }
 
     /// Makes room for sequences with these ends, and sorts them.

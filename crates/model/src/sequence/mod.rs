@@ -14,8 +14,10 @@ mod tokens;
 
 pub(crate) use elements::Elements;
 pub(crate) use encoder::{Encoder, Initial, Memory, TensorSpec};
+pub(crate) use gru::Gru;
 pub(crate) use history::{History, Pass};
 pub(crate) use reading::Reading;
+pub(crate) use self_attention::SelfAttention;
 pub(crate) use tokens::Tokens;
 
 use crate::layer::embedding::{Columns, pool};

@@ -51,6 +51,26 @@ impl SelfAttention {
         self.places() + self.blocks.iter().map(Block::len).sum::<usize>() + self.norm.map_or(0, |norm| norm.len())
     }
 
+    /// Width of the tokens.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Most tokens that have a place, and how places are counted.
+    pub(crate) fn positions(&self) -> (usize, Positions) {
+        (self.max_length, self.positions)
+    }
+
+    /// The blocks, from the tokens up.
+    pub(crate) fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
+    /// What follows them.
+    pub(crate) fn norm(&self) -> Option<LayerNorm> {
+        self.norm
+    }
+
     fn places(&self) -> usize {
         if self.positions == Positions::None { 0 } else { self.max_length * self.width }
     }

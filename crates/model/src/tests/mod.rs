@@ -5,6 +5,7 @@ mod encoders;
 mod gradient;
 mod history;
 mod movement;
+mod onnx;
 mod reference;
 mod resume;
 mod sampled;

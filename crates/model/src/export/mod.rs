@@ -4,6 +4,8 @@
 //! `<tower>.<layer>.bias` `[outputs]`, `history.<feature>.<layer>…` of encoders, `head` `[2]` (factor and bias of the
 //! sigmoid layer). The metadata holds one key, so that the same model has the same bytes.
 
+mod about;
+
 use crate::config::ModelSection;
 use crate::kernel::Buffer;
 use crate::layout::ModelLayout;
@@ -17,7 +19,7 @@ use twinspire_core::vfs::{Vfs, write_file};
 use twinspire_core::{CoreError, Result};
 
 /// The one key of the metadata.
-const KEY: &str = "twinspire";
+pub(crate) const METADATA_KEY: &str = "twinspire";
 
 /// Version of the file.
 const FORMAT: u32 = 1;
@@ -29,6 +31,12 @@ struct Description {
     model: ModelSection,
     /// [`FeatureEncoder::fingerprint`].
     features: String,
+}
+
+impl Description {
+    fn of(model: &TwoTower, encoder: &FeatureEncoder) -> Self {
+        Self { format: FORMAT, model: model.section.clone(), features: encoder.fingerprint() }
+    }
 }
 
 /// A tensor's name, shape, and numbers.
@@ -69,15 +77,22 @@ impl TwoTower {
     /// # Errors
     /// I/O, with the path.
     pub fn save(&self, vfs: &dyn Vfs, path: &Path, encoder: &FeatureEncoder) -> Result<()> {
+        let text = serde_json::to_string(&Description::of(self, encoder)).expect("a description is plain data");
+        self.save_described(vfs, path, text)
+    }
+
+    /// As [`TwoTower::save`], with a description of [`TwoTower::about`].
+    ///
+    /// # Errors
+    /// I/O, with the path.
+    pub fn save_described(&self, vfs: &dyn Vfs, path: &Path, text: String) -> Result<()> {
         let other = |error: safetensors::SafeTensorError| CoreError::io(path, std::io::Error::other(error));
-        let description = Description { format: FORMAT, model: self.section.clone(), features: encoder.fingerprint() };
-        let text = serde_json::to_string(&description).expect("a description is plain data");
         let mut views = Vec::new();
         for (name, shape, numbers) in tensors(&self.layout, &self.parameters) {
             let view = TensorView::new(Dtype::F32, shape, bytemuck::cast_slice(numbers)).map_err(other)?;
             views.push((name, view));
         }
-        let metadata = HashMap::from([(KEY.to_owned(), text)]);
+        let metadata = HashMap::from([(METADATA_KEY.to_owned(), text)]);
         let bytes = safetensors::serialize(views, Some(metadata)).map_err(other)?;
         write_file(vfs, path, &bytes)
     }
@@ -91,8 +106,8 @@ impl TwoTower {
         let damaged = |reason: String| CoreError::damaged(path, reason);
         let bytes = std::fs::read(path).map_err(|error| CoreError::io(path, error))?;
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| damaged(error.to_string()))?;
-        let text = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
-        let text = text.ok_or_else(|| damaged(format!("its metadata has no key `{KEY}`")))?;
+        let text = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA_KEY));
+        let text = text.ok_or_else(|| damaged(format!("its metadata has no key `{METADATA_KEY}`")))?;
         let description: Description = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
         check(&description, encoder)?;
         let file = SafeTensors::deserialize(&bytes).map_err(|error| damaged(error.to_string()))?;
