@@ -17,8 +17,8 @@ use twinspire_core::vfs::RealVfs;
 use twinspire_model::load_query_encoder;
 use twinspire_retrieval::Retriever;
 
-/// What lies beside them: the checkpoints of training.
-const BESIDE: usize = 1;
+/// What lies beside them: the checkpoints of training, and what TensorBoard reads.
+const BESIDE: usize = 2;
 
 /// Stage folders of a run, in order.
 const STAGES: [&str; 6] = ["interactions", "samples", "train", "embeddings", "draft", "report"];

@@ -28,12 +28,14 @@ impl Made {
     }
 
     /// Checksums of the files of the run, by path; of a manifest, everything but the time and the place of its inputs.
+    /// Events of TensorBoard hold times, too, and are nobody's input.
     fn contents(&self) -> BTreeMap<String, String> {
         let folder = self.base.path().join("runs").join(DATE);
         let records = records_below(&RealVfs, &folder).unwrap();
         let (manifests, data): (Vec<_>, Vec<_>) =
             records.into_iter().partition(|record| record.path.ends_with(MANIFEST));
-        let data = data.into_iter().map(|record| (record.path, record.sha256));
+        let data = data.into_iter().filter(|record| !record.path.starts_with("tensorboard/"));
+        let data = data.map(|record| (record.path, record.sha256));
         data.chain(manifests.into_iter().map(|record| (record.path.clone(), timeless(&folder.join(&record.path)))))
             .collect()
     }
