@@ -86,6 +86,8 @@ pub(crate) struct HistoryLayout {
     pub(crate) max_length: usize,
     pub(crate) encoder: Encoder,
     pub(crate) reading: Reading,
+    /// The other features of the row, where the encoder reads them.
+    pub(crate) profile: Option<Box<InputLayout>>,
     /// First parameter among the dense ones.
     pub(crate) offset: usize,
 }
@@ -119,6 +121,24 @@ pub(crate) struct InputLayout {
     pub(crate) dense: usize,
     /// Their first column.
     pub(crate) dense_column: usize,
+}
+
+impl InputLayout {
+    /// Number of fields that read a table.
+    fn readers(&self, table: usize) -> usize {
+        let fields = self.single.iter().chain(self.sequences.iter().map(|sequence| &sequence.field));
+        let tokens = self.histories.iter().flat_map(|history| &history.fields);
+        let read = fields.map(|field| field.table).chain(tokens.map(|field| field.table));
+        read.filter(|read| *read == table).count()
+    }
+
+    /// The input without histories: its first columns.
+    fn profile(&self) -> Self {
+        let own = |sequence: &&SequenceField| matches!(sequence.source, Source::Own { .. });
+        let sequences = self.sequences.iter().filter(own).copied().collect();
+        let width = self.dense_column + self.dense;
+        Self { width, single: self.single.clone(), sequences, histories: Vec::new(), ..*self }
+    }
 }
 
 /// The whole model.
@@ -161,13 +181,8 @@ impl ModelLayout {
 
     /// Number of fields that read a table.
     pub(crate) fn readers(&self, table: usize) -> usize {
-        let of_input = |input: &InputLayout| {
-            let fields = input.single.iter().chain(input.sequences.iter().map(|sequence| &sequence.field));
-            let tokens = input.histories.iter().flat_map(|history| &history.fields);
-            let read = fields.map(|field| field.table).chain(tokens.map(|field| field.table));
-            read.filter(|read| *read == table).count()
-        };
-        of_input(&self.user) + of_input(&self.item)
+        let profiles = self.user.histories.iter().filter_map(|history| history.profile.as_deref());
+        profiles.chain([&self.user, &self.item]).map(|input| input.readers(table)).sum()
     }
 
     /// Number of dense parameters.
@@ -242,9 +257,11 @@ impl Tables {
             }));
             return;
         };
-        let (name, encoder) = (format!("history.{}", history.name), Encoder::new(own, width, max_length));
-        let (fields, reading) = (placed.collect(), own.reading());
-        user.histories.push(HistoryLayout { name, column, width, fields, max_length, encoder, reading, offset: 0 });
+        let profile = user.profile();
+        let encoder = Encoder::new(own, (width, profile.width), max_length);
+        let profile = encoder.reads_profile().then(|| Box::new(profile));
+        let (name, fields, reading) = (format!("history.{}", history.name), placed.collect(), own.reading());
+        user.histories.push(HistoryLayout { name, column, width, fields, max_length, encoder, reading, profile, offset: 0 });
     }
 
     /// An item field that a history reads, at column 0.

@@ -15,6 +15,8 @@ pub enum EncoderSection {
     SelfAttention(SelfAttentionSection),
     /// A gated recurrent unit; its last state is the vector.
     Gru(GruSection),
+    /// The deep interest network: items count as much as they go with a query.
+    Din(DinSection),
     /// A mean in which newer items count more.
     Recency(RecencySection),
 }
@@ -75,6 +77,42 @@ impl Default for GruSection {
     }
 }
 
+/// Settings of `din`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DinSection {
+    /// Name of the history feature.
+    pub feature: String,
+    /// What the items are compared with: `last_click` (the newest item), `profile` (a linear layer over the other features
+    /// of user and context) or `learned` (one vector for all users).
+    pub attention_query: AttentionQuery,
+    /// Width of the hidden layer of the unit that weighs an item; 1 to 4096.
+    pub hidden: u32,
+    /// The weights of the items sum up to 1; otherwise they are any numbers; true or false.
+    pub softmax: bool,
+    /// Share of numbers of the items that training drops; 0.0 to below 1.0.
+    pub dropout: f64,
+}
+
+impl Default for DinSection {
+    fn default() -> Self {
+        let attention_query = AttentionQuery::LastClick;
+        Self { feature: String::new(), attention_query, hidden: 32, softmax: false, dropout: 0.2 }
+    }
+}
+
+/// What the items of a history are compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AttentionQuery {
+    /// The newest item.
+    LastClick,
+    /// A linear layer over the other features of user and context.
+    Profile,
+    /// One vector for all users.
+    Learned,
+}
+
 /// Settings of `recency`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -129,6 +167,7 @@ impl EncoderSection {
         match self {
             Self::SelfAttention(own) => &own.feature,
             Self::Gru(own) => &own.feature,
+            Self::Din(own) => &own.feature,
             Self::Recency(own) => &own.feature,
         }
     }
@@ -137,7 +176,7 @@ impl EncoderSection {
     pub(crate) fn reading(&self) -> Reading {
         match self {
             Self::SelfAttention(SelfAttentionSection { output: HistoryOutput::Mean, .. }) => Reading::Mean,
-            Self::SelfAttention(_) | Self::Gru(_) => Reading::Last,
+            Self::SelfAttention(_) | Self::Gru(_) | Self::Din(_) => Reading::Last,
             Self::Recency(own) => Reading::Recent { decay: 0.5f64.powf(1.0 / own.half_life) as f32 },
         }
     }
@@ -146,7 +185,7 @@ impl EncoderSection {
     pub fn is_causal(&self) -> bool {
         match self {
             Self::SelfAttention(own) => own.causal,
-            Self::Gru(_) | Self::Recency(_) => true,
+            Self::Gru(_) | Self::Din(_) | Self::Recency(_) => true,
         }
     }
 }
@@ -172,6 +211,11 @@ pub(super) fn check_encoders(model: &ModelSection, schema: &FeatureSchema, fault
         match section {
             EncoderSection::SelfAttention(own) => check_self_attention(own, width, key, faults),
             EncoderSection::Gru(own) => check_dropout(own.dropout, key, faults),
+            EncoderSection::Din(own) => {
+                check_dropout(own.dropout, &key, faults);
+                faults.require((1..=4096).contains(&own.hidden), &key("hidden"), own.hidden, "1 to 4096");
+                check_query(own.attention_query, schema, &key("attention_query"), faults);
+            }
             EncoderSection::Recency(own) => {
                 let sound = own.half_life.is_finite() && own.half_life > 0.0;
                 faults.require(sound, &key("half_life"), own.half_life, "a finite number above 0");
@@ -195,6 +239,14 @@ fn check_self_attention(
         None => "1 or more".into(),
     };
     faults.require(divides, &key("heads"), own.heads, &reason);
+}
+
+/// A profile has columns of its own.
+fn check_query(query: AttentionQuery, schema: &FeatureSchema, key: &str, faults: &mut Faults) {
+    let is_profile = |spec: &FeatureSpec| spec.side != Side::Item && !matches!(spec.kind, FeatureKind::History { .. });
+    let exists = query != AttentionQuery::Profile || schema.features().iter().any(is_profile);
+    let reason = "`profile` needs a feature of user or context that is no history";
+    faults.require(exists, key, "profile", reason);
 }
 
 fn check_dropout(dropout: f64, key: impl Fn(&str) -> String, faults: &mut Faults) {

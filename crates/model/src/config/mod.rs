@@ -11,7 +11,7 @@ mod tests;
 mod watching;
 
 pub use encoders::{
-    EncoderSection, GruSection, HistoryOutput, NormPlace, Positions, RecencySection, SelfAttentionSection,
+    AttentionQuery, DinSection, EncoderSection, GruSection, HistoryOutput, NormPlace, Positions, RecencySection, SelfAttentionSection,
 };
 pub use movement::{
     AdagradSection, AdamSection, AdamWSection, ClipSection, EarlyStoppingSection, OptimizerSection, ScheduleSection,

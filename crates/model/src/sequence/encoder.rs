@@ -1,5 +1,8 @@
-//! The encoders of histories: tokens `[tokens, width]` to states `[tokens, width]`, from which each row takes its vector.
+//! The encoders of histories: tokens `[tokens, width]` to states `[tokens, width]`, from which each row takes its vector, or
+//! to the vectors of the rows themselves.
 
+use super::RowMemory;
+use super::din::{Din, DinMemory};
 use super::gru::{Gru, GruMemory};
 use super::self_attention::{AttentionMemory, SelfAttention};
 use crate::config::EncoderSection;
@@ -13,6 +16,7 @@ use crate::layout::HistoryLayout;
 pub(crate) enum Encoder {
     SelfAttention(SelfAttention),
     Gru(Gru),
+    Din(Din),
     /// The tokens as they are; what weighs them is how they are read.
     Recency,
 }
@@ -26,6 +30,8 @@ pub(crate) struct Memory {
     pub(crate) gradient: Buffer,
     pub(crate) attention: AttentionMemory,
     pub(crate) gru: GruMemory,
+    pub(crate) din: DinMemory,
+    pub(crate) rows: RowMemory,
 }
 
 /// A tensor of an encoder.
@@ -49,7 +55,7 @@ pub(crate) enum Initial {
 }
 
 impl TensorSpec {
-    fn new(name: &str, shape: &[usize], initial: Initial) -> Self {
+    pub(crate) fn new(name: &str, shape: &[usize], initial: Initial) -> Self {
         Self { name: name.to_owned(), shape: shape.to_vec(), initial }
     }
 
@@ -77,11 +83,12 @@ impl TensorSpec {
 }
 
 impl Encoder {
-    /// Over histories of up to `max_length` items, each `width` wide.
-    pub(crate) fn new(section: &EncoderSection, width: usize, max_length: usize) -> Self {
+    /// Over histories of up to `max_length` items, each `width` wide, of rows whose other features are `profile` wide.
+    pub(crate) fn new(section: &EncoderSection, (width, profile): (usize, usize), max_length: usize) -> Self {
         match section {
             EncoderSection::SelfAttention(own) => Self::SelfAttention(SelfAttention::new(own, width, max_length)),
             EncoderSection::Gru(own) => Self::Gru(Gru::new(own, width)),
+            EncoderSection::Din(own) => Self::Din(Din::new(own, (width, profile))),
             EncoderSection::Recency(_) => Self::Recency,
         }
     }
@@ -91,6 +98,7 @@ impl Encoder {
         match self {
             Self::SelfAttention(own) => own.len(),
             Self::Gru(own) => own.len(),
+            Self::Din(own) => own.len(),
             Self::Recency => 0,
         }
     }
@@ -100,6 +108,7 @@ impl Encoder {
         match self {
             Self::SelfAttention(own) => own.tensors(),
             Self::Gru(own) => own.tensors(),
+            Self::Din(own) => own.tensors(),
             Self::Recency => Vec::new(),
         }
     }
@@ -109,7 +118,24 @@ impl Encoder {
         match self {
             Self::SelfAttention(_) => "self-attention",
             Self::Gru(_) => "gru",
+            Self::Din(_) => "din",
             Self::Recency => "weighted by age",
+        }
+    }
+
+    /// Does it give one vector a row, from what the row sees of the tokens, instead of one state a token?
+    pub(crate) fn attends(&self) -> bool {
+        match self {
+            Self::Din(_) => true,
+            Self::SelfAttention(_) | Self::Gru(_) | Self::Recency => false,
+        }
+    }
+
+    /// Does it read the other features of a row?
+    pub(crate) fn reads_profile(&self) -> bool {
+        match self {
+            Self::Din(own) => own.query().reads_profile(),
+            Self::SelfAttention(_) | Self::Gru(_) | Self::Recency => false,
         }
     }
 
@@ -118,6 +144,7 @@ impl Encoder {
         match self {
             Self::SelfAttention(own) => own.dropout(),
             Self::Gru(own) => own.dropout(),
+            Self::Din(own) => own.dropout(),
             Self::Recency => 0.0,
         }
     }
@@ -127,17 +154,24 @@ impl Encoder {
         match self {
             Self::SelfAttention(own) => own.forward(dense, read, memory),
             Self::Gru(own) => own.forward(dense, read, memory),
+            Self::Din(own) => own.forward(dense, read, memory),
             Self::Recency => {}
         }
     }
 
-    /// The states of the last forward pass, `[tokens, width]`.
+    /// The states of the last forward pass, `[tokens, width]`, or `[rows, width]` of an encoder that attends.
     pub(crate) fn states<'a>(&self, memory: &'a Memory) -> &'a [f32] {
         match self {
             Self::SelfAttention(own) => own.states(&memory.attention),
             Self::Gru(own) => own.states(&memory.gru),
+            Self::Din(_) => &memory.rows.vectors,
             Self::Recency => &memory.tokens,
         }
+    }
+
+    /// Where the gradient of the states is put before the backward pass.
+    pub(crate) fn state_slopes<'a>(&self, memory: &'a mut Memory) -> &'a mut [f32] {
+        if self.attends() { &mut memory.rows.slopes } else { &mut memory.gradient }
     }
 
     /// Turns the gradient of the states, in `memory`, into that of the tokens; those of the parameters are added to
@@ -146,6 +180,7 @@ impl Encoder {
         match self {
             Self::SelfAttention(own) => own.backward(parameters, read, memory),
             Self::Gru(own) => own.backward(parameters, read, memory),
+            Self::Din(own) => own.backward(parameters, read, memory),
             Self::Recency => {}
         }
     }
@@ -160,6 +195,7 @@ impl Memory {
         match &layout.encoder {
             Encoder::SelfAttention(own) => own.reserve(ends, &mut self.attention),
             Encoder::Gru(own) => own.reserve(ends, &mut self.gru),
+            Encoder::Din(own) => own.reserve(self.rows.pairs(), &mut self.din),
             Encoder::Recency => {}
         }
     }

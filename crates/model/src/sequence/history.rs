@@ -13,6 +13,7 @@ use crate::layer::embedding::{Columns, gather, pool};
 use crate::layout::{HistoryLayout, ItemColumn, TokenField};
 use crate::model::Parameters;
 use crate::optimizer::Shard;
+use crate::shared::Shared;
 use rayon::prelude::*;
 use std::ops::Range;
 use twinspire_core::encode::EncodedView;
@@ -47,6 +48,9 @@ pub(crate) struct History {
     slopes: Buffer,
     /// Gradients of the tokens `[tokens, width]`.
     gradients: Buffer,
+    /// The other features of the rows, where the encoder reads them, and their gradients.
+    profile: ChunkInput,
+    profile_slopes: Buffer,
     groups: Vec<Group>,
 }
 
@@ -80,6 +84,9 @@ impl History {
         for (field, ids) in layout.fields.iter().zip(&mut self.fields) {
             ids.read(field, self.tokens.items(), items);
         }
+        if let Some(profile) = &layout.profile {
+            self.profile.read(profile, items, source);
+        }
         self.pieces.clear();
         let (mut start, sequences) = (0, self.tokens.sequences());
         for end in 1..=sequences {
@@ -96,19 +103,21 @@ impl History {
 
     /// Encodes all sequences; threads share the work unless `alone`.
     pub(crate) fn forward(&mut self, layout: &HistoryLayout, parameters: &Parameters, alone: bool) {
-        let Self { tokens, fields, pieces, dropout, values, groups, .. } = self;
+        let Self { tokens, fields, pieces, dropout, values, groups, profile, .. } = self;
+        if let Some(layout) = &layout.profile {
+            profile.look_up(layout, &parameters.tables, (&Shared::default(), 0));
+        }
         let (width, size) = (layout.width, if alone { pieces.len() } else { pieces.len().div_ceil(MAX_GROUPS) }.max(1));
         groups.resize_with(groups.len().max(pieces.len().div_ceil(size)), Group::default);
-        let read = Read { layout, parameters, tokens, fields, dropout: *dropout };
+        let read = Read { layout, parameters, tokens, fields, profile: profile.values(), dropout: *dropout };
         let jobs = jobs(pieces, size, (groups, values), |piece| tokens.rows(piece).len() * width);
         let encode = |(number, (group, pieces, values)): (usize, Job<'_>)| {
             let first = tokens.rows(&pieces[0]).start;
             for (place, piece) in (number * size..).zip(pieces) {
                 read.forward(piece, place, &mut group.memory);
-                let (states, start) = (layout.encoder.states(&group.memory), tokens.range(piece).start);
-                tokens.for_each_row(piece, |row, seen| {
-                    let target = &mut values[(row - first) * width..][..width];
-                    layout.reading.take(states, seen.start - start..seen.end - start, target);
+                let states = layout.encoder.states(&group.memory);
+                read.for_each_row(piece, |row, seen| {
+                    layout.reading.take(states, seen, &mut values[(row - first) * width..][..width]);
                 });
             }
         };
@@ -134,7 +143,7 @@ impl History {
         parameters: &Parameters,
         inputs: impl Iterator<Item = &'i ChunkInput>,
     ) {
-        let Self { tokens, fields, pieces, dropout, values, slopes, gradients, groups } = self;
+        let Self { tokens, fields, pieces, dropout, values, slopes, gradients, groups, profile, profile_slopes } = self;
         let (width, size) = (layout.width, pieces.len().div_ceil(MAX_GROUPS).max(1));
         slopes.resize(values.len());
         let rows = inputs.flat_map(|input| input.values().chunks_exact(columns.stride).take(input.rows()));
@@ -142,9 +151,12 @@ impl History {
             slope.copy_from_slice(&row[columns.first..columns.first + width]);
         }
         gradients.resize(tokens.items().len() * width);
-        let read = Read { layout, parameters, tokens, fields, dropout: *dropout };
+        let profile_width = layout.profile.as_ref().map_or(0, |profile| profile.width);
+        profile_slopes.resize(profile.values().len());
+        let read = Read { layout, parameters, tokens, fields, profile: profile.values(), dropout: *dropout };
         let jobs = jobs(pieces, size, (groups, gradients), |piece| tokens.range(piece).len() * width);
-        jobs.into_par_iter().enumerate().for_each(|(number, (group, pieces, gradients))| {
+        let profiles = parts(pieces, size, profile_slopes, |piece| tokens.rows(piece).len() * profile_width);
+        jobs.into_par_iter().zip(profiles).enumerate().for_each(|(number, ((group, pieces, gradients), mut profiles))| {
             group.gradient.resize(0);
             group.gradient.resize(layout.encoder.len());
             let first = tokens.range(&pieces[0]).start;
@@ -153,8 +165,11 @@ impl History {
                 let range = tokens.range(piece);
                 let target = &mut gradients[(range.start - first) * width..(range.end - first) * width];
                 target.copy_from_slice(&group.memory.gradient[..range.len() * width]);
+                let target = profiles.split_off_mut(..tokens.rows(piece).len() * profile_width).unwrap_or_default();
+                target.copy_from_slice(&group.memory.rows.profile[..target.len()]);
             }
         });
+        profile.set_gradient(profile_slopes);
     }
 
     /// Adds the gradient of the encoder's parameters to their places among those of all dense parameters.
@@ -173,6 +188,9 @@ impl History {
                 ItemColumn::Single { .. } => shard.add_rows(&ids.single, &self.gradients, columns),
                 ItemColumn::Multi { .. } => shard.add_elements(ids.multi.parts(), &self.gradients, columns),
             }
+        }
+        if let Some(profile) = &layout.profile {
+            self.profile.collect(profile, table, shard);
         }
     }
 }
@@ -213,6 +231,8 @@ struct Read<'a> {
     parameters: &'a Parameters,
     tokens: &'a Tokens,
     fields: &'a [TokenIds],
+    /// `[rows, profile]` of the batch.
+    profile: &'a [f32],
     dropout: Dropout,
 }
 
@@ -221,9 +241,26 @@ impl Read<'_> {
         &self.parameters.dense[self.layout.offset..self.layout.offset + self.layout.encoder.len()]
     }
 
+    fn profile_of(&self, piece: &Range<usize>) -> &[f32] {
+        let (width, rows) = (self.layout.profile.as_ref().map_or(0, |profile| profile.width), self.tokens.rows(piece));
+        &self.profile[rows.start * width..rows.end * width]
+    }
+
+    /// Calls `visit` for each row of a piece with its states: those of the tokens that it sees, or one of its own.
+    fn for_each_row(&self, piece: &Range<usize>, mut visit: impl FnMut(usize, Range<usize>)) {
+        let (first, start) = (self.tokens.rows(piece).start, self.tokens.range(piece).start);
+        self.tokens.for_each_row(piece, |row, seen| {
+            let own = row - first..row - first + 1;
+            visit(row, if self.layout.encoder.attends() { own } else { seen.start - start..seen.end - start });
+        });
+    }
+
     /// Look-up and encoder of piece `place`.
     fn forward(&self, piece: &Range<usize>, place: usize, memory: &mut Memory) {
         let (layout, ends, range) = (self.layout, self.tokens.ends(piece), self.tokens.range(piece));
+        if layout.encoder.attends() {
+            memory.rows.read(self.tokens, piece, layout.width, self.profile_of(piece));
+        }
         memory.reserve(layout, ends);
         let target = &mut memory.tokens[..range.len() * layout.width];
         for (field, ids) in layout.fields.iter().zip(self.fields) {
@@ -235,15 +272,11 @@ impl Read<'_> {
 
     /// Both passes; the gradients of the piece's tokens stay in the memory of the group.
     fn backward(&self, (piece, place): (&Range<usize>, usize), slopes: &[f32], group: &mut Group) {
-        let (layout, ends, range) = (self.layout, self.tokens.ends(piece), self.tokens.range(piece));
-        let width = layout.width;
+        let (layout, ends, width) = (self.layout, self.tokens.ends(piece), self.layout.width);
         self.forward(piece, place, &mut group.memory);
-        let target = &mut group.memory.gradient[..range.len() * width];
+        let target = layout.encoder.state_slopes(&mut group.memory);
         target.fill(0.0);
-        self.tokens.for_each_row(piece, |row, seen| {
-            let seen = seen.start - range.start..seen.end - range.start;
-            layout.reading.spread(&slopes[row * width..][..width], seen, target);
-        });
+        self.for_each_row(piece, |row, seen| layout.reading.spread(&slopes[row * width..][..width], seen, target));
         let parameters = (self.dense(), &mut group.gradient[..]);
         layout.encoder.backward(parameters, (ends, self.dropout.at(place)), &mut group.memory);
     }
@@ -259,11 +292,22 @@ fn jobs<'a>(
     (groups, cells): (&'a mut [Group], &'a mut [f32]),
     count: impl Fn(&Range<usize>) -> usize,
 ) -> Vec<Job<'a>> {
+    let parts = parts(pieces, size, cells, count);
+    groups.iter_mut().zip(pieces.chunks(size)).zip(parts).map(|((group, pieces), own)| (group, pieces, own)).collect()
+}
+
+/// The part of `cells` of each group.
+fn parts<'a>(
+    pieces: &[Range<usize>],
+    size: usize,
+    cells: &'a mut [f32],
+    count: impl Fn(&Range<usize>) -> usize,
+) -> Vec<&'a mut [f32]> {
     let mut rest = cells;
-    let share = |(group, pieces): (&'a mut Group, &'a [Range<usize>])| {
+    let part = |pieces: &[Range<usize>]| {
         let (own, others) = std::mem::take(&mut rest).split_at_mut(pieces.iter().map(&count).sum());
         rest = others;
-        (group, pieces, own)
+        own
     };
-    groups.iter_mut().zip(pieces.chunks(size)).map(share).collect()
+    pieces.chunks(size).map(part).collect()
 }

@@ -4,11 +4,14 @@
 //! row; backward, the gradient of each element's embedding. A history whose encoder looks at the order, or has parameters
 //! of its own, is packed into [`Tokens`] instead and goes through an [`Encoder`] before the chunks of the batch.
 
+mod din;
 mod elements;
 mod encoder;
 mod gru;
 mod history;
+mod query;
 mod reading;
+mod rows;
 mod self_attention;
 mod tokens;
 
@@ -17,6 +20,7 @@ pub(crate) use encoder::{Encoder, Initial, Memory, TensorSpec};
 pub(crate) use gru::Gru;
 pub(crate) use history::{History, Pass};
 pub(crate) use reading::Reading;
+pub(crate) use rows::RowMemory;
 pub(crate) use self_attention::SelfAttention;
 pub(crate) use tokens::Tokens;
 

@@ -1,4 +1,5 @@
-//! Encoders of histories against PyTorch; `fixtures/model/make_self_attention.py` and `make_gru.py` made the files.
+//! Encoders of histories against PyTorch; `fixtures/model/make_self_attention.py`, `make_gru.py` and
+//! `make_din.py` made the files.
 
 use super::reference::{Tensors, assert_close, gradients, named, set};
 use super::world::encoder_of;
@@ -132,4 +133,14 @@ fn a_hundred_steps_of_a_gru_follow_pytorch() {
 fn a_hundred_steps_of_pooling_by_age_follow_pytorch() {
     let json = include_str!("../../../../fixtures/model/reference_recency.json");
     compare(json, json!({"kind": "recency", "feature": "seen", "half_life": 2}), true);
+}
+
+#[test]
+fn a_hundred_steps_of_din_follow_pytorch() {
+    let json = include_str!("../../../../fixtures/model/reference_din_last_click.json");
+    compare(json, json!({"kind": "din", "feature": "seen", "hidden": 12, "dropout": 0.0}), true);
+    let json = include_str!("../../../../fixtures/model/reference_din_learned.json");
+    let learned = json!({"kind": "din", "feature": "seen", "hidden": 12, "attention_query": "learned", "softmax": true,
+        "dropout": 0.0});
+    compare(json, learned, true);
 }

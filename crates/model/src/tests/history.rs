@@ -23,7 +23,11 @@ fn encoders() -> Vec<Value> {
     let last = json!({"kind": "self_attention", "feature": "seen", "heads": 4, "inner": 6, "dropout": 0.0, "norm": "last",
         "positions": "order", "causal": false, "output": "mean"});
     let gru = json!({"kind": "gru", "feature": "seen", "dropout": 0.0});
-    vec![first, last, gru, json!({"kind": "recency", "feature": "seen", "half_life": 2})]
+    let din = json!({"kind": "din", "feature": "seen", "hidden": 12, "dropout": 0.0});
+    let learned = json!({"kind": "din", "feature": "seen", "hidden": 5, "attention_query": "learned", "softmax": true,
+        "dropout": 0.0});
+    let profile = json!({"kind": "din", "feature": "seen", "hidden": 6, "attention_query": "profile", "dropout": 0.0});
+    vec![first, last, gru, din, learned, profile, json!({"kind": "recency", "feature": "seen", "half_life": 2})]
 }
 
 fn with(encoder: &Value, changes: Value) -> ModelSection {
@@ -69,10 +73,10 @@ fn gradients(model: &ModelSection, joined: bool) -> (f64, Vec<f64>, Vec<Vec<f32>
 #[test]
 fn joined_histories_give_the_gradients_of_single_ones() {
     // Histories of up to four items are not cut, and places that count from the oldest are the same in both.
-    let [blocks, _, gru, recency] = encoders().try_into().expect("four encoders");
+    let [blocks, _, others @ ..] = &encoders()[..] else { panic!("too few encoders") };
     let orders = [json!({"positions": "order"}), json!({"positions": "none", "output": "mean"})];
-    let sections = orders.map(|changes| with(&blocks, changes)).into_iter();
-    for section in sections.chain([gru, recency].map(|encoder| with(&encoder, json!({})))) {
+    let sections = orders.map(|changes| with(blocks, changes)).into_iter();
+    for section in sections.chain(others.iter().map(|encoder| with(encoder, json!({})))) {
         let ((single_loss, single, single_tables), (loss, joined, tables)) =
             (gradients(&section, false), gradients(&section, true));
         assert!((loss / single_loss - 1.0).abs() < 1e-6, "{loss} {single_loss}");
@@ -87,9 +91,8 @@ fn joined_histories_give_the_gradients_of_single_ones() {
 #[test]
 fn all_positions_train_to_the_same_bytes_with_one_two_and_four_threads_and_learn() {
     let encoders = encoders();
-    for (encoder, positions) in
-        encoders[..3].iter().zip([TrainedPositions::All, TrainedPositions::Single, TrainedPositions::All])
-    {
+    let positions = [TrainedPositions::All, TrainedPositions::Single, TrainedPositions::All].into_iter();
+    for (encoder, positions) in encoders[..6].iter().zip(positions.cycle()) {
         let model = with(encoder, json!({"dropout": 0.2}));
         let section =
             TrainSection { epochs: 4, batch_size: 300, learning_rate: 5e-3, positions, ..TrainSection::default() };

@@ -1,0 +1,43 @@
+//! What encoders that attend remember of the rows of a piece. They give one vector a row, not one state a token: rows that
+//! see the same tokens may compare them with different queries.
+
+use super::Tokens;
+use crate::kernel::Buffer;
+use crate::layer::block::grow;
+use std::ops::Range;
+
+/// The rows of a piece.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RowMemory {
+    /// Tokens that each row sees, counted from the first one of the piece.
+    pub(crate) seen: Vec<Range<usize>>,
+    /// What the towers know of the rows beside histories, `[rows, profile]`, where it is asked for; then its gradient.
+    pub(crate) profile: Buffer,
+    /// What the items are compared with, `[rows, width]`.
+    pub(crate) queries: Buffer,
+    /// Gradients of the queries.
+    pub(crate) query_slopes: Buffer,
+    /// What the encoder gives, `[rows, width]`.
+    pub(crate) vectors: Buffer,
+    /// Gradients of the vectors.
+    pub(crate) slopes: Buffer,
+}
+
+impl RowMemory {
+    /// Takes the rows of these sequences, of vectors `width` wide, with their profiles.
+    pub(crate) fn read(&mut self, tokens: &Tokens, piece: &Range<usize>, width: usize, profile: &[f32]) {
+        let start = tokens.range(piece).start;
+        self.seen.clear();
+        tokens.for_each_row(piece, |_, seen| self.seen.push(seen.start - start..seen.end - start));
+        grow(&mut self.profile, profile.len());
+        self.profile[..profile.len()].copy_from_slice(profile);
+        let cells = self.seen.len() * width;
+        let buffers = [&mut self.queries, &mut self.query_slopes, &mut self.vectors, &mut self.slopes];
+        buffers.into_iter().for_each(|buffer| grow(buffer, cells));
+    }
+
+    /// Pairs of a row and a token that it sees.
+    pub(crate) fn pairs(&self) -> usize {
+        self.seen.iter().map(Range::len).sum()
+    }
+}
