@@ -261,7 +261,17 @@ impl Tables {
         let encoder = Encoder::new(own, (width, profile.width), max_length);
         let profile = encoder.reads_profile().then(|| Box::new(profile));
         let (name, fields, reading) = (format!("history.{}", history.name), placed.collect(), own.reading());
-        user.histories.push(HistoryLayout { name, column, width, fields, max_length, encoder, reading, profile, offset: 0 });
+        user.histories.push(HistoryLayout {
+            name,
+            column,
+            width,
+            fields,
+            max_length,
+            encoder,
+            reading,
+            profile,
+            offset: 0,
+        });
     }
 
     /// An item field that a history reads, at column 0.

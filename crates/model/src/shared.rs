@@ -96,12 +96,13 @@ impl Shared {
         sum_of_indexed(y, &sources, width);
     }
 
-    /// Computes the gradients of what is shared from those that the chunks kept.
+    /// Computes the gradients of what is shared from those that the chunks kept; `weight` is the sum of the weights of the
+    /// batch, by which all gradients are divided later.
     pub(crate) fn backward<'i>(
         &mut self,
         (tower, layout): (&Tower, &InputLayout),
         parameters: &Parameters,
-        inputs: impl Iterator<Item = &'i ChunkInput> + Clone,
+        (inputs, weight): (impl Iterator<Item = &'i ChunkInput> + Clone, f64),
     ) {
         if let Some(layer) = tower.first().filter(|_| self.iter().next().is_some()) {
             let slopes: Vec<&[f32]> = inputs.clone().map(|input| input.slopes(layer)).collect();
@@ -109,8 +110,13 @@ impl Shared {
             shared.for_each(|(distinct, _)| distinct.backward(layer, &parameters.dense, &slopes));
         }
         for (own, history) in layout.histories.iter().zip(&mut self.histories) {
-            history.backward((own, own.columns(layout.width)), parameters, inputs.clone());
+            history.backward((own, own.columns(layout.width)), parameters, (inputs.clone(), weight));
         }
+    }
+
+    /// Losses of the encoders' own.
+    pub(crate) fn auxiliary_loss(&self, layout: &InputLayout) -> f64 {
+        layout.histories.iter().zip(&self.histories).map(|(own, history)| history.auxiliary_loss(own)).sum()
     }
 
     /// Adds the gradients of the shared fields' rows of `W`, and those of the encoders, to their places among those of all

@@ -204,7 +204,7 @@ impl Steps<'_> {
         let number = engine.steps();
         let rows = self.batches[number as usize % self.batches.len()];
         let train = self.settings.train();
-        let pass = Pass { joined: train.positions == TrainedPositions::All, dropout: Some((self.seed, number)) };
+        let pass = Pass { joined: train.positions == TrainedPositions::All, training: Some((self.seed, number)) };
         let batch = Batch { samples: self.samples, rows, pairing: self.pairing, number, pass };
         let sum = engine.step(&mut model.parameters, &batch, train.learning_rate, None);
         let sum = sum.map_err(|fault| ModelError::diverged((1, number + 1), fault, rows))?;

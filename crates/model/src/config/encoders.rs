@@ -17,6 +17,8 @@ pub enum EncoderSection {
     Gru(GruSection),
     /// The deep interest network: items count as much as they go with a query.
     Din(DinSection),
+    /// The deep interest evolution network: a GRU, and a second one that takes what goes with a query.
+    Dien(DienSection),
     /// A mean in which newer items count more.
     Recency(RecencySection),
 }
@@ -101,6 +103,28 @@ impl Default for DinSection {
     }
 }
 
+/// Settings of `dien`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DienSection {
+    /// Name of the history feature.
+    pub feature: String,
+    /// What the items are compared with: `last_click` (the newest item), `profile` (a linear layer over the other features
+    /// of user and context) or `learned` (one vector for all users).
+    pub attention_query: AttentionQuery,
+    /// Weight of the auxiliary loss, in which every item of a history predicts the next one; 0 or more.
+    pub auxiliary_weight: f64,
+    /// Share of numbers of the items that training drops; 0.0 to below 1.0.
+    pub dropout: f64,
+}
+
+impl Default for DienSection {
+    fn default() -> Self {
+        let attention_query = AttentionQuery::LastClick;
+        Self { feature: String::new(), attention_query, auxiliary_weight: 1.0, dropout: 0.2 }
+    }
+}
+
 /// What the items of a history are compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -168,6 +192,7 @@ impl EncoderSection {
             Self::SelfAttention(own) => &own.feature,
             Self::Gru(own) => &own.feature,
             Self::Din(own) => &own.feature,
+            Self::Dien(own) => &own.feature,
             Self::Recency(own) => &own.feature,
         }
     }
@@ -176,7 +201,7 @@ impl EncoderSection {
     pub(crate) fn reading(&self) -> Reading {
         match self {
             Self::SelfAttention(SelfAttentionSection { output: HistoryOutput::Mean, .. }) => Reading::Mean,
-            Self::SelfAttention(_) | Self::Gru(_) | Self::Din(_) => Reading::Last,
+            Self::SelfAttention(_) | Self::Gru(_) | Self::Din(_) | Self::Dien(_) => Reading::Last,
             Self::Recency(own) => Reading::Recent { decay: 0.5f64.powf(1.0 / own.half_life) as f32 },
         }
     }
@@ -185,7 +210,7 @@ impl EncoderSection {
     pub fn is_causal(&self) -> bool {
         match self {
             Self::SelfAttention(own) => own.causal,
-            Self::Gru(_) | Self::Din(_) | Self::Recency(_) => true,
+            Self::Gru(_) | Self::Din(_) | Self::Dien(_) | Self::Recency(_) => true,
         }
     }
 }
@@ -212,8 +237,14 @@ pub(super) fn check_encoders(model: &ModelSection, schema: &FeatureSchema, fault
             EncoderSection::SelfAttention(own) => check_self_attention(own, width, key, faults),
             EncoderSection::Gru(own) => check_dropout(own.dropout, key, faults),
             EncoderSection::Din(own) => {
-                check_dropout(own.dropout, &key, faults);
+                check_dropout(own.dropout, key, faults);
                 faults.require((1..=4096).contains(&own.hidden), &key("hidden"), own.hidden, "1 to 4096");
+                check_query(own.attention_query, schema, &key("attention_query"), faults);
+            }
+            EncoderSection::Dien(own) => {
+                check_dropout(own.dropout, key, faults);
+                let sound = own.auxiliary_weight.is_finite() && own.auxiliary_weight >= 0.0;
+                faults.require(sound, &key("auxiliary_weight"), own.auxiliary_weight, "a finite number, 0 or more");
                 check_query(own.attention_query, schema, &key("attention_query"), faults);
             }
             EncoderSection::Recency(own) => {

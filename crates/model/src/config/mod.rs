@@ -11,7 +11,8 @@ mod tests;
 mod watching;
 
 pub use encoders::{
-    AttentionQuery, DinSection, EncoderSection, GruSection, HistoryOutput, NormPlace, Positions, RecencySection, SelfAttentionSection,
+    AttentionQuery, DienSection, DinSection, EncoderSection, GruSection, HistoryOutput, NormPlace, Positions,
+    RecencySection, SelfAttentionSection,
 };
 pub use movement::{
     AdagradSection, AdamSection, AdamWSection, ClipSection, EarlyStoppingSection, OptimizerSection, ScheduleSection,

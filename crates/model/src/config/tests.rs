@@ -177,6 +177,15 @@ fn encoders_are_checked_with_the_features_that_they_read() {
         "encoders": [encoder(serde_json::json!({}))]});
     assert_eq!(faults(sound, TrainedPositions::All), [""; 0]);
     assert_eq!(faults(serde_json::json!({}), TrainedPositions::All), ["train.positions"], "nothing encodes a history");
+    let attending = serde_json::json!({"encoders": [
+        {"kind": "din", "feature": "seen", "hidden": 0, "dropout": 1.0, "attention_query": "profile"},
+        {"kind": "dien", "feature": "seen", "auxiliary_weight": -1.0, "attention_query": "profile"}]});
+    let keys = ["[0].dropout", "[0].hidden", "[0].attention_query"];
+    let expected = [&keys[..], &["[1].feature", "[1].auxiliary_weight", "[1].attention_query"]].concat();
+    assert_eq!(
+        faults(attending, TrainedPositions::Single),
+        expected.iter().map(|key| format!("model.encoders{key}")).collect::<Vec<_>>()
+    );
 }
 
 #[test]

@@ -185,20 +185,26 @@ impl<'a> Engine<'a> {
         }
         if self.objective != Objective::Bce {
             let sum = self.softmax_loss(parameters, batch);
-            self.softmax_backward(parameters, batch);
-            return sum;
+            self.softmax_backward(parameters, batch, sum.weight);
+            return self.with_auxiliary(sum);
         }
         let sum = self.pairs_pass(parameters, batch, Chunk::pairs_backward);
-        self.shared_backward(parameters, batch);
-        sum
+        self.shared_backward(parameters, batch, sum.weight);
+        self.with_auxiliary(sum)
     }
 
     /// Loss of a batch, without training.
     pub(crate) fn loss(&mut self, parameters: &Parameters, batch: &Batch<'_>) -> LossSum {
-        match self.objective {
+        let sum = match self.objective {
             Objective::Bce => self.pairs_pass(parameters, batch, Chunk::pairs_forward),
             Objective::InBatch { .. } | Objective::Drawn { .. } => self.softmax_loss(parameters, batch),
-        }
+        };
+        self.with_auxiliary(sum)
+    }
+
+    /// Adds the losses of encoders, which count as much as all rows together.
+    fn with_auxiliary(&self, sum: LossSum) -> LossSum {
+        LossSum { loss: sum.loss + self.shared[0].auxiliary_loss(&self.layout.user) * sum.weight, ..sum }
     }
 
     /// Calls `take(scores, labels, weights)` for the pairs of a batch: logits of the sigmoid layer, which rise with the
@@ -260,13 +266,13 @@ impl<'a> Engine<'a> {
     }
 
     /// Gradients of what the batch shares; those of dense parameters go to the first group, where they are 0 so far.
-    fn shared_backward(&mut self, parameters: &Parameters, batch: &Batch<'_>) {
+    fn shared_backward(&mut self, parameters: &Parameters, batch: &Batch<'_>, weight: f64) {
         let ([users, items], chunks) = (&mut self.shared, &self.chunks[..batch.chunks()]);
         let ModelLayout { user, item, user_tower, item_tower, .. } = self.layout;
         let inputs = chunks.iter().map(Chunk::inputs);
         rayon::join(
-            || users.backward((user_tower, user), parameters, inputs.clone().map(|(user, _)| user)),
-            || items.backward((item_tower, item), parameters, inputs.clone().map(|(_, item)| item)),
+            || users.backward((user_tower, user), parameters, (inputs.clone().map(|(user, _)| user), weight)),
+            || items.backward((item_tower, item), parameters, (inputs.clone().map(|(_, item)| item), weight)),
         );
         let Some(first) = self.gradients.first_mut() else { return };
         users.dense_gradient((user_tower, user), first);

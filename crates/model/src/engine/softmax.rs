@@ -85,8 +85,8 @@ impl Engine<'_> {
         sum
     }
 
-    /// Backward passes of all chunks.
-    pub(super) fn softmax_backward(&mut self, parameters: &Parameters, batch: &Batch<'_>) {
+    /// Backward passes of all chunks; `weight` is that of all rows.
+    pub(super) fn softmax_backward(&mut self, parameters: &Parameters, batch: &Batch<'_>, weight: f64) {
         let (layout, columns, drawn) = (self.layout, &self.columns, self.drawn.len());
         let (dense, transposed) = (&parameters.dense[..], &self.transposed[..]);
         let repeated = if self.objective.takes_rows(&batch.pairing) { batch.rows.len() } else { 0 };
@@ -102,7 +102,7 @@ impl Engine<'_> {
                 chunk.vectors_backward(layout, weights, &mut lock(buffers), (users, &items));
             }
         });
-        self.shared_backward(parameters, batch);
+        self.shared_backward(parameters, batch, weight);
     }
 }
 

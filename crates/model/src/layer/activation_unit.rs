@@ -89,7 +89,12 @@ impl ActivationUnit {
             let count = seen.len();
             let product = self.product(pairs, (query, seen.clone()), &mut products[0]);
             let cells = &mut between[own.start * hidden..own.end * hidden];
-            multiply(cells, Matrix::new(product, count, self.width), Matrix::new(&weights[2], self.width, hidden), false);
+            multiply(
+                cells,
+                Matrix::new(product, count, self.width),
+                Matrix::new(&weights[2], self.width, hidden),
+                false,
+            );
             let read = (&parts[0][seen.start * hidden..seen.end * hidden], &parts[1][query * hidden..][..hidden]);
             unit_scores(cells, read, layer, (&mut scores[own], &mut activated[..]));
         });
@@ -113,13 +118,17 @@ impl ActivationUnit {
             let [product, product_slopes] = products;
             grow(product_slopes, count * width);
             let slopes = Matrix::new(&between[own.start * hidden..own.end * hidden], count, hidden);
-            add_to(&mut parts[0][seen.start * hidden..seen.end * hidden], &between[own.start * hidden..own.end * hidden]);
+            add_to(
+                &mut parts[0][seen.start * hidden..seen.end * hidden],
+                &between[own.start * hidden..own.end * hidden],
+            );
             add_column_sums(&between[own.start * hidden..own.end * hidden], &mut parts[1][query * hidden..][..hidden]);
             let read = Matrix::new(self.product(pairs, (query, seen.clone()), product), count, width);
             let target = &mut self.first().gradients(gradient).0[3 * width * hidden..];
             multiply(target, read.transposed(), slopes, true);
             multiply(product_slopes, slopes, Matrix::new(&weights[3], hidden, width), false);
-            let (cells, query_slope) = (seen.start * width..seen.end * width, &mut query_slopes[query * width..][..width]);
+            let (cells, query_slope) =
+                (seen.start * width..seen.end * width, &mut query_slopes[query * width..][..width]);
             let targets = (&mut token_slopes[cells.clone()], query_slope);
             product_backward(&product_slopes[..count * width], (&pairs.tokens[cells], query_row), targets);
         });
@@ -139,7 +148,9 @@ impl ActivationUnit {
         add_column_sums(&memory.parts[1][..pairs.seen.len() * hidden], bias);
         let [mut of_token, mut of_query] = [Buffer::zeros(size), Buffer::zeros(size)];
         let tokens = (pairs.tokens, token_slopes, &mut of_token);
-        for (number, (read, slopes, target)) in [tokens, (pairs.queries, query_slopes, &mut of_query)].into_iter().enumerate() {
+        for (number, (read, slopes, target)) in
+            [tokens, (pairs.queries, query_slopes, &mut of_query)].into_iter().enumerate()
+        {
             let rows = slopes.len() / self.width;
             let own = Matrix::new(&memory.parts[number], rows, hidden);
             let weights = Matrix::new(&memory.weights[number], self.width, hidden);

@@ -64,7 +64,7 @@ fn logit(cosine: f32) -> (f32, f32, f32) {
 
 /// Loss of a logit, and `σ(y)`.
 #[inline(always)]
-fn cross_entropy(y: f32, label: f32) -> (f32, f32) {
+pub(crate) fn cross_entropy(y: f32, label: f32) -> (f32, f32) {
     let small = exp(-y.abs());
     let share = 1.0 / (1.0 + small);
     let sigmoid = if y >= 0.0 { share } else { small * share };

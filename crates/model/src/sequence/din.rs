@@ -33,7 +33,8 @@ impl Din {
     /// Over tokens and profiles of these widths; vectors are as wide as tokens.
     pub(crate) fn new(section: &DinSection, (width, profile): (usize, usize)) -> Self {
         let query = Query::new(section.attention_query, (width, profile));
-        let unit = ActivationUnit { width, hidden: section.hidden as usize, offset: query.len(), biased: !section.softmax };
+        let unit =
+            ActivationUnit { width, hidden: section.hidden as usize, offset: query.len(), biased: !section.softmax };
         Self { query, unit, softmax: section.softmax, dropout: section.dropout }
     }
 

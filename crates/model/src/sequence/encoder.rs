@@ -2,6 +2,7 @@
 //! to the vectors of the rows themselves.
 
 use super::RowMemory;
+use super::dien::{Dien, DienMemory};
 use super::din::{Din, DinMemory};
 use super::gru::{Gru, GruMemory};
 use super::self_attention::{AttentionMemory, SelfAttention};
@@ -17,6 +18,7 @@ pub(crate) enum Encoder {
     SelfAttention(SelfAttention),
     Gru(Gru),
     Din(Din),
+    Dien(Dien),
     /// The tokens as they are; what weighs them is how they are read.
     Recency,
 }
@@ -31,6 +33,7 @@ pub(crate) struct Memory {
     pub(crate) attention: AttentionMemory,
     pub(crate) gru: GruMemory,
     pub(crate) din: DinMemory,
+    pub(crate) dien: DienMemory,
     pub(crate) rows: RowMemory,
 }
 
@@ -87,8 +90,9 @@ impl Encoder {
     pub(crate) fn new(section: &EncoderSection, (width, profile): (usize, usize), max_length: usize) -> Self {
         match section {
             EncoderSection::SelfAttention(own) => Self::SelfAttention(SelfAttention::new(own, width, max_length)),
-            EncoderSection::Gru(own) => Self::Gru(Gru::new(own, width)),
+            EncoderSection::Gru(own) => Self::Gru(Gru::new(own.dropout, width, 0)),
             EncoderSection::Din(own) => Self::Din(Din::new(own, (width, profile))),
+            EncoderSection::Dien(own) => Self::Dien(Dien::new(own, (width, profile))),
             EncoderSection::Recency(_) => Self::Recency,
         }
     }
@@ -99,6 +103,7 @@ impl Encoder {
             Self::SelfAttention(own) => own.len(),
             Self::Gru(own) => own.len(),
             Self::Din(own) => own.len(),
+            Self::Dien(own) => own.len(),
             Self::Recency => 0,
         }
     }
@@ -109,6 +114,7 @@ impl Encoder {
             Self::SelfAttention(own) => own.tensors(),
             Self::Gru(own) => own.tensors(),
             Self::Din(own) => own.tensors(),
+            Self::Dien(own) => own.tensors(),
             Self::Recency => Vec::new(),
         }
     }
@@ -119,6 +125,7 @@ impl Encoder {
             Self::SelfAttention(_) => "self-attention",
             Self::Gru(_) => "gru",
             Self::Din(_) => "din",
+            Self::Dien(_) => "dien",
             Self::Recency => "weighted by age",
         }
     }
@@ -126,7 +133,7 @@ impl Encoder {
     /// Does it give one vector a row, from what the row sees of the tokens, instead of one state a token?
     pub(crate) fn attends(&self) -> bool {
         match self {
-            Self::Din(_) => true,
+            Self::Din(_) | Self::Dien(_) => true,
             Self::SelfAttention(_) | Self::Gru(_) | Self::Recency => false,
         }
     }
@@ -135,7 +142,16 @@ impl Encoder {
     pub(crate) fn reads_profile(&self) -> bool {
         match self {
             Self::Din(own) => own.query().reads_profile(),
+            Self::Dien(own) => own.query().reads_profile(),
             Self::SelfAttention(_) | Self::Gru(_) | Self::Recency => false,
+        }
+    }
+
+    /// Weight of a loss of its own, which is there while training.
+    pub(crate) fn auxiliary(&self) -> f64 {
+        match self {
+            Self::Dien(own) => own.auxiliary(),
+            Self::SelfAttention(_) | Self::Gru(_) | Self::Din(_) | Self::Recency => 0.0,
         }
     }
 
@@ -145,6 +161,7 @@ impl Encoder {
             Self::SelfAttention(own) => own.dropout(),
             Self::Gru(own) => own.dropout(),
             Self::Din(own) => own.dropout(),
+            Self::Dien(own) => own.dropout(),
             Self::Recency => 0.0,
         }
     }
@@ -155,6 +172,7 @@ impl Encoder {
             Self::SelfAttention(own) => own.forward(dense, read, memory),
             Self::Gru(own) => own.forward(dense, read, memory),
             Self::Din(own) => own.forward(dense, read, memory),
+            Self::Dien(own) => own.forward(dense, read, memory),
             Self::Recency => {}
         }
     }
@@ -164,7 +182,7 @@ impl Encoder {
         match self {
             Self::SelfAttention(own) => own.states(&memory.attention),
             Self::Gru(own) => own.states(&memory.gru),
-            Self::Din(_) => &memory.rows.vectors,
+            Self::Din(_) | Self::Dien(_) => &memory.rows.vectors,
             Self::Recency => &memory.tokens,
         }
     }
@@ -181,6 +199,7 @@ impl Encoder {
             Self::SelfAttention(own) => own.backward(parameters, read, memory),
             Self::Gru(own) => own.backward(parameters, read, memory),
             Self::Din(own) => own.backward(parameters, read, memory),
+            Self::Dien(own) => own.backward(parameters, read, memory),
             Self::Recency => {}
         }
     }
@@ -196,6 +215,7 @@ impl Memory {
             Encoder::SelfAttention(own) => own.reserve(ends, &mut self.attention),
             Encoder::Gru(own) => own.reserve(ends, &mut self.gru),
             Encoder::Din(own) => own.reserve(self.rows.pairs(), &mut self.din),
+            Encoder::Dien(own) => own.reserve(ends, self),
             Encoder::Recency => {}
         }
     }

@@ -7,14 +7,13 @@
 //! are so long: sequences are sorted by falling length, so these stand first.
 
 use super::{Memory, TensorSpec};
-use crate::config::GruSection;
 use crate::kernel::{Buffer, add_to, bias_rows, exp, for_every_level};
 use crate::layer::block::grow;
 use crate::layer::dropout::Dropout;
 use crate::layer::linear::Linear;
 use std::ops::Range;
 
-/// Layers of the encoder; offsets count from its first parameter.
+/// Layers of the unit; offsets count from the first parameter of the encoder.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Gru {
     /// From the tokens to the three gates.
@@ -41,10 +40,10 @@ pub(crate) struct GruMemory {
 }
 
 impl Gru {
-    /// Over tokens of that width; states are as wide.
-    pub(crate) fn new(section: &GruSection, width: usize) -> Self {
-        let input = Linear { inputs: width, outputs: 3 * width, offset: 0 };
-        Self { input, state: Linear { offset: input.len(), ..input }, dropout: section.dropout }
+    /// Over tokens of that width, with parameters from `offset` on; states are as wide.
+    pub(crate) fn new(dropout: f64, width: usize, offset: usize) -> Self {
+        let input = Linear { inputs: width, outputs: 3 * width, offset };
+        Self { input, state: Linear { offset: offset + input.len(), ..input }, dropout }
     }
 
     /// Number of parameters.
@@ -156,7 +155,7 @@ fn active(sequences: &[(usize, usize)], time: usize) -> Range<usize> {
 
 /// Of the hyperbolic tangent, it is `2 σ(2x) - 1`.
 #[inline(always)]
-fn sigmoid(x: f32) -> f32 {
+pub(crate) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 

@@ -30,8 +30,8 @@ const MAX_GROUPS: usize = 8;
 pub(crate) struct Pass {
     /// Rows of one user that follow each other are read from one history.
     pub(crate) joined: bool,
-    /// Seed and number of the step whose numbers are dropped; nothing where a model is used as it is.
-    pub(crate) dropout: Option<(u64, u64)>,
+    /// Seed and number of the step, from which follows what is dropped and drawn; nothing where a model is used as it is.
+    pub(crate) training: Option<(u64, u64)>,
 }
 
 /// The histories of a batch, of one feature.
@@ -43,6 +43,8 @@ pub(crate) struct History {
     /// Sequences of each piece.
     pieces: Vec<Range<usize>>,
     dropout: Dropout,
+    /// What negatives of the encoder's own loss are drawn with; nothing where there is no such loss.
+    draws: Option<u64>,
     /// Vectors of the rows `[rows, width]`, and their gradients.
     values: Buffer,
     slopes: Buffer,
@@ -67,6 +69,8 @@ struct Group {
     memory: Memory,
     /// Gradient of the encoder's parameters.
     gradient: Buffer,
+    /// Sum of the encoder's own losses.
+    loss: f64,
 }
 
 impl History {
@@ -95,26 +99,31 @@ impl History {
                 start = end;
             }
         }
-        self.dropout = pass.dropout.map_or_else(Dropout::default, |(seed, step)| {
+        self.dropout = pass.training.map_or_else(Dropout::default, |(seed, step)| {
             Dropout::new(layout.encoder.dropout(), Rng::stream(seed, "dropout", step).next_u64() as u32)
         });
+        let draws = pass.training.filter(|_| layout.encoder.auxiliary() > 0.0);
+        self.draws = draws.map(|(seed, step)| Rng::stream(seed, "next_item", step).next_u64());
         self.values.resize(source.1 * layout.width);
     }
 
     /// Encodes all sequences; threads share the work unless `alone`.
     pub(crate) fn forward(&mut self, layout: &HistoryLayout, parameters: &Parameters, alone: bool) {
-        let Self { tokens, fields, pieces, dropout, values, groups, profile, .. } = self;
+        let Self { tokens, fields, pieces, dropout, draws, values, groups, profile, .. } = self;
         if let Some(layout) = &layout.profile {
             profile.look_up(layout, &parameters.tables, (&Shared::default(), 0));
         }
         let (width, size) = (layout.width, if alone { pieces.len() } else { pieces.len().div_ceil(MAX_GROUPS) }.max(1));
         groups.resize_with(groups.len().max(pieces.len().div_ceil(size)), Group::default);
-        let read = Read { layout, parameters, tokens, fields, profile: profile.values(), dropout: *dropout };
+        let read =
+            Read { layout, parameters, tokens, fields, profile: profile.values(), dropout: *dropout, draws: *draws };
         let jobs = jobs(pieces, size, (groups, values), |piece| tokens.rows(piece).len() * width);
         let encode = |(number, (group, pieces, values)): (usize, Job<'_>)| {
             let first = tokens.rows(&pieces[0]).start;
+            group.loss = 0.0;
             for (place, piece) in (number * size..).zip(pieces) {
                 read.forward(piece, place, &mut group.memory);
+                group.loss += group.memory.dien.next_item.loss;
                 let states = layout.encoder.states(&group.memory);
                 read.for_each_row(piece, |row, seen| {
                     layout.reading.take(states, seen, &mut values[(row - first) * width..][..width]);
@@ -136,14 +145,17 @@ impl History {
         }
     }
 
-    /// Computes all gradients; `inputs` are the chunks of the batch, whose columns hold those of the vectors.
+    /// Computes all gradients; `inputs` are the chunks of the batch, whose columns hold those of the vectors, `weight` the sum
+    /// of the weights of its rows.
     pub(crate) fn backward<'i>(
         &mut self,
         (layout, columns): (&HistoryLayout, Columns),
         parameters: &Parameters,
-        inputs: impl Iterator<Item = &'i ChunkInput>,
+        (inputs, weight): (impl Iterator<Item = &'i ChunkInput>, f64),
     ) {
-        let Self { tokens, fields, pieces, dropout, values, slopes, gradients, groups, profile, profile_slopes } = self;
+        let scale = self.auxiliary_factor(layout) * weight;
+        let Self { tokens, fields, pieces, dropout, draws, values, slopes, gradients, groups, profile, profile_slopes } =
+            self;
         let (width, size) = (layout.width, pieces.len().div_ceil(MAX_GROUPS).max(1));
         slopes.resize(values.len());
         let rows = inputs.flat_map(|input| input.values().chunks_exact(columns.stride).take(input.rows()));
@@ -153,29 +165,48 @@ impl History {
         gradients.resize(tokens.items().len() * width);
         let profile_width = layout.profile.as_ref().map_or(0, |profile| profile.width);
         profile_slopes.resize(profile.values().len());
-        let read = Read { layout, parameters, tokens, fields, profile: profile.values(), dropout: *dropout };
+        let read =
+            Read { layout, parameters, tokens, fields, profile: profile.values(), dropout: *dropout, draws: *draws };
         let jobs = jobs(pieces, size, (groups, gradients), |piece| tokens.range(piece).len() * width);
         let profiles = parts(pieces, size, profile_slopes, |piece| tokens.rows(piece).len() * profile_width);
-        jobs.into_par_iter().zip(profiles).enumerate().for_each(|(number, ((group, pieces, gradients), mut profiles))| {
-            group.gradient.resize(0);
-            group.gradient.resize(layout.encoder.len());
-            let first = tokens.range(&pieces[0]).start;
-            for (place, piece) in (number * size..).zip(pieces) {
-                read.backward((piece, place), slopes, group);
-                let range = tokens.range(piece);
-                let target = &mut gradients[(range.start - first) * width..(range.end - first) * width];
-                target.copy_from_slice(&group.memory.gradient[..range.len() * width]);
-                let target = profiles.split_off_mut(..tokens.rows(piece).len() * profile_width).unwrap_or_default();
-                target.copy_from_slice(&group.memory.rows.profile[..target.len()]);
-            }
-        });
+        jobs.into_par_iter().zip(profiles).enumerate().for_each(
+            |(number, ((group, pieces, gradients), mut profiles))| {
+                group.gradient.resize(0);
+                group.gradient.resize(layout.encoder.len());
+                group.memory.dien.next_item.scale = scale as f32;
+                let first = tokens.range(&pieces[0]).start;
+                for (place, piece) in (number * size..).zip(pieces) {
+                    read.backward((piece, place), slopes, group);
+                    let range = tokens.range(piece);
+                    let target = &mut gradients[(range.start - first) * width..(range.end - first) * width];
+                    target.copy_from_slice(&group.memory.gradient[..range.len() * width]);
+                    let target = profiles.split_off_mut(..tokens.rows(piece).len() * profile_width).unwrap_or_default();
+                    target.copy_from_slice(&group.memory.rows.profile[..target.len()]);
+                }
+            },
+        );
         profile.set_gradient(profile_slopes);
+    }
+
+    /// The encoder's own loss, times its weight: the mean over the steps of all histories.
+    pub(crate) fn auxiliary_loss(&self, layout: &HistoryLayout) -> f64 {
+        let sum: f64 = self.groups[..self.group_count()].iter().map(|group| group.loss).sum();
+        self.auxiliary_factor(layout) * sum
+    }
+
+    /// What a step's loss is multiplied by.
+    fn auxiliary_factor(&self, layout: &HistoryLayout) -> f64 {
+        let steps = self.tokens.steps();
+        if steps > 0 { layout.encoder.auxiliary() / steps as f64 } else { 0.0 }
+    }
+
+    fn group_count(&self) -> usize {
+        self.pieces.len().div_ceil(self.pieces.len().div_ceil(MAX_GROUPS).max(1))
     }
 
     /// Adds the gradient of the encoder's parameters to their places among those of all dense parameters.
     pub(crate) fn parameter_gradient(&self, layout: &HistoryLayout, gradient: &mut [f32]) {
-        let count = self.pieces.len().div_ceil(self.pieces.len().div_ceil(MAX_GROUPS).max(1));
-        for group in &self.groups[..count] {
+        for group in &self.groups[..self.group_count()] {
             add_to(&mut gradient[layout.offset..layout.offset + layout.encoder.len()], &group.gradient);
         }
     }
@@ -234,6 +265,7 @@ struct Read<'a> {
     /// `[rows, profile]` of the batch.
     profile: &'a [f32],
     dropout: Dropout,
+    draws: Option<u64>,
 }
 
 impl Read<'_> {
@@ -267,6 +299,7 @@ impl Read<'_> {
             let (table, columns) = (&self.parameters.tables[field.table], field.columns(layout.width));
             ids.look_up(field.of, table, range.clone(), (target, columns));
         }
+        memory.dien.next_item.rng = self.draws.map(|seed| Rng::stream(seed, "next_item", place as u64));
         layout.encoder.forward(self.dense(), (ends, self.dropout.at(place)), memory);
     }
 

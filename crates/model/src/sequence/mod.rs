@@ -4,11 +4,14 @@
 //! row; backward, the gradient of each element's embedding. A history whose encoder looks at the order, or has parameters
 //! of its own, is packed into [`Tokens`] instead and goes through an [`Encoder`] before the chunks of the batch.
 
+mod dien;
 mod din;
 mod elements;
 mod encoder;
+mod evolution;
 mod gru;
 mod history;
+mod next_item;
 mod query;
 mod reading;
 mod rows;

@@ -87,6 +87,11 @@ impl Tokens {
         &self.items
     }
 
+    /// Tokens that have a next one.
+    pub(crate) fn steps(&self) -> usize {
+        self.ends.windows(2).map(|pair| (pair[1] - pair[0]).saturating_sub(1)).sum()
+    }
+
     /// Number of sequences.
     pub(crate) fn sequences(&self) -> usize {
         self.ends.len() - 1

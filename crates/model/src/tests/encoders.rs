@@ -1,5 +1,5 @@
 //! Encoders of histories against PyTorch; `fixtures/model/make_self_attention.py`, `make_gru.py` and
-//! `make_din.py` made the files.
+//! its neighbours made the files.
 
 use super::reference::{Tensors, assert_close, gradients, named, set};
 use super::world::encoder_of;
@@ -22,6 +22,8 @@ use twinspire_core::items::ItemTable;
 use twinspire_core::sample::{SampleRows, SampleSet, SampleTable};
 
 const ITEMS: usize = 20;
+/// A user's rows read one history.
+const JOINED: Pass = Pass { joined: true, training: None };
 const SCHEMA: &str = r#"[
     {"name": "seen", "side": "user", "kind": "history", "of": ["id"], "max_length": 6},
     {"name": "id", "side": "item", "kind": "hash", "buckets": 20}]"#;
@@ -74,7 +76,7 @@ impl Reference {
     }
 }
 
-fn compare(json: &str, section: Value, joined: bool) {
+fn compare(json: &str, section: Value, pass: Pass) {
     let reference: Reference = serde_json::from_str(json).unwrap();
     let encoder = encoder_of(SCHEMA);
     let files = reference.files(&encoder);
@@ -95,7 +97,6 @@ fn compare(json: &str, section: Value, joined: bool) {
     let pairing = Pairing::of(&settings, Drawn { mix: &mix, seed: 0, purpose: "test" });
     let mut engine = Engine::new(&layout, Objective::new(settings.train(), &samples), settings.train());
     let rows: Vec<u32> = (0..samples.len() as u32).collect();
-    let pass = Pass { joined, dropout: None };
     let batch = Batch { samples: &samples, rows: &rows, pairing, number: 0, pass };
     let sum = engine.gradients(&model.parameters, &batch);
     assert_close(&named(&layout, &gradients(&layout, &engine, sum.weight)), &reference.gradients, ("gradient", 1e-5));
@@ -112,7 +113,7 @@ fn a_hundred_steps_at_all_positions_follow_pytorch() {
     let json = include_str!("../../../../fixtures/model/reference_self_attention_first.json");
     let section =
         json!({"kind": "self_attention", "feature": "seen", "blocks": 2, "heads": 1, "inner": 12, "dropout": 0.0});
-    compare(json, section, true);
+    compare(json, section, JOINED);
 }
 
 #[test]
@@ -120,27 +121,37 @@ fn a_hundred_steps_of_the_mean_of_all_tokens_follow_pytorch() {
     let json = include_str!("../../../../fixtures/model/reference_self_attention_last.json");
     let section = json!({"kind": "self_attention", "feature": "seen", "heads": 2, "inner": 12, "dropout": 0.0,
         "norm": "last", "positions": "order", "causal": false, "output": "mean"});
-    compare(json, section, false);
+    compare(json, section, Pass::default());
 }
 
 #[test]
 fn a_hundred_steps_of_a_gru_follow_pytorch() {
     let json = include_str!("../../../../fixtures/model/reference_gru.json");
-    compare(json, json!({"kind": "gru", "feature": "seen", "dropout": 0.0}), true);
+    compare(json, json!({"kind": "gru", "feature": "seen", "dropout": 0.0}), JOINED);
 }
 
 #[test]
 fn a_hundred_steps_of_pooling_by_age_follow_pytorch() {
     let json = include_str!("../../../../fixtures/model/reference_recency.json");
-    compare(json, json!({"kind": "recency", "feature": "seen", "half_life": 2}), true);
+    compare(json, json!({"kind": "recency", "feature": "seen", "half_life": 2}), JOINED);
 }
 
 #[test]
 fn a_hundred_steps_of_din_follow_pytorch() {
     let json = include_str!("../../../../fixtures/model/reference_din_last_click.json");
-    compare(json, json!({"kind": "din", "feature": "seen", "hidden": 12, "dropout": 0.0}), true);
+    compare(json, json!({"kind": "din", "feature": "seen", "hidden": 12, "dropout": 0.0}), JOINED);
     let json = include_str!("../../../../fixtures/model/reference_din_learned.json");
     let learned = json!({"kind": "din", "feature": "seen", "hidden": 12, "attention_query": "learned", "softmax": true,
         "dropout": 0.0});
-    compare(json, learned, true);
+    compare(json, learned, JOINED);
+}
+
+#[test]
+fn a_hundred_steps_of_dien_follow_pytorch() {
+    let json = include_str!("../../../../fixtures/model/reference_dien_last_click.json");
+    let last_click = json!({"kind": "dien", "feature": "seen", "auxiliary_weight": 0.5, "dropout": 0.0});
+    compare(json, last_click, Pass { training: Some((1, 1)), ..JOINED });
+    let json = include_str!("../../../../fixtures/model/reference_dien_learned.json");
+    let learned = json!({"kind": "dien", "feature": "seen", "attention_query": "learned", "dropout": 0.0});
+    compare(json, learned, JOINED);
 }

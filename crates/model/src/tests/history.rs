@@ -27,7 +27,8 @@ fn encoders() -> Vec<Value> {
     let learned = json!({"kind": "din", "feature": "seen", "hidden": 5, "attention_query": "learned", "softmax": true,
         "dropout": 0.0});
     let profile = json!({"kind": "din", "feature": "seen", "hidden": 6, "attention_query": "profile", "dropout": 0.0});
-    vec![first, last, gru, din, learned, profile, json!({"kind": "recency", "feature": "seen", "half_life": 2})]
+    let dien = json!({"kind": "dien", "feature": "seen", "auxiliary_weight": 0.5, "dropout": 0.0});
+    vec![first, last, gru, din, learned, profile, dien, json!({"kind": "recency", "feature": "seen", "half_life": 2})]
 }
 
 fn with(encoder: &Value, changes: Value) -> ModelSection {
@@ -39,7 +40,7 @@ fn with(encoder: &Value, changes: Value) -> ModelSection {
 
 #[test]
 fn every_gradient_equals_the_finite_difference() {
-    let dropping = Pass { joined: false, dropout: Some((1, 1)) };
+    let dropping = Pass { joined: false, training: Some((1, 1)) };
     for encoder in encoders() {
         let drops = encoder.get("dropout").is_some();
         for (changes, pass) in
@@ -62,7 +63,7 @@ fn gradients(model: &ModelSection, joined: bool) -> (f64, Vec<f64>, Vec<Vec<f32>
     let tower = TwoTower::new(model, &world.encoder, 3);
     let mut engine =
         Engine::new(&tower.layout, Objective::new(&TrainSection::default(), &samples), &TrainSection::default());
-    let pass = Pass { joined, dropout: None };
+    let pass = Pass { joined, training: None };
     let batch = Batch { samples: &samples, rows: &rows, pairing: Pairing::Own, number: 0, pass };
     let loss = engine.gradients(&tower.parameters, &batch).mean();
     let tables =
@@ -92,7 +93,7 @@ fn joined_histories_give_the_gradients_of_single_ones() {
 fn all_positions_train_to_the_same_bytes_with_one_two_and_four_threads_and_learn() {
     let encoders = encoders();
     let positions = [TrainedPositions::All, TrainedPositions::Single, TrainedPositions::All].into_iter();
-    for (encoder, positions) in encoders[..6].iter().zip(positions.cycle()) {
+    for (encoder, positions) in encoders[..7].iter().zip(positions.cycle()) {
         let model = with(encoder, json!({"dropout": 0.2}));
         let section =
             TrainSection { epochs: 4, batch_size: 300, learning_rate: 5e-3, positions, ..TrainSection::default() };

@@ -44,7 +44,7 @@ fn pass(share: bool) -> (Vec<f32>, Vec<f32>, Vec<f32>, usize) {
         item_tower.backward(weights, input, &upstream, &mut workspace);
         add_to(&mut gradient, &part);
     }
-    shared.backward((item_tower, layout), parameters, inputs.iter());
+    shared.backward((item_tower, layout), parameters, (inputs.iter(), 1.0));
     shared.dense_gradient((item_tower, layout), &mut gradient);
     let genre = tower.layout.tables.iter().position(|table| table.name == "embedding.item.genre").unwrap();
     let rows = Table::new(&tower.layout.tables[genre], &Memory::new(&OptimizerSection::default())).gradients(|shard| {

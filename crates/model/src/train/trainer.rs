@@ -132,7 +132,7 @@ impl<'a> Trainer<'a> {
     fn step(&mut self, (engine, model): Moving<'_, '_>, rows: &[u32], ends_epoch: bool) -> Result<()> {
         let (train, number) = (self.settings.train(), self.state.steps);
         let joined = train.positions == TrainedPositions::All;
-        let pass = Pass { joined, dropout: Some((self.context.stage.seed, number)) };
+        let pass = Pass { joined, training: Some((self.context.stage.seed, number)) };
         let batch = Batch { samples: self.samples, rows, pairing: self.pairing, number, pass };
         let (number, learning_rate) = (number + 1, self.rate(number));
         let mut look = self.board.as_ref().and_then(|board| board.look(number, ends_epoch));
