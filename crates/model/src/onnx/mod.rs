@@ -14,7 +14,9 @@ mod operators;
 mod tower;
 
 use crate::error::{ModelError, Result};
+use crate::layout::HistoryLayout;
 use crate::model::TwoTower;
+use crate::sequence::Encoder;
 use twinspire_core::encode::FeatureEncoder;
 use twinspire_core::items::ItemTable;
 
@@ -31,11 +33,17 @@ impl TwoTower {
     /// The bytes of [`USER_TOWER_FILE`] and of [`ITEM_TOWER_FILE`]; `about` is their metadata.
     ///
     /// # Errors
-    /// `Unsuitable` when a tower does not fit into a file.
+    /// `Unsuitable` when a tower does not fit into a file, or has an encoder without a form in ONNX.
     pub fn to_onnx(&self, encoder: &FeatureEncoder, items: &ItemTable, about: &str) -> Result<[Vec<u8>; 2]> {
         let bytes: usize = self.parameters.tables.iter().map(|table| size_of_val(&table[..])).sum();
         if bytes >= MOST_BYTES {
             let reason = format!("the embedding tables have {bytes} bytes, and a file holds less than {MOST_BYTES}");
+            return Err(ModelError::unsuitable("onnx", reason));
+        }
+        let mut histories = self.layout.user.histories.iter().chain(&self.layout.item.histories);
+        let refused = histories.find(|history| matches!(history.encoder, Encoder::Din(_) | Encoder::Dien(_)));
+        if let Some(HistoryLayout { name, encoder, .. }) = refused {
+            let reason = format!("the encoder of `{name}`, {}, has no form in ONNX", encoder.name());
             return Err(ModelError::unsuitable("onnx", reason));
         }
         let items = items.features();
