@@ -148,7 +148,7 @@ impl CliError {
                 Exit::Usage
             }
             Self::CheckRejects { .. } | Self::Data(DataError::TooManyRejects { .. }) => Exit::BadRows,
-            Self::Model(ModelError::Diverged { .. }) => Exit::Diverged,
+            Self::Model(ModelError::Diverged { .. } | ModelError::Collapsed { .. }) => Exit::Diverged,
             Self::Model(ModelError::Stopped { .. }) => Exit::Stopped,
             Self::Core(error)
             | Self::Data(DataError::Core(error))

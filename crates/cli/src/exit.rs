@@ -55,7 +55,9 @@ impl Exit {
             Self::Failed => "failed; the message says why, and nothing was published",
             Self::Usage => "wrong usage or config; nothing was started",
             Self::BadRows => "more bad rows than `input.max_reject_ratio` allows",
-            Self::Diverged => "training diverged: the loss or a gradient is not finite",
+            Self::Diverged => {
+                "training diverged: the loss or a gradient is not finite, or an alarm of `train.alarms` ended it"
+            }
             Self::Refused => "refused by the publish gate; the earlier bundle is still served",
             Self::Conflict => "something of that name exists already, or a lock is held",
             Self::Stopped => {

@@ -6,7 +6,7 @@ use twinspire_cli::report::{ErrorReport, error_text};
 use twinspire_core::CoreError;
 use twinspire_data::DataError;
 use twinspire_data::ingest::{FileAccount, Kind, Limit, Reject};
-use twinspire_model::ModelError;
+use twinspire_model::{Alarm, ModelError, Sign};
 use twinspire_serve::ServeError;
 
 fn missing_column() -> CliError {
@@ -74,7 +74,11 @@ fn each_kind_of_end_has_its_exit_code() {
     let exists = || CoreError::Exists { path: "bundles/x".into() };
     let checkpoint = "out/checkpoints/step-000000000006".into();
     let stopped = ModelError::Stopped { epoch: 1, step: 6, checkpoint };
-    let ends: [(CliError, u8); 10] = [
+    let alarm = Alarm { sign: Sign::MeanCosine, figure: 0.99, limit: 0.9, stops: true };
+    let checkpoint = "out/checkpoints/step-000000000006-judged".into();
+    let collapsed = ModelError::Collapsed { epoch: 1, step: 6, alarms: vec![alarm], checkpoint };
+    let ends: [(CliError, u8); 11] = [
+        (collapsed.into(), 4),
         (missing_column(), 1),
         (too_many_rejects(), 3),
         (diverged.into(), 4),

@@ -1,7 +1,8 @@
 //! Errors of this crate, grouped by what the caller does next.
 
+use crate::collapse::Alarm;
 use crate::engine::NotFinite;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use twinspire_core::CoreError;
 
 /// A result of this crate.
@@ -34,6 +35,19 @@ pub enum ModelError {
         epoch: u32,
         /// Steps since the start.
         step: u64,
+        /// What was written.
+        checkpoint: PathBuf,
+    },
+    /// An alarm of `[train.alarms]` that is to end training was raised: change the settings and train again, or let it only
+    /// warn. No model was written.
+    #[error("training was stopped in epoch {epoch} after step {step}: {}", listed(alarms))]
+    Collapsed {
+        /// Epoch, counted from 1.
+        epoch: u32,
+        /// Steps since the start.
+        step: u64,
+        /// Those that end training.
+        alarms: Vec<Alarm>,
         /// What was written.
         checkpoint: PathBuf,
     },
@@ -77,6 +91,24 @@ fn samples(rows: &[u32]) -> String {
     format!("; its {} samples are {}{more}", rows.len(), shown.join(", "))
 }
 
+fn listed(alarms: &[Alarm]) -> String {
+    alarms.iter().map(Alarm::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Likely reasons and next steps of alarms that ended training.
+fn advice(alarms: &[Alarm], checkpoint: &Path) -> String {
+    let advice = alarms.iter().map(|Alarm { sign, .. }| {
+        format!("likely reasons of {}: {}; {}", sign.name(), sign.reasons(), sign.next_step())
+    });
+    let keys: Vec<String> = alarms.iter().map(|alarm| format!("train.alarms.{}.action", alarm.sign.name())).collect();
+    let go_on = format!(
+        "if it is as it should be, the same command with {} = \"warn\" goes on from {}",
+        keys.join(" and "),
+        checkpoint.display()
+    );
+    advice.chain([go_on]).collect::<Vec<_>>().join(". ")
+}
+
 impl ModelError {
     /// A step that cannot be used, where nothing is written; epoch and step count from 1.
     pub(crate) fn diverged((epoch, step): (u32, u64), fault: NotFinite, rows: &[u32]) -> Self {
@@ -92,6 +124,7 @@ impl ModelError {
         match self {
             Self::Diverged { .. } => "diverged",
             Self::Stopped { .. } => "stopped",
+            Self::Collapsed { .. } => "collapsed",
             Self::Unsuitable { .. } => "unsuitable-samples",
             Self::Unstartable { .. } => "warm-start",
             Self::Unmined { .. } => "no-mined-negatives",
@@ -108,6 +141,7 @@ impl ModelError {
                 Some(format!("{advice}{}", kept.unwrap_or_default()))
             }
             Self::Stopped { .. } => Some("the same command goes on from there".into()),
+            Self::Collapsed { alarms, checkpoint, .. } => Some(advice(alarms, checkpoint)),
             Self::Unsuitable { .. } => None,
             Self::Unstartable { hint, .. } => Some((*hint).to_owned()),
             Self::Unmined { .. } => Some("`twinspire mine` makes them with the bundle that is served".into()),

@@ -9,6 +9,7 @@
 mod batch;
 pub mod bench;
 mod checkpoint;
+mod collapse;
 pub mod config;
 mod engine;
 pub mod error;
@@ -38,6 +39,7 @@ pub mod train;
 mod validate;
 pub mod warm;
 
+pub use collapse::{Alarm, Sign};
 pub use config::{ModelSection, ModelSettings, TrainSection};
 pub use error::{ModelError, Result};
 pub use model::TwoTower;

@@ -1,6 +1,7 @@
 //! The `[model]` and `[train]` sections: parsed types end in `Section`, [`ModelSettings`] is what the rest of the crate
 //! holds. Checking collects every fault; it reads no file.
 
+mod alarms;
 mod encoders;
 mod movement;
 mod negatives;
@@ -10,6 +11,9 @@ mod settings;
 mod tests;
 mod watching;
 
+pub use alarms::{
+    AlarmAction, AlarmsSection, EffectiveRankSection, HotShareSection, LossShareSection, MeanCosineSection,
+};
 pub use encoders::{
     AttentionQuery, DienSection, DinSection, EncoderSection, GruSection, HistoryOutput, NormPlace, Positions,
     RecencySection, SelfAttentionSection,

@@ -1,5 +1,6 @@
 //! The `[model]` and `[train]` sections as they are written.
 
+use super::alarms::AlarmsSection;
 use super::encoders::EncoderSection;
 use super::movement::{ClipSection, EarlyStoppingSection, OptimizerSection, ScheduleSection};
 use super::negatives::{KnownPositives, NegativesSection};
@@ -108,6 +109,8 @@ pub struct TrainSection {
     pub warm_start: Option<String>,
     /// Files for TensorBoard.
     pub tensorboard: TensorboardSection,
+    /// Signs of a model whose vectors collapse.
+    pub alarms: AlarmsSection,
 }
 
 impl Default for TrainSection {
@@ -133,6 +136,7 @@ impl Default for TrainSection {
             checkpoints: CheckpointsSection::default(),
             warm_start: None,
             tensorboard: TensorboardSection::default(),
+            alarms: AlarmsSection::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The checked settings of model and training, which nothing else can build.
 
+use super::alarms::check_alarms;
 use super::encoders::{check_encoders, input_width};
 use super::movement::{check_clip, check_early_stopping, check_optimizer, check_schedule};
 use super::watching::check_tensorboard;
@@ -49,6 +50,7 @@ impl ModelSettings {
         check_schedule(&train.schedule, &mut own);
         check_early_stopping(train.early_stopping.as_ref(), &mut own);
         check_tensorboard(&train.tensorboard, &mut own);
+        check_alarms(&train.alarms, &mut own);
         let sound = own.is_empty();
         for fault in own.into_vec() {
             faults.push(fault.key, fault.value, fault.reason, fault.hint);

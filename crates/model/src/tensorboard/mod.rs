@@ -27,6 +27,7 @@ use crate::train::{EpochRecord, TrainContext};
 use event::{Value, What};
 use files::EventFile;
 use projector::Projected;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use twinspire_core::attribute::AttributeTable;
 use twinspire_core::items::ItemTable;
@@ -182,7 +183,19 @@ impl<'a> Board<'a> {
         }
         let of_samples = record.validation.iter().map(|(name, value)| (format!("epoch_{name}"), *value));
         let of_corpus = record.corpus.iter().map(|(name, value)| (name.clone(), *value));
-        Ok(push_scalars(&mut self.validation, record.steps, of_samples.chain(of_corpus))?)
+        let scalars = of_samples.chain(of_corpus).chain(named_collapse(&record.collapse));
+        Ok(push_scalars(&mut self.validation, record.steps, scalars)?)
+    }
+
+    /// Writes what a look inside an epoch found.
+    ///
+    /// # Errors
+    /// I/O.
+    pub(crate) fn collapse(&mut self, step: u64, figures: &BTreeMap<String, f64>) -> Result<()> {
+        if !self.section.update_freq.scalars.is_ever() {
+            return Ok(());
+        }
+        Ok(push_scalars(&mut self.train, step, named_collapse(figures))?)
     }
 
     /// Writes the item vectors of the model that is kept.
@@ -202,6 +215,10 @@ impl<'a> Board<'a> {
         self.train.sync()?;
         Ok(self.validation.sync()?)
     }
+}
+
+fn named_collapse(figures: &BTreeMap<String, f64>) -> impl Iterator<Item = (String, f64)> {
+    figures.iter().map(|(name, figure)| (format!("alarms/{name}"), *figure))
 }
 
 /// Appends scalars, all in one event, if there are any.

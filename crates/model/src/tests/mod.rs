@@ -1,5 +1,6 @@
 //! Tests of the whole crate: the stage on a small world, gradients against finite differences and against PyTorch.
 
+mod alarms;
 mod census;
 mod encoders;
 mod gradient;

@@ -76,6 +76,12 @@ pub struct EpochRecord {
     pub validation: BTreeMap<String, f64>,
     /// What the validator said.
     pub corpus: BTreeMap<String, f64>,
+    /// What `[train.alarms]` looks at: `mean_cosine`, `effective_rank`, `hot_share`, `loss_share`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub collapse: BTreeMap<String, f64>,
+    /// Names of those that are beyond their thresholds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alarms: Vec<String>,
     /// Is this the best epoch so far?
     pub best: bool,
 }
@@ -99,7 +105,7 @@ pub struct TrainReport {
 /// checkpoint, and makes the same bytes as one that did not.
 ///
 /// # Errors
-/// `Stopped` when it was told to end; `Diverged` when the loss or a gradient is not finite; `Unsuitable` when there is nothing to train on, or nothing that a
+/// `Stopped` when it was told to end; `Collapsed` when an alarm is to end it; `Diverged` when the loss or a gradient is not finite; `Unsuitable` when there is nothing to train on, or nothing that a
 /// sampler could draw from; `Unmined`; damaged or foreign tables; I/O. An earlier folder is still there then.
 pub fn train(
     context: &TrainContext<'_>,
@@ -147,7 +153,7 @@ fn made_from(stage: &StageContext<'_>, key: &StageKey) -> Result<serde_json::Val
 }
 
 /// What decides the bytes of this stage, and so not how often a checkpoint is written, nor what
-/// TensorBoard shows. An earlier model that it
+/// TensorBoard shows, nor when an alarm is raised. An earlier model that it
 /// starts from counts by its checksum, whatever it is called. Samples count by the checksums in their manifest; the test part is not read.
 fn stage_settings(
     settings: &ModelSettings,
@@ -158,7 +164,7 @@ fn stage_settings(
     let is_read = |record: &&FileRecord| !record.path.contains(test) && record.path != "statistics.json";
     let mut train = serde_json::json!(settings.train());
     let keys = train.as_object_mut().expect("a section is a table");
-    for key in ["checkpoints", "warm_start", "tensorboard"] {
+    for key in ["checkpoints", "warm_start", "tensorboard", "alarms"] {
         keys.remove(key);
     }
     let mut decides = serde_json::json!({

@@ -77,6 +77,7 @@ pub(super) fn run(
     let layout = model.layout.clone();
     let mut engine = Engine::new(&layout, objective.clone(), settings.train());
     let goes_on = trainer.resume((&mut engine, &mut model))?;
+    trainer.check_alarms()?;
     if let Some(start) = context.start.filter(|_| !goes_on) {
         let target = Target { encoder: &files.encoder, model: &mut model, engine: &mut engine };
         trainer.state.before = start.begin((context.stage.vfs, context.progress), settings.train(), target)?;
@@ -86,8 +87,9 @@ pub(super) fn run(
     while trainer.goes_on() {
         trainer.epoch((&mut engine, &mut model))?;
         let judgement = validation.judge(&model, &mut engine, &objective);
-        trainer.finish_epoch(judgement, &model.parameters)?;
+        trainer.finish_epoch(judgement, &model)?;
         trainer.save((&mut engine, &mut model))?;
+        trainer.check_alarms()?;
         if trainer.is_stopped() {
             return Err(trainer.stopped());
         }

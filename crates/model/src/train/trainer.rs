@@ -4,6 +4,7 @@ use super::state::RunState;
 use super::{EpochRecord, TrainContext};
 use crate::batch::Samples;
 use crate::checkpoint::Checkpoints;
+use crate::collapse::{Alarm, Watch};
 use crate::config::{EarlyStoppingSection, Keep, ModelSettings, ScheduleSection, TrainedPositions};
 use crate::engine::{Batch, Engine, NotFinite, Objective, Pairing};
 use crate::error::{ModelError, Result};
@@ -36,6 +37,7 @@ pub(super) struct Trainer<'a> {
     pub(super) state: RunState,
     /// Parameters of the best epoch, when it is not the last one that is kept.
     pub(super) kept: Option<Parameters>,
+    watch: Watch<'a>,
     /// Files for TensorBoard, if they are wanted.
     pub(super) board: Option<Board<'a>>,
     /// The newest checkpoint, and when it was written (at first: when the run began), in microseconds.
@@ -59,10 +61,21 @@ impl<'a> Trainer<'a> {
             return Err(ModelError::unsuitable("train", "the training part has no sample that this loss can use"));
         }
         let epoch_batches = order.batches(epoch_steps(settings)).count();
-        let saved = (None, context.stage.clock.now_micros());
-        let state = RunState::default();
-        let (kept, board) = (None, None);
-        Ok(Self { context, settings, samples, pairing, checkpoints, order, epoch_batches, state, kept, board, saved })
+        let watch = Watch::new(settings, samples, &samples.positives_by_item(), context.stage.seed);
+        Ok(Self {
+            context,
+            settings,
+            samples,
+            pairing,
+            checkpoints,
+            order,
+            epoch_batches,
+            state: RunState::default(),
+            kept: None,
+            watch,
+            board: None,
+            saved: (None, context.stage.clock.now_micros()),
+        })
     }
 
     /// Goes on from the newest checkpoint, if there is one; false where there is none.
@@ -115,7 +128,8 @@ impl<'a> Trainer<'a> {
         let (start, mut done) = (self.context.stage.clock.now_micros(), 0);
         let batches = order.batches(steps).count() as u64;
         for (step, rows) in order.batches(steps).skip(before).enumerate() {
-            self.step((engine, model), rows, self.state.batch + 1 == batches)?;
+            let loss = self.step((engine, model), rows, self.state.batch + 1 == batches)?;
+            self.look((engine, model), loss, batches)?;
             done += rows.len();
             progress.advance(rows.len() as u64);
             if step % CLOCK_EVERY == 0 {
@@ -129,7 +143,7 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    fn step(&mut self, (engine, model): Moving<'_, '_>, rows: &[u32], ends_epoch: bool) -> Result<()> {
+    fn step(&mut self, (engine, model): Moving<'_, '_>, rows: &[u32], ends_epoch: bool) -> Result<f64> {
         let (train, number) = (self.settings.train(), self.state.steps);
         let joined = train.positions == TrainedPositions::All;
         let pass = Pass { joined, training: Some((self.context.stage.seed, number)) };
@@ -147,7 +161,48 @@ impl<'a> Trainer<'a> {
             board.step(&step, look.as_ref(), model)?;
         }
         failpoint::hit("train.step");
-        Ok(())
+        Ok(sum.mean())
+    }
+
+    /// Looks for signs of collapse after a step inside an epoch of so many batches, where it is time.
+    fn look(&mut self, (engine, model): Moving<'_, '_>, loss: f64, batches: u64) -> Result<()> {
+        let steps = self.state.steps;
+        if !self.watch.is_due(steps) || self.state.batch == batches {
+            return Ok(());
+        }
+        let figures = self.watch.figures(model, loss, false);
+        if let Some(board) = &mut self.board {
+            board.collapse(steps, &figures)?;
+        }
+        let alarms = self.warned(self.watch.alarms(&figures, steps));
+        if alarms.is_empty() {
+            return Ok(());
+        }
+        self.save((engine, model))?;
+        Err(self.collapsed(self.state.epoch + 1, alarms))
+    }
+
+    /// Says aloud which alarms are raised, and returns those that end training.
+    fn warned(&self, alarms: Vec<Alarm>) -> Vec<Alarm> {
+        for alarm in alarms.iter().filter(|alarm| !alarm.stops) {
+            let (reasons, next) = (alarm.sign.reasons(), alarm.sign.next_step());
+            self.context.progress.line(&format!("warning: {alarm}. Likely reasons: {reasons}; {next}"));
+        }
+        alarms.into_iter().filter(|alarm| alarm.stops).collect()
+    }
+
+    fn collapsed(&self, epoch: u32, alarms: Vec<Alarm>) -> ModelError {
+        let checkpoint = self.checkpoints.folder.join(self.state.name());
+        ModelError::Collapsed { epoch, step: self.state.steps, alarms, checkpoint }
+    }
+
+    /// Ends training where the last epoch, if it is the last of what was done, raises an alarm that is to end it. So does the
+    /// same command after that, until a setting is changed.
+    pub(super) fn check_alarms(&self) -> Result<()> {
+        let Some(last) = self.state.records.last().filter(|_| self.state.batch == 0) else { return Ok(()) };
+        let mut alarms = self.watch.alarms(&last.collapse, last.steps);
+        alarms.retain(|alarm| alarm.stops);
+        if alarms.is_empty() { Ok(()) } else { Err(self.collapsed(last.epoch, alarms)) }
     }
 
     /// What follows a step: a checkpoint when one is due, the end when it was asked for. `step` counts from the start of
@@ -215,7 +270,7 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// There is no metric of the name that is to rank epochs, or no validation part where there must be one.
-    pub(super) fn finish_epoch(&mut self, judgement: Judgement, parameters: &Parameters) -> Result<()> {
+    pub(super) fn finish_epoch(&mut self, judgement: Judgement, model: &TwoTower) -> Result<()> {
         let (train, rank) = (self.settings.train(), judgement.rank(self.settings.train().metric.as_deref())?);
         let learning_rate = self.rate(self.state.steps.saturating_sub(1));
         self.wait(rank)?;
@@ -225,8 +280,11 @@ impl<'a> Trainer<'a> {
         };
         if best {
             (self.state.best, self.state.best_steps) = (rank, Some(self.state.steps));
-            self.kept = (train.keep == Keep::Best && rank.is_some()).then(|| parameters.clone());
+            self.kept = (train.keep == Keep::Best && rank.is_some()).then(|| model.parameters.clone());
         }
+        let collapse = self.watch.figures(model, self.state.loss.mean(), true);
+        let alarms = self.watch.alarms(&collapse, self.state.steps);
+        let raised = alarms.iter().map(|alarm| alarm.sign.name().to_owned()).collect();
         let record = EpochRecord {
             epoch: self.state.epoch + 1,
             steps: self.state.steps,
@@ -235,9 +293,12 @@ impl<'a> Trainer<'a> {
             loss: self.state.loss.mean(),
             validation: judgement.samples,
             corpus: judgement.corpus,
+            collapse,
+            alarms: raised,
             best,
         };
         self.context.progress.line(&epoch_line(&record));
+        self.warned(alarms);
         if let Some(board) = &mut self.board {
             board.judged(&record)?;
         }
