@@ -59,6 +59,7 @@ pub fn census(
             Err(
                 error @ (ModelError::Core(_)
                 | ModelError::Stopped { .. }
+                | ModelError::Collapsed { .. }
                 | ModelError::Diverged { .. }
                 | ModelError::Unstartable { .. }),
             ) => return Err(error),
