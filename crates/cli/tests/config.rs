@@ -9,7 +9,7 @@ fn an_unknown_key_is_shown_with_its_line_and_the_key_that_was_meant() {
     let ran = Folder::with(&MINIMAL.replace("epochs = 3", "epoch = 3")).run(&["config", "show"]);
     let expected = "error[unknown-key]: train.epoch: train has no such key; its keys are epochs, batch_size, positions, loss, label_smoothing, \
         negatives, known_positives, learning_rate, schedule, warm_up_steps, \
-        steps_per_epoch, validation_steps, keep, metric, early_stopping, optimizer, clip, checkpoints, warm_start, tensorboard\n  \
+        steps_per_epoch, validation_steps, keep, metric, early_stopping, optimizer, clip, checkpoints, warm_start, tensorboard, alarms\n  \
         --> twinspire.toml:17:1\nhint: did you mean `epochs`?\n\n1 fault in twinspire.toml; nothing was started\n";
     assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (Some(2), "", expected));
 }
