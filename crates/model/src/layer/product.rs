@@ -93,6 +93,12 @@ pub(crate) fn multiply_into((target, stride): (&mut [f32], usize), left: Matrix<
     if left.rows == 0 || right.columns == 0 {
         return;
     }
+    if left.columns == 0 {
+        if !add {
+            target.chunks_mut(stride).take(left.rows).for_each(|row| row[..right.columns].fill(0.0));
+        }
+        return;
+    }
     if right.column_stride != 1 {
         let copy = right.copied();
         return multiply_into((target, stride), left, Matrix::new(&copy, right.rows, right.columns), add);
@@ -264,6 +270,12 @@ mod tests {
         let (mut c, nothing) = ([1.0; 80], Matrix::new(&[], 2, 0));
         multiply(&mut c, nothing, Matrix::new(&[], 0, 40), false);
         assert_eq!(c, [0.0; 80]);
+        let (left, right) = (Matrix::new(&[], 0, 2).transposed(), Matrix::new(&[], 0, 3));
+        let mut kept = [7.0; 6];
+        multiply(&mut kept, left, right, true);
+        assert_eq!(kept, [7.0; 6]);
+        multiply(&mut kept, left, right, false);
+        assert_eq!(kept, [0.0; 6]);
         multiply(&mut [], Matrix::new(&[], 0, 3), Matrix::new(&[1.0; 6], 3, 2), false);
     }
 

@@ -72,6 +72,27 @@ fn gradients(model: &ModelSection, joined: bool) -> (f64, Vec<f64>, Vec<Vec<f32>
 }
 
 #[test]
+fn users_without_a_history_train_on_what_else_is_known() {
+    let world = World::new(false);
+    let samples = Samples::new(&world.train, Some(&world.histories), &world.items);
+    let rows: Vec<u32> = (0..samples.len() as u32).filter(|&row| samples.user(row).history.is_empty()).collect();
+    assert!(rows.len() > 20, "{} rows", rows.len());
+    for encoder in encoders() {
+        let tower = TwoTower::new(&with(&encoder, json!({})), &world.encoder, 3);
+        let train = TrainSection::default();
+        let mut engine = Engine::new(&tower.layout, Objective::new(&train, &samples), &train);
+        let pass = Pass { joined: false, training: Some((1, 1)) };
+        let batch = Batch { samples: &samples, rows: &rows, pairing: Pairing::Own, number: 0, pass };
+        let loss = engine.gradients(&tower.parameters, &batch).mean();
+        let gradient = engine.dense_gradient();
+        assert!(loss.is_finite() && loss > 0.0 && gradient.iter().all(|value| value.is_finite()), "{encoder}: {loss}");
+        let history = &tower.layout.user.histories[0];
+        let own = &gradient[history.offset..history.offset + history.encoder.len()];
+        assert!(own.iter().all(|value| *value == 0.0), "{encoder}: nothing was read");
+    }
+}
+
+#[test]
 fn joined_histories_give_the_gradients_of_single_ones() {
     // Histories of up to four items are not cut, and places that count from the oldest are the same in both.
     let [blocks, _, others @ ..] = &encoders()[..] else { panic!("too few encoders") };

@@ -67,6 +67,16 @@ fn numbers(value: &Value) -> Vec<f64> {
 }
 
 #[test]
+fn an_encoder_without_a_form_is_refused_by_name() {
+    for kind in ["din", "dien"] {
+        let tower = grown(&section(&[json!({"kind": kind, "feature": "seen"})]));
+        let world = World::new(false);
+        let error = tower.to_onnx(&encoder(), &world.items, "{}").unwrap_err().to_string();
+        assert!(error.contains("history.seen") && error.contains(kind), "{error}");
+    }
+}
+
+#[test]
 fn graphs_have_the_bytes_that_onnxruntime_was_asked_about_and_rows_the_vectors() {
     let [user, item, examples] = files(&checked_in_fixtures());
     let stored = FILES.map(|name| std::fs::read(fixtures().join(name)).unwrap());
