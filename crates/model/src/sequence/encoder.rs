@@ -130,6 +130,15 @@ impl Encoder {
         }
     }
 
+    /// Number of blocks, each of which remembers about as much a token; nothing where a pass remembers more than that.
+    pub(crate) fn blocks(&self) -> Option<usize> {
+        match self {
+            Self::SelfAttention(own) => Some(own.blocks().len()),
+            Self::Gru(_) | Self::Recency => Some(1),
+            Self::Din(_) | Self::Dien(_) => None,
+        }
+    }
+
     /// Does it give one vector a row, from what the row sees of the tokens, instead of one state a token?
     pub(crate) fn attends(&self) -> bool {
         match self {

@@ -2,8 +2,8 @@
 //!
 //! In: rows with their histories; later the gradients of the vectors that the rows got. Out: one vector a row; gradients
 //! of the encoder's parameters and of the embeddings that tokens read. Sequences are taken in pieces that stay in the L2
-//! cache. The backward pass of a piece runs its forward pass again: that costs a third more products, and saves writing
-//! everything that a pass remembers to memory and reading it back.
+//! cache. What a pass over a piece remembers is kept for its backward pass as long as a batch remembers no more than
+//! [`KEPT_BYTES`]; else the backward pass runs the forward pass again, a third more products.
 
 use super::{Elements, Memory, Tokens};
 use crate::input::{ChunkInput, RowSource};
@@ -25,6 +25,12 @@ const PIECE_TOKENS: usize = 256;
 /// Most groups of pieces, and so most threads that encode one batch; each has a gradient of the parameters.
 const MAX_GROUPS: usize = 8;
 
+/// Most bytes that the passes over a batch may leave behind.
+const KEPT_BYTES: usize = 256 << 20;
+
+/// Numbers that a block of an encoder remembers for each number of a token, roughly.
+const NUMBERS_OF_BLOCK: usize = 12;
+
 /// How a batch is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Pass {
@@ -42,6 +48,8 @@ pub(crate) struct History {
     fields: Vec<TokenIds>,
     /// Sequences of each piece.
     pieces: Vec<Range<usize>>,
+    /// Does each piece have a memory of its own until its backward pass?
+    kept: bool,
     dropout: Dropout,
     /// What negatives of the encoder's own loss are drawn with; nothing where there is no such loss.
     draws: Option<u64>,
@@ -66,7 +74,8 @@ struct TokenIds {
 /// Pieces that follow each other on one thread.
 #[derive(Debug, Clone, Default)]
 struct Group {
-    memory: Memory,
+    /// One for each piece where they are kept, else one for all.
+    memories: Vec<Memory>,
     /// Gradient of the encoder's parameters.
     gradient: Buffer,
     /// Sum of the encoder's own losses.
@@ -99,6 +108,9 @@ impl History {
                 start = end;
             }
         }
+        let remembered = NUMBERS_OF_BLOCK * self.tokens.items().len() * layout.width * size_of::<f32>();
+        let blocks = layout.encoder.blocks().filter(|blocks| blocks * remembered <= KEPT_BYTES);
+        self.kept = pass.training.is_some() && blocks.is_some();
         self.dropout = pass.training.map_or_else(Dropout::default, |(seed, step)| {
             Dropout::new(layout.encoder.dropout(), Rng::stream(seed, "dropout", step).next_u64() as u32)
         });
@@ -109,7 +121,7 @@ impl History {
 
     /// Encodes all sequences; threads share the work unless `alone`.
     pub(crate) fn forward(&mut self, layout: &HistoryLayout, parameters: &Parameters, alone: bool) {
-        let Self { tokens, fields, pieces, dropout, draws, values, groups, profile, .. } = self;
+        let Self { tokens, fields, pieces, kept, dropout, draws, values, groups, profile, .. } = self;
         if let Some(layout) = &layout.profile {
             profile.look_up(layout, &parameters.tables, (&Shared::default(), 0));
         }
@@ -121,10 +133,12 @@ impl History {
         let encode = |(number, (group, pieces, values)): (usize, Job<'_>)| {
             let first = tokens.rows(&pieces[0]).start;
             group.loss = 0.0;
-            for (place, piece) in (number * size..).zip(pieces) {
-                read.forward(piece, place, &mut group.memory);
-                group.loss += group.memory.dien.next_item.loss;
-                let states = layout.encoder.states(&group.memory);
+            group.memories.resize_with(group.memories.len().max(if *kept { pieces.len() } else { 1 }), Memory::default);
+            for (at, piece) in pieces.iter().enumerate() {
+                let memory = &mut group.memories[if *kept { at } else { 0 }];
+                read.forward(piece, number * size + at, memory);
+                group.loss += memory.dien.next_item.loss;
+                let states = layout.encoder.states(memory);
                 read.for_each_row(piece, |row, seen| {
                     layout.reading.take(states, seen, &mut values[(row - first) * width..][..width]);
                 });
@@ -154,8 +168,20 @@ impl History {
         (inputs, weight): (impl Iterator<Item = &'i ChunkInput>, f64),
     ) {
         let scale = self.auxiliary_factor(layout) * weight;
-        let Self { tokens, fields, pieces, dropout, draws, values, slopes, gradients, groups, profile, profile_slopes } =
-            self;
+        let Self {
+            tokens,
+            fields,
+            pieces,
+            kept,
+            dropout,
+            draws,
+            values,
+            slopes,
+            gradients,
+            groups,
+            profile,
+            profile_slopes,
+        } = self;
         let (width, size) = (layout.width, pieces.len().div_ceil(MAX_GROUPS).max(1));
         slopes.resize(values.len());
         let rows = inputs.flat_map(|input| input.values().chunks_exact(columns.stride).take(input.rows()));
@@ -173,15 +199,20 @@ impl History {
             |(number, ((group, pieces, gradients), mut profiles))| {
                 group.gradient.resize(0);
                 group.gradient.resize(layout.encoder.len());
-                group.memory.dien.next_item.scale = scale as f32;
                 let first = tokens.range(&pieces[0]).start;
-                for (place, piece) in (number * size..).zip(pieces) {
-                    read.backward((piece, place), slopes, group);
+                let Group { memories, gradient, .. } = group;
+                for (at, piece) in pieces.iter().enumerate() {
+                    let (memory, place) = (&mut memories[if *kept { at } else { 0 }], number * size + at);
+                    memory.dien.next_item.scale = scale as f32;
+                    if !*kept {
+                        read.forward(piece, place, memory);
+                    }
+                    read.backward((piece, place), slopes, (memory, gradient));
                     let range = tokens.range(piece);
                     let target = &mut gradients[(range.start - first) * width..(range.end - first) * width];
-                    target.copy_from_slice(&group.memory.gradient[..range.len() * width]);
+                    target.copy_from_slice(&memory.gradient[..range.len() * width]);
                     let target = profiles.split_off_mut(..tokens.rows(piece).len() * profile_width).unwrap_or_default();
-                    target.copy_from_slice(&group.memory.rows.profile[..target.len()]);
+                    target.copy_from_slice(&memory.rows.profile[..target.len()]);
                 }
             },
         );
@@ -303,15 +334,19 @@ impl Read<'_> {
         layout.encoder.forward(self.dense(), (ends, self.dropout.at(place)), memory);
     }
 
-    /// Both passes; the gradients of the piece's tokens stay in the memory of the group.
-    fn backward(&self, (piece, place): (&Range<usize>, usize), slopes: &[f32], group: &mut Group) {
+    /// The pass after [`Read::forward`]; the gradients of the piece's tokens stay in the memory.
+    fn backward(
+        &self,
+        (piece, place): (&Range<usize>, usize),
+        slopes: &[f32],
+        (memory, gradient): (&mut Memory, &mut Buffer),
+    ) {
         let (layout, ends, width) = (self.layout, self.tokens.ends(piece), self.layout.width);
-        self.forward(piece, place, &mut group.memory);
-        let target = layout.encoder.state_slopes(&mut group.memory);
+        let target = layout.encoder.state_slopes(memory);
         target.fill(0.0);
         self.for_each_row(piece, |row, seen| layout.reading.spread(&slopes[row * width..][..width], seen, target));
-        let parameters = (self.dense(), &mut group.gradient[..]);
-        layout.encoder.backward(parameters, (ends, self.dropout.at(place)), &mut group.memory);
+        let parameters = (self.dense(), &mut gradient[..]);
+        layout.encoder.backward(parameters, (ends, self.dropout.at(place)), memory);
     }
 }
 
