@@ -10,6 +10,7 @@ mod chain;
 mod daily;
 mod damage;
 mod determinism;
+mod encoders;
 mod faults;
 mod http;
 mod index;
