@@ -1,4 +1,4 @@
-//! Fields of Protocol Buffers messages, appended one by one
+//! Fields of Protocol Buffers messages, appended one by one, and the number that each begins with, read again
 //! (<https://protobuf.dev/programming-guides/encoding>). A field that has its default value is left out by the caller.
 
 /// Appends a number in groups of seven bits, the lowest first.
@@ -8,6 +8,20 @@ pub fn push_varint(mut number: u64, message: &mut Vec<u8>) {
         number >>= 7;
     }
     message.push(number as u8);
+}
+
+/// The number at the front of `bytes`, and what follows it; nothing where it has no end.
+pub fn split_varint(mut bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut number = 0u64;
+    for shift in (0..64).step_by(7) {
+        let (&byte, rest) = bytes.split_first()?;
+        bytes = rest;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some((number, bytes));
+        }
+    }
+    None
 }
 
 /// Appends a field of wire type 0: an integer, a boolean, an enum.

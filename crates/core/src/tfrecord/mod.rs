@@ -8,7 +8,9 @@ mod crc;
 mod message;
 
 pub use crc::masked;
-pub use message::{push_bytes, push_double, push_float, push_packed_doubles, push_varint, push_varint_field};
+pub use message::{
+    push_bytes, push_double, push_float, push_packed_doubles, push_varint, push_varint_field, split_varint,
+};
 
 /// Bytes of a length and its checksum, which stand before a record.
 pub const HEAD: usize = 12;

@@ -4,7 +4,9 @@
 //! that every reader takes (`simple_value`, `histo`). What is not needed to read them again is not written.
 
 use crate::histogram::Histogram;
-use twinspire_core::tfrecord::{push_bytes, push_double, push_float, push_packed_doubles, push_varint_field};
+use twinspire_core::tfrecord::{
+    push_bytes, push_double, push_float, push_packed_doubles, push_varint_field, split_varint,
+};
 
 /// Numbers of the fields of an `Event`.
 const WALL_TIME: u64 = 1;
@@ -87,18 +89,10 @@ fn histogram_message(histogram: &Histogram) -> Vec<u8> {
 /// The step of an event that [`event`] made.
 pub(super) fn step_of(message: &[u8]) -> u64 {
     let after_time = message.get(9..).unwrap_or_default();
-    let Some((&key, number)) = after_time.split_first() else { return 0 };
-    if u64::from(key) != STEP << 3 {
-        return 0;
+    match split_varint(after_time) {
+        Some((key, rest)) if key == STEP << 3 => split_varint(rest).map_or(0, |(step, _)| step),
+        _ => 0,
     }
-    let mut step = 0;
-    for (place, byte) in (0..64).step_by(7).zip(number) {
-        step |= u64::from(byte & 0x7f) << place;
-        if byte & 0x80 == 0 {
-            break;
-        }
-    }
-    step
 }
 
 #[cfg(test)]

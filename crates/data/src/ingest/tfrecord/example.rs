@@ -10,6 +10,7 @@
 use crate::ingest::account::Kind;
 use crate::ingest::named::{Claim, ListCell, NamedCells};
 use std::fmt::Write as _;
+use twinspire_core::tfrecord::split_varint;
 
 type Read<T> = Result<T, Kind>;
 
@@ -26,16 +27,9 @@ struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
     fn varint(&mut self) -> Read<u64> {
-        let mut number = 0u64;
-        for shift in (0..64).step_by(7) {
-            let (&byte, rest) = self.0.split_first().ok_or(Kind::BadExample)?;
-            self.0 = rest;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Ok(number);
-            }
-        }
-        Err(Kind::BadExample)
+        let (number, rest) = split_varint(self.0).ok_or(Kind::BadExample)?;
+        self.0 = rest;
+        Ok(number)
     }
 
     fn bytes(&mut self, length: u64) -> Read<&'a [u8]> {
