@@ -182,7 +182,7 @@ impl ActivationUnit {
             of_query[at] = own[size + at] - own[2 * size + at];
         }
         of_product.copy_from_slice(&own[3 * size..]);
-        Matrix::new(of_product, self.width, self.hidden).transposed().copy_to(transposed);
+        Matrix::new(of_product, self.width, self.hidden).turned(transposed, self.width);
     }
 
     /// `h ∘ q` of a query and the tokens that it is compared with.

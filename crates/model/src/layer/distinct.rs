@@ -141,8 +141,8 @@ impl Distinct {
     /// gradients of the layer's output `[rows, outputs]`, in parts.
     pub(crate) fn backward(&mut self, layer: &Linear, dense: &[f32], slopes: &[&[f32]]) {
         let (count, width, outputs) = (self.ids.len(), self.field.dimension, layer.outputs);
-        let transposed = layer.matrix(dense).rows(self.field.column, width).transposed().copied();
-        let transposed = Matrix::new(&transposed, outputs, width);
+        let mut turned = Buffer::zeros(outputs * width);
+        let transposed = layer.matrix(dense).rows(self.field.column, width).turned(&mut turned, width);
         self.weight.resize(width * outputs);
         for start in (0..count).step_by(BLOCK) {
             let places = start..count.min(start + BLOCK);

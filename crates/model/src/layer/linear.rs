@@ -41,7 +41,7 @@ impl Linear {
 
     /// Writes `Wᵀ` to the layer's place among transposed weights, `transposed`.
     pub(crate) fn transpose(&self, dense: &[f32], transposed: &mut [f32]) {
-        self.matrix(dense).transposed().copy_to(&mut transposed[self.offset..self.bias_offset()]);
+        self.matrix(dense).turned(&mut transposed[self.offset..self.bias_offset()], self.inputs);
     }
 
     /// `Wᵀ` from that place, `[outputs, inputs]`.

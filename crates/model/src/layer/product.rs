@@ -62,24 +62,6 @@ impl<'a> Matrix<'a> {
         target[..self.columns * stride].chunks_exact_mut(stride).for_each(|row| row[self.rows..].fill(0.0));
         Matrix::new(target, self.columns, stride)
     }
-
-    /// The numbers, row by row.
-    pub(crate) fn copied(self) -> Buffer {
-        let mut copy = Buffer::zeros(self.rows * self.columns);
-        self.copy_to(&mut copy);
-        copy
-    }
-
-    /// Writes the numbers, row by row, to as many.
-    pub(crate) fn copy_to(self, target: &mut [f32]) {
-        if self.row_stride == 1 {
-            return transpose((self.data, self.column_stride), (self.columns, self.rows), (target, self.columns));
-        }
-        for (row, values) in target.chunks_exact_mut(self.columns).enumerate() {
-            let source = self.data[row * self.row_stride..].iter().step_by(self.column_stride);
-            values.iter_mut().zip(source).for_each(|(value, number)| *value = *number);
-        }
-    }
 }
 
 /// `target = left · right`, or `target += left · right` when `add`; `target` is row-major `[left.rows, right.columns]`.
@@ -100,8 +82,9 @@ pub(crate) fn multiply_into((target, stride): (&mut [f32], usize), left: Matrix<
         return;
     }
     if right.column_stride != 1 {
-        let copy = right.copied();
-        return multiply_into((target, stride), left, Matrix::new(&copy, right.rows, right.columns), add);
+        let mut copy = Buffer::zeros(right.rows * right.columns);
+        let right = right.transposed().turned(&mut copy, right.columns);
+        return multiply_into((target, stride), left, right, add);
     }
     let product = Product { left, right, stride, add };
     match level() {

@@ -12,7 +12,7 @@ mod tests;
 
 use super::LossSum;
 use super::criterion::{Criterion, pair_slopes};
-use crate::kernel::{Buffer, LANES, add_scaled, dot, exp, for_every_level, lane_sum};
+use crate::kernel::{Buffer, LANES, add_scaled, dot, exp, for_every_level, lane_sum, transpose};
 use crate::layer::product::{Matrix, multiply, multiply_into};
 use rayon::prelude::*;
 
@@ -337,10 +337,10 @@ for_every_level! {
     /// `[rows, width]` to `[width, rows]`, times `factor`; a row of the target is followed by the next one after a stride.
     pub(crate) fn transpose_scaled(source: &[f32], target: (&mut [f32], usize), width: usize, factor: f32) {
         let (target, stride) = target;
-        for (column, target) in target.chunks_exact_mut(stride).enumerate() {
-            for (value, row) in target.iter_mut().zip(source.chunks_exact(width)) {
-                *value = row[column] * factor;
-            }
+        let rows = source.len() / width;
+        transpose((source, width), (rows, width), (&mut *target, stride));
+        for row in target.chunks_exact_mut(stride) {
+            row[..rows].iter_mut().for_each(|value| *value *= factor);
         }
     }
 }
