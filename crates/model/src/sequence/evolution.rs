@@ -6,12 +6,11 @@
 //! Every row reads the states that it sees with weights of its own. Products with the states are one for all tokens, those
 //! with `h` one a time step over the rows that see so many: rows are sorted by falling length.
 
-use super::gru::sigmoid;
+use super::gru::{active, longest, of_gates, of_gates_mut, sigmoid};
 use super::{RowMemory, TensorSpec};
 use crate::kernel::{Buffer, add_to, bias_rows, for_every_level};
 use crate::layer::block::grow;
 use crate::layer::linear::Linear;
-use std::ops::Range;
 
 /// Shape of the unit; states and vectors are equally wide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +26,12 @@ struct Reader {
     token: usize,
     pair: usize,
     length: usize,
+}
+
+impl Reader {
+    fn length(&self) -> usize {
+        self.length
+    }
 }
 
 /// What a pass remembers.
@@ -95,8 +100,8 @@ impl Evolution {
         self.input.forward(dense, states, tokens, inputs);
         bias_rows(&mut inputs[..tokens * 3 * width], self.input.bias(dense));
         state.fill(0.0);
-        for time in 0..longest(readers) {
-            let active = active(readers, time);
+        for time in 0..longest(readers, Reader::length) {
+            let active = active(readers, Reader::length, time);
             self.state.forward(dense, state, active.len(), product);
             bias_rows(&mut product[..active.len() * 3 * width], self.state.bias(dense));
             for (rank, reader) in readers[active].iter().enumerate() {
@@ -128,8 +133,8 @@ impl Evolution {
         for (reader, own) in readers.iter().zip(slope.chunks_exact_mut(width)) {
             own.copy_from_slice(&slopes[reader.row * width..][..width]);
         }
-        for time in (0..longest(readers)).rev() {
-            let active = active(readers, time);
+        for time in (0..longest(readers, Reader::length)).rev() {
+            let active = active(readers, Reader::length, time);
             for (rank, reader) in readers[active.clone()].iter().enumerate() {
                 let (token, pair, own) = (reader.token + time, reader.pair + time, &mut slope[rank * width..][..width]);
                 let gates = &mut gates[pair * 3 * width..][..3 * width];
@@ -147,22 +152,13 @@ impl Evolution {
     }
 }
 
-fn longest(readers: &[Reader]) -> usize {
-    readers.first().map_or(0, |reader| reader.length)
-}
-
-/// The rows that see more tokens.
-fn active(readers: &[Reader], time: usize) -> Range<usize> {
-    0..readers.partition_point(|reader| reader.length > time)
-}
-
 for_every_level! {
     /// `gates` hold the products with the input and become `r`, the gate before it was weighed, and `n`; `state` becomes
     /// the next one.
     pub(crate) fn evolve(gates: &mut [f32], product: &[f32], weight: f32, state: &mut [f32]) {
         let width = state.len();
-        let ((reset, rest), (product_reset, product_rest)) = (gates.split_at_mut(width), product.split_at(width));
-        let ((update, new), (product_update, product_new)) = (rest.split_at_mut(width), product_rest.split_at(width));
+        let ([reset, update, new], [product_reset, product_update, product_new]) =
+            (of_gates_mut(gates), of_gates(product));
         for column in 0..width {
             reset[column] = sigmoid(reset[column] + product_reset[column]);
             update[column] = sigmoid(update[column] + product_update[column]);
@@ -182,8 +178,8 @@ for_every_level! {
         slope: &mut [f32],
     ) -> f32 {
         let (width, (previous, weight)) = (slope.len(), read);
-        let ((reset, rest), (product_reset, product_rest)) = (gates.split_at_mut(width), products.split_at_mut(width));
-        let ((update, new), (product_update, product_new)) = (rest.split_at_mut(width), product_rest.split_at_mut(width));
+        let ([reset, update, new], [product_reset, product_update, product_new]) =
+            (of_gates_mut(gates), of_gates_mut(products));
         let mut of_weight = 0.0;
         for column in 0..width {
             let (r, u, n, d) = (reset[column], update[column], new[column], slope[column]);

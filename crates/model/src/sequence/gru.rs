@@ -94,8 +94,8 @@ impl Gru {
         self.input.forward(dense, &memory.tokens, tokens, gates);
         bias_rows(&mut gates[..tokens * 3 * width], self.input.bias(dense));
         state.fill(0.0);
-        for time in 0..longest(sequences) {
-            let active = active(sequences, time);
+        for time in 0..longest(sequences, length) {
+            let active = active(sequences, length, time);
             self.state.forward(dense, state, active.len(), product);
             bias_rows(&mut product[..active.len() * 3 * width], self.state.bias(dense));
             for (row, (first, _)) in sequences[active].iter().enumerate() {
@@ -125,8 +125,8 @@ impl Gru {
         let (tokens, width) = (ends[ends.len() - 1] - ends[0], self.width());
         let GruMemory { sequences, gates, products, previous, step: [slope, product], .. } = &mut memory.gru;
         slope.fill(0.0);
-        for time in (0..longest(sequences)).rev() {
-            let active = active(sequences, time);
+        for time in (0..longest(sequences, length)).rev() {
+            let active = active(sequences, length, time);
             for (row, (first, _)) in sequences[active.clone()].iter().enumerate() {
                 let (token, own) = (first + time, &mut slope[row * width..][..width]);
                 add_to(own, &memory.gradient[token * width..][..width]);
@@ -144,13 +144,35 @@ impl Gru {
     }
 }
 
-fn longest(sequences: &[(usize, usize)]) -> usize {
-    sequences.first().map_or(0, |(_, length)| *length)
+/// Of a sequence that begins with some token.
+fn length((_, length): &(usize, usize)) -> usize {
+    *length
 }
 
-/// The sequences that have a token at this time.
-fn active(sequences: &[(usize, usize)], time: usize) -> Range<usize> {
-    0..sequences.partition_point(|(_, length)| *length > time)
+/// Length of the longest of those that stand by falling length.
+pub(crate) fn longest<T>(sorted: &[T], length: impl Fn(&T) -> usize) -> usize {
+    sorted.first().map_or(0, length)
+}
+
+/// Those of them that are longer than `time`.
+pub(crate) fn active<T>(sorted: &[T], length: impl Fn(&T) -> usize, time: usize) -> Range<usize> {
+    0..sorted.partition_point(|one| length(one) > time)
+}
+
+/// What three gates have, side by side.
+#[inline(always)]
+pub(crate) fn of_gates(cells: &[f32]) -> [&[f32]; 3] {
+    let (reset, rest) = cells.split_at(cells.len() / 3);
+    let (update, new) = rest.split_at(rest.len() / 2);
+    [reset, update, new]
+}
+
+/// As [`of_gates`].
+#[inline(always)]
+pub(crate) fn of_gates_mut(cells: &mut [f32]) -> [&mut [f32]; 3] {
+    let (reset, rest) = cells.split_at_mut(cells.len() / 3);
+    let (update, new) = rest.split_at_mut(rest.len() / 2);
+    [reset, update, new]
 }
 
 /// Of the hyperbolic tangent, it is `2 σ(2x) - 1`.
@@ -163,8 +185,8 @@ for_every_level! {
     /// `gates` hold the products with the input and become `r`, `z`, `n`; `state` becomes the next one.
     pub(crate) fn step_forward(gates: &mut [f32], product: &[f32], state: &mut [f32]) {
         let width = state.len();
-        let ((reset, rest), (product_reset, product_rest)) = (gates.split_at_mut(width), product.split_at(width));
-        let ((update, new), (product_update, product_new)) = (rest.split_at_mut(width), product_rest.split_at(width));
+        let ([reset, update, new], [product_reset, product_update, product_new]) =
+            (of_gates_mut(gates), of_gates(product));
         for column in 0..width {
             reset[column] = sigmoid(reset[column] + product_reset[column]);
             update[column] = sigmoid(update[column] + product_update[column]);
@@ -178,8 +200,8 @@ for_every_level! {
     /// that of the previous one.
     pub(crate) fn step_backward(gates: &mut [f32], products: &mut [f32], previous: &[f32], slope: &mut [f32]) {
         let width = slope.len();
-        let ((reset, rest), (product_reset, product_rest)) = (gates.split_at_mut(width), products.split_at_mut(width));
-        let ((update, new), (product_update, product_new)) = (rest.split_at_mut(width), product_rest.split_at_mut(width));
+        let ([reset, update, new], [product_reset, product_update, product_new]) =
+            (of_gates_mut(gates), of_gates_mut(products));
         for column in 0..width {
             let (r, z, n, d) = (reset[column], update[column], new[column], slope[column]);
             let d_inner = d * (1.0 - z) * (1.0 - n * n);
