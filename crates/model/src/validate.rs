@@ -10,6 +10,7 @@ use crate::metric::Judged;
 use crate::model::TwoTower;
 use crate::sequence::Pass;
 use crate::train::Validator;
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 
 /// What a model is judged on.
@@ -26,6 +27,9 @@ pub(crate) struct Validation<'a> {
     /// Most batches.
     pub(crate) steps: u64,
 }
+
+/// Vectors of all items, made when somebody first asks for them.
+pub(crate) type ItemVectors<'a> = LazyCell<Vec<f32>, Box<dyn FnOnce() -> Vec<f32> + 'a>>;
 
 /// What a model was judged to be.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -58,8 +62,13 @@ impl Judgement {
 }
 
 impl Validation<'_> {
-    /// Judges `model`; `engine` lends its memory.
-    pub(crate) fn judge(&self, model: &TwoTower, engine: &mut Engine<'_>, objective: &Objective) -> Judgement {
+    /// Judges `model`, whose item vectors are `items`; `engine` lends its memory.
+    pub(crate) fn judge(
+        &self,
+        (model, items): (&TwoTower, &ItemVectors<'_>),
+        engine: &mut Engine<'_>,
+        objective: &Objective,
+    ) -> Judgement {
         let mut judgement = Judgement::default();
         if let Some(samples) = self.samples {
             judgement.samples = self.sample_metrics(model, engine, (samples, objective));
@@ -67,8 +76,7 @@ impl Validation<'_> {
         if let (Some(queries), Some(validator)) = (self.queries, self.validator) {
             let rows: Vec<u32> = (0..queries.len() as u32).collect();
             let vectors = model.user_vectors(queries.corpus(), rows.len(), |start| UsersOf(queries, &rows[start..]));
-            let items = model.item_vectors(queries.corpus());
-            judgement.corpus = validator(&vectors, &items, model.dimension());
+            judgement.corpus = validator(&vectors, items, model.dimension());
         }
         judgement
     }

@@ -12,6 +12,8 @@ pub use alarm::{Alarm, Sign};
 use crate::batch::{Samples, UsersOf};
 use crate::config::{AlarmAction, AlarmsSection, LossSection, ModelSettings};
 use crate::model::TwoTower;
+use crate::validate::ItemVectors;
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use twinspire_core::rng::Rng;
 
@@ -49,20 +51,25 @@ impl<'a> Watch<'a> {
         self.section.every > 0 && steps.is_multiple_of(u64::from(self.section.every))
     }
 
-    /// What a look finds, by name; without `lists`, no lists are made, which take a pass over all items. What is off is not
-    /// looked at.
-    pub(crate) fn figures(&self, model: &TwoTower, loss: f64, lists: bool) -> BTreeMap<String, f64> {
+    /// What a look finds, by name; without the vectors of the `items`, no lists are made. What is off is not looked at.
+    pub(crate) fn figures(
+        &self,
+        model: &TwoTower,
+        loss: f64,
+        items: Option<&ItemVectors<'_>>,
+    ) -> BTreeMap<String, f64> {
         let AlarmsSection { mean_cosine, effective_rank, hot_share, loss_share, .. } = self.section;
         let is_on = |action: AlarmAction| action != AlarmAction::Off;
         let (corpus, dimension, rows) = (self.samples.corpus(), model.dimension(), &self.rows);
-        let users = model.user_vectors(corpus, rows.len(), |start| UsersOf(self.samples, &rows[start..]));
-        let of_lists = || {
+        let users =
+            LazyCell::new(|| model.user_vectors(corpus, rows.len(), |start| UsersOf(self.samples, &rows[start..])));
+        let of_lists = |items: &ItemVectors<'_>| {
             let k = (hot_share.k as usize).min(self.hot.len());
-            measure::hot_share(&users, &model.item_vectors(corpus), dimension, (&self.hot, k))
+            measure::hot_share(&users, items, dimension, (&self.hot, k))
         };
         let cosine = is_on(mean_cosine.action).then(|| measure::mean_cosine(&users, dimension)).flatten();
         let rank = is_on(effective_rank.action).then(|| measure::effective_rank(&users, dimension)).flatten();
-        let share = (is_on(hot_share.action) && lists).then(of_lists).flatten();
+        let share = items.filter(|_| is_on(hot_share.action)).and_then(of_lists);
         let of_loss = self.ignorance.filter(|_| is_on(loss_share.action)).map(|ignorance| loss / ignorance);
         let figures = [
             (Sign::MeanCosine, cosine),

@@ -1,16 +1,17 @@
 //! Alarms of whole runs: a collapsed model raises each of them, a sound one none, and what they do is what the settings say.
 
-use super::world::{self, ITEMS, World, settings, stage, write_samples};
+use super::world::{self, ITEMS, World, context, settings, write_samples};
 use crate::batch::{CorpusItems, Samples};
 use crate::collapse::{Sign, Watch};
 use crate::config::{AlarmsSection, LossSection, ModelSettings, TrainSection};
 use crate::error::{ModelError, Result};
 use crate::model::TwoTower;
-use crate::train::{METRICS_FILE, TrainContext, TrainReport, train};
+use crate::train::{METRICS_FILE, TrainReport, train};
+use crate::validate::ItemVectors;
 use serde_json::json;
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use twinspire_core::progress::{Heard, Progress, Silent};
 
 /// Eight epochs of six steps.
@@ -22,9 +23,7 @@ fn section(alarms: serde_json::Value) -> TrainSection {
 
 fn run(folder: &Path, section: &TrainSection, progress: &dyn Progress) -> Result<TrainReport> {
     let samples = write_samples(folder, false);
-    let stop = &AtomicBool::new(false);
-    let context = TrainContext { stage: stage(), progress, threads: 2, stop, start: None, fresh: false };
-    train(&context, &settings(section.clone(), false), &samples, folder, None)
+    train(&context(progress, 2), &settings(section.clone(), false), &samples, folder, None)
 }
 
 /// A model whose user vectors are all the same: the last layer of the user tower has only its bias.
@@ -45,6 +44,10 @@ fn first_item(model: &TwoTower, samples: &Samples<'_>) -> usize {
     (0..ITEMS).max_by(|a, b| score(a).total_cmp(&score(b))).unwrap()
 }
 
+fn item_vectors<'a>(model: &'a TwoTower, samples: &'a Samples<'a>) -> ItemVectors<'a> {
+    LazyCell::new(Box::new(|| model.item_vectors(samples.corpus())))
+}
+
 fn raised(watch: &Watch<'_>, figures: &BTreeMap<String, f64>) -> Vec<Sign> {
     watch.alarms(figures, 1000).iter().map(|alarm| alarm.sign).collect()
 }
@@ -56,21 +59,22 @@ fn a_collapsed_model_raises_each_alarm_and_none_before_the_warm_up_ends() {
     let world = World::new(false);
     let samples = Samples::new(&world.train, Some(&world.histories), &world.items);
     let (settings, model) = (settings(section(json!({})), false), collapsed(&world));
+    let items = item_vectors(&model, &samples);
     let mut counts = vec![1; ITEMS];
     counts[first_item(&model, &samples)] = 9;
     let watch = Watch::new(&settings, &samples, &counts, 5);
-    let figures = watch.figures(&model, 64f64.ln(), true);
+    let figures = watch.figures(&model, 64f64.ln(), Some(&items));
     assert_eq!(raised(&watch, &figures), ALL, "{figures:?}");
     assert!((figures["mean_cosine"] - 1.0).abs() < 1e-6 && (figures["loss_share"] - 1.0).abs() < 1e-9);
     assert_eq!((figures["effective_rank"], figures["hot_share"]), (0.0, 1.0));
     assert!(watch.alarms(&figures, 199).is_empty() && watch.alarms(&figures, 200).len() == 4);
     // Without lists nothing is said of hot items.
-    assert_eq!(watch.figures(&model, 1.0, false).len(), 3);
+    assert_eq!(watch.figures(&model, 1.0, None).len(), 3);
     let off =
         json!({"mean_cosine": {"action": "off"}, "hot_share": {"action": "off"}, "loss_share": {"action": "off"}});
     let settings = world::settings(section(off), false);
     let watch = Watch::new(&settings, &samples, &counts, 5);
-    let figures = watch.figures(&model, 64f64.ln(), true);
+    let figures = watch.figures(&model, 64f64.ln(), Some(&items));
     assert_eq!((figures.len(), raised(&watch, &figures)), (1, vec![Sign::EffectiveRank]));
 }
 
@@ -150,7 +154,7 @@ fn a_loss_is_measured_by_what_a_model_that_knows_nothing_has() {
     let samples = Samples::new(&world.train, Some(&world.histories), &world.items);
     let share = |settings: &ModelSettings, loss: f64| {
         let watch = Watch::new(settings, &samples, &[1; ITEMS], 5);
-        watch.figures(&collapsed(&world), loss, false).get("loss_share").copied()
+        watch.figures(&collapsed(&world), loss, None).get("loss_share").copied()
     };
     let of = |loss: serde_json::Value, negatives: serde_json::Value| {
         let value = json!({"batch_size": 64, "loss": loss, "negatives": negatives});

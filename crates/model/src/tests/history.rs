@@ -1,16 +1,15 @@
 //! Encoded histories in the whole model: gradients, joined histories, the bits of a row on every way.
 
 use super::gradient;
-use super::world::{World, encoder, model, settings_of, shared_items, stage, write_samples};
+use super::world::{World, context, encoder, model, settings_of, shared_items, write_samples};
 use crate::batch::{Samples, UsersOf};
 use crate::config::{EncoderSection, LossSection, ModelSection, TrainSection, TrainedPositions};
 use crate::engine::{Batch, Engine, Objective, Pairing};
 use crate::model::TwoTower;
 use crate::query::load_query_encoder;
 use crate::sequence::Pass;
-use crate::train::{TrainContext, train};
+use crate::train::train;
 use serde_json::{Value, json};
-use std::sync::atomic::AtomicBool;
 use twinspire_core::ids::MISSING;
 use twinspire_core::progress::Silent;
 use twinspire_core::query::QueryBatch;
@@ -131,16 +130,8 @@ fn all_positions_train_to_the_same_bytes_with_one_two_and_four_threads_and_learn
             .map(|threads| {
                 let folder = tempfile::tempdir().unwrap();
                 let samples = write_samples(folder.path(), false);
-                let context = TrainContext {
-                    stage: stage(),
-                    progress: &Silent,
-                    threads,
-                    stop: &AtomicBool::new(false),
-                    start: None,
-                    fresh: false,
-                };
                 let settings = settings_of(&model, section.clone(), false);
-                let report = train(&context, &settings, &samples, folder.path(), None).unwrap();
+                let report = train(&context(&Silent, threads), &settings, &samples, folder.path(), None).unwrap();
                 (std::fs::read(report.model).unwrap(), report.epochs[3].loss / report.epochs[0].loss)
             })
             .collect();

@@ -1,11 +1,11 @@
 //! Early stopping, schedules and the metric that ranks epochs, in the whole stage.
 
-use super::world::{settings, stage, write_samples};
+use super::world::{context, settings, write_samples};
 use crate::config::{EarlyStoppingSection, LossSection, ScheduleSection, TrainSection};
 use crate::error::{ModelError, Result};
-use crate::train::{TrainContext, TrainReport, train};
+use crate::train::{TrainReport, train};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use twinspire_core::progress::Silent;
 
 /// What the judge says after each epoch.
@@ -18,15 +18,7 @@ fn run(section: &TrainSection) -> Result<TrainReport> {
         BTreeMap::from([("a".to_owned(), 0.0), ("recall@5".to_owned(), recall)])
     };
     let samples = write_samples(folder.path(), false);
-    let context = TrainContext {
-        stage: stage(),
-        progress: &Silent,
-        threads: 1,
-        stop: &AtomicBool::new(false),
-        start: None,
-        fresh: false,
-    };
-    train(&context, &settings(section.clone(), false), &samples, folder.path(), Some(&judge))
+    train(&context(&Silent, 1), &settings(section.clone(), false), &samples, folder.path(), Some(&judge))
 }
 
 fn section() -> TrainSection {

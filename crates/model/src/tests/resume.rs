@@ -1,7 +1,7 @@
 //! A run that is stopped after any step goes on and makes the bytes of one that was not; a step that cannot be used leaves
 //! the last good checkpoint.
 
-use super::world::{settings, stage, write_samples};
+use super::world::{context, settings, write_samples};
 use crate::config::{CheckpointsSection, LossSection, NegativesSection, TrainSection};
 use crate::error::{ModelError, Result};
 use crate::train::{METRICS_FILE, TrainContext, TrainReport, train};
@@ -63,8 +63,7 @@ pub(super) fn judge(queries: &[f32], items: &[f32], _: usize) -> BTreeMap<String
 
 fn run(folder: &Path, section: &TrainSection, threads: usize, watcher: &Watcher) -> Result<TrainReport> {
     let samples = write_samples(folder, false);
-    let context =
-        TrainContext { stage: stage(), progress: watcher, threads, stop: &watcher.stop, start: None, fresh: false };
+    let context = TrainContext { stop: &watcher.stop, ..context(watcher, threads) };
     train(&context, &settings(section.clone(), false), &samples, folder, Some(&judge))
 }
 

@@ -1,16 +1,15 @@
 //! The stage on a small world: it learns, it repeats to the byte, it refuses what it must.
 
-use super::world::{self, ITEMS, USERS, World, encoder, encoder_of, settings, shared_items, stage, write_samples};
+use super::world::{self, ITEMS, USERS, World, context, encoder, encoder_of, settings, shared_items, write_samples};
 use crate::batch::{Samples, UsersOf};
 use crate::config::{Keep, LossSection, NegativesSection, TrainSection};
 use crate::error::ModelError;
 use crate::model::TwoTower;
 use crate::query::load_query_encoder;
-use crate::train::{TrainContext, TrainReport, Validator, train};
+use crate::train::{TrainReport, Validator, train};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
 use twinspire_core::CoreError;
 use twinspire_core::progress::{Heard, Silent};
 use twinspire_core::query::QueryBatch;
@@ -31,15 +30,7 @@ fn run_with(
     validator: Option<Validator<'_>>,
 ) -> Result<TrainReport, ModelError> {
     let samples = write_samples(run_dir, labels_mode);
-    let context = TrainContext {
-        stage: stage(),
-        progress: &Silent,
-        threads,
-        stop: &AtomicBool::new(false),
-        start: None,
-        fresh: false,
-    };
-    train(&context, &settings(train_section.clone(), labels_mode), &samples, run_dir, validator)
+    train(&context(&Silent, threads), &settings(train_section.clone(), labels_mode), &samples, run_dir, validator)
 }
 
 /// Share of queries whose true item is among the first five.
@@ -239,16 +230,8 @@ fn a_model_survives_its_file_and_a_damaged_or_foreign_one_is_refused() {
 fn a_summary_of_the_model_comes_first() {
     let folder = tempfile::tempdir().unwrap();
     let (samples, lines) = (write_samples(folder.path(), false), Heard::default());
-    let context = TrainContext {
-        stage: stage(),
-        progress: &lines,
-        threads: 1,
-        stop: &AtomicBool::new(false),
-        start: None,
-        fresh: false,
-    };
     let short = TrainSection { epochs: 1, ..section(BCE) };
-    train(&context, &settings(short, false), &samples, folder.path(), None).unwrap();
+    train(&context(&lines, 1), &settings(short, false), &samples, folder.path(), None).unwrap();
     let text = lines.lines().join("\n");
     for part in ["embedding.item.id ", "64 x 8", "embedding.history.genres.genre", "user_tower.0", "relu, + input"] {
         assert!(text.contains(part), "`{part}` is not in\n{text}");

@@ -1,18 +1,18 @@
 //! Files for TensorBoard of whole runs: they decide nothing of the model, and no entry is there twice, however a run ends.
 
-use super::world::{ITEMS, World, settings, stage, write_samples};
+use super::world::{ITEMS, World, context, settings, write_samples};
 use crate::batch::Samples;
 use crate::config::{CheckpointsSection, Frequency, LossSection, Moment, TrainSection};
 use crate::engine::{Batch, Engine, Look, Objective, Pairing};
 use crate::error::Result;
 use crate::model::TwoTower;
 use crate::sequence::Pass;
-use crate::train::{METRICS_FILE, TrainContext, TrainReport, train};
+use crate::train::{METRICS_FILE, TrainReport, train};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use twinspire_core::progress::{Progress, Silent};
 use twinspire_core::tfrecord::{HEAD, TAIL, front_record};
 
@@ -43,9 +43,7 @@ fn judge(queries: &[f32], _: &[f32], _: usize) -> BTreeMap<String, f64> {
 
 fn run(folder: &Path, section: &TrainSection, progress: &dyn Progress) -> Result<TrainReport> {
     let samples = write_samples(folder, false);
-    let stop = &AtomicBool::new(false);
-    let context = TrainContext { stage: stage(), progress, threads: 2, stop, start: None, fresh: false };
-    train(&context, &settings(section.clone(), false), &samples, folder, Some(&judge))
+    train(&context(progress, 2), &settings(section.clone(), false), &samples, folder, Some(&judge))
 }
 
 fn bytes(report: &TrainReport) -> [Vec<u8>; 2] {

@@ -2,7 +2,7 @@
 //! bytes depend on the start and the seed alone.
 
 use super::resume::{Watcher, bytes, judge, section};
-use super::world::{encoder_of, model, settings, stage, write_samples};
+use super::world::{context, encoder_of, model, settings, write_samples};
 use crate::checkpoint::{CHECKPOINTS_FOLDER, Checkpoints, checksum};
 use crate::config::{AdagradSection, ModelSection, OptimizerSection, TowerSection, TrainSection};
 use crate::engine::{Engine, Objective};
@@ -198,7 +198,7 @@ fn run(
     (watcher, fresh): (&Watcher, bool),
 ) -> Result<TrainReport> {
     let samples = write_samples(folder, false);
-    let context = TrainContext { stage: stage(), progress: watcher, threads, stop: &watcher.stop, start, fresh };
+    let context = TrainContext { stop: &watcher.stop, start, fresh, ..context(watcher, threads) };
     train(&context, &settings(section(), false), &samples, folder, Some(&judge))
 }
 

@@ -2,9 +2,10 @@
 //! stage would.
 
 use crate::config::{ModelSection, ModelSettings, TowerSection, TrainSection};
-use crate::train::{Files, ListFiles};
+use crate::train::{Files, ListFiles, TrainContext};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use twinspire_core::check::Faults;
 use twinspire_core::clock::FixedClock;
 use twinspire_core::encode::{EncodedRows, FeatureEncoder, Fitted, Raw};
@@ -12,6 +13,7 @@ use twinspire_core::history::{Histories, HistoryRows};
 use twinspire_core::ids::MISSING;
 use twinspire_core::interaction::Part;
 use twinspire_core::items::ItemTable;
+use twinspire_core::progress::Progress;
 use twinspire_core::rng::Rng;
 use twinspire_core::sample::{SampleLayout, SampleRows, SampleSet, SampleTable};
 use twinspire_core::schema::FeatureSchema;
@@ -190,6 +192,14 @@ impl World {
 
 pub(super) fn stage() -> StageContext<'static> {
     StageContext { vfs: &RealVfs, clock: &FixedClock(7), seed: 5 }
+}
+
+/// Nobody ends training.
+static GOES_ON: AtomicBool = AtomicBool::new(false);
+
+/// What training is run in, from random parameters or the newest checkpoint.
+pub(super) fn context(progress: &dyn Progress, threads: usize) -> TrainContext<'_> {
+    TrainContext { stage: stage(), progress, threads, stop: &GOES_ON, start: None, fresh: false }
 }
 
 /// Writes `<run_dir>/samples` with a manifest: training in two files, a validation part, its queries.

@@ -11,8 +11,9 @@ use crate::error::Result;
 use crate::model::TwoTower;
 use crate::negative::{Drawn, Mix};
 use crate::tensorboard::{Board, Shown};
-use crate::validate::Validation;
+use crate::validate::{ItemVectors, Validation};
 use crate::warm::{PROVENANCE_FILE, Provenance, StartedFrom, Target};
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use twinspire_core::sample::SampleLayout;
@@ -86,8 +87,10 @@ pub(super) fn run(
     trainer.board = Board::open(context, section, place.board, trainer.position(), (&shown, &model))?;
     while trainer.goes_on() {
         trainer.epoch((&mut engine, &mut model))?;
-        let judgement = validation.judge(&model, &mut engine, &objective);
-        trainer.finish_epoch(judgement, &model)?;
+        let items: ItemVectors<'_> = LazyCell::new(Box::new(|| model.item_vectors(samples.corpus())));
+        let judgement = validation.judge((&model, &items), &mut engine, &objective);
+        trainer.finish_epoch(judgement, (&model, &items))?;
+        drop(items);
         trainer.save((&mut engine, &mut model))?;
         trainer.check_alarms()?;
         if trainer.is_stopped() {

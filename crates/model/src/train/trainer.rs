@@ -13,7 +13,7 @@ use crate::order::Order;
 use crate::schedule::{Moment, learning_rate};
 use crate::sequence::Pass;
 use crate::tensorboard::{Board, Position, Step};
-use crate::validate::Judgement;
+use crate::validate::{ItemVectors, Judgement};
 use std::sync::atomic::Ordering;
 use twinspire_core::failpoint;
 
@@ -170,7 +170,7 @@ impl<'a> Trainer<'a> {
         if !self.watch.is_due(steps) || self.state.batch == batches {
             return Ok(());
         }
-        let figures = self.watch.figures(model, loss, false);
+        let figures = self.watch.figures(model, loss, None);
         if let Some(board) = &mut self.board {
             board.collapse(steps, &figures)?;
         }
@@ -270,7 +270,11 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// There is no metric of the name that is to rank epochs, or no validation part where there must be one.
-    pub(super) fn finish_epoch(&mut self, judgement: Judgement, model: &TwoTower) -> Result<()> {
+    pub(super) fn finish_epoch(
+        &mut self,
+        judgement: Judgement,
+        (model, items): (&TwoTower, &ItemVectors<'_>),
+    ) -> Result<()> {
         let (train, rank) = (self.settings.train(), judgement.rank(self.settings.train().metric.as_deref())?);
         let learning_rate = self.rate(self.state.steps.saturating_sub(1));
         self.wait(rank)?;
@@ -282,7 +286,7 @@ impl<'a> Trainer<'a> {
             (self.state.best, self.state.best_steps) = (rank, Some(self.state.steps));
             self.kept = (train.keep == Keep::Best && rank.is_some()).then(|| model.parameters.clone());
         }
-        let collapse = self.watch.figures(model, self.state.loss.mean(), true);
+        let collapse = self.watch.figures(model, self.state.loss.mean(), Some(items));
         let alarms = self.watch.alarms(&collapse, self.state.steps);
         let raised = alarms.iter().map(|alarm| alarm.sign.name().to_owned()).collect();
         let record = EpochRecord {
