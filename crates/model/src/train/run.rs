@@ -100,10 +100,20 @@ pub(super) fn run(
     let (state, kept, board) = (trainer.state, trainer.kept, trainer.board);
     model.parameters = kept.unwrap_or(model.parameters);
     board.as_ref().map_or(Ok(()), |board| board.project(&model))?;
+    write(context, settings, (files, place), (&model, &state))
+}
+
+/// Writes the files of the stage; returns its counts.
+fn write(
+    context: &TrainContext<'_>,
+    settings: &ModelSettings,
+    (files, place): (&Files, &Place<'_>),
+    (model, state): (&TwoTower, &RunState),
+) -> Result<BTreeMap<String, u64>> {
     model.save(context.stage.vfs, &place.staging.join(MODEL_FILE), &files.encoder)?;
     let lines: Vec<String> = state.records.iter().map(json_line).collect();
     write_file(context.stage.vfs, &place.staging.join(METRICS_FILE), lines.concat().as_bytes())?;
-    if let Some(provenance) = provenance(context, settings, &state, place.checkpoints)? {
+    if let Some(provenance) = provenance(context, settings, state, place.checkpoints)? {
         write_json(context.stage.vfs, &place.staging.join(PROVENANCE_FILE), &provenance)?;
     }
     let samples = state.records.iter().map(|record| record.samples).sum();
