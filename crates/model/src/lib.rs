@@ -31,6 +31,7 @@ mod schedule;
 mod sequence;
 mod shared;
 mod summary;
+mod team;
 mod tensorboard;
 #[cfg(test)]
 mod tests;

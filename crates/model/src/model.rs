@@ -163,7 +163,7 @@ impl TwoTower {
     ) {
         let count = target.len() / self.dimension();
         values.read(input, items, (source, count));
-        histories.encode(input, &self.parameters, (items, (source, count)), (Pass::default(), true));
+        histories.encode(input, &self.parameters, (items, (source, count)), (Pass::default(), None));
         values.look_up(input, &self.parameters.tables, (histories, 0));
         tower.forward(&self.parameters.dense, (values, histories), workspace);
         target.copy_from_slice(workspace.vectors(count));

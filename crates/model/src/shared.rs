@@ -8,12 +8,13 @@
 use crate::input::{ChunkInput, RowSource};
 use crate::layer::distinct::{Distinct, sum_of_indexed};
 use crate::layer::embedding::Columns;
-use crate::layout::{InputLayout, ModelLayout};
+use crate::layer::linear::Linear;
+use crate::layout::{Field, InputLayout, ModelLayout};
 use crate::model::Parameters;
 use crate::optimizer::Shard;
 use crate::sequence::{History, Pass};
+use crate::team::Team;
 use crate::tower::Tower;
-use rayon::prelude::*;
 use std::ops::Range;
 use twinspire_core::encode::EncodedView;
 
@@ -26,40 +27,71 @@ pub(crate) struct Shared {
     histories: Vec<History>,
 }
 
-impl Shared {
-    /// Finds the fields that are worth it and multiplies their values; `inputs` are the chunks of the batch.
-    pub(crate) fn find<'i>(
-        &mut self,
-        (tower, layout): (&Tower, &InputLayout),
-        parameters: &Parameters,
-        inputs: impl Iterator<Item = &'i ChunkInput> + Clone + Sync,
-    ) {
-        let rows = inputs.clone().map(ChunkInput::rows).sum();
-        self.fields.resize_with(layout.single.len(), Default::default);
-        self.fields.par_iter_mut().zip(&layout.single).enumerate().for_each(|(number, ((distinct, shared), field))| {
-            let table = &parameters.tables[field.table];
-            let ids = inputs.clone().map(|input| input.ids(number));
-            let cardinality = table.len() / field.dimension;
-            let layer = tower.first().filter(|_| tower.may_share());
-            *shared = layer.is_some() && distinct.find(*field, cardinality, (rows, ids));
-            if let Some(layer) = layer.filter(|_| *shared) {
-                distinct.multiply(table, layer, &parameters.dense);
-            }
-        });
+/// A single field of one tower, and the chunks of a batch.
+pub(crate) struct SharedField<'s, I> {
+    distinct: &'s mut Distinct,
+    shared: &'s mut bool,
+    number: usize,
+    field: Field,
+    /// The first layer, where it may share fields.
+    layer: Option<Linear>,
+    inputs: I,
+}
+
+impl<'i, I: Iterator<Item = &'i ChunkInput> + Clone> SharedField<'_, I> {
+    /// Finds out whether the field is worth it, and multiplies its values if it is.
+    pub(crate) fn find(self, parameters: &Parameters) {
+        let Self { distinct, number, field, inputs, .. } = self;
+        let table = &parameters.tables[field.table];
+        let (rows, cardinality) = (inputs.clone().map(ChunkInput::rows).sum(), table.len() / field.dimension);
+        let ids = inputs.map(|input| input.ids(number));
+        *self.shared = self.layer.is_some() && distinct.find(field, cardinality, (rows, ids));
+        if let Some(layer) = self.layer.filter(|_| *self.shared) {
+            distinct.multiply(table, &layer, &parameters.dense);
+        }
     }
 
-    /// Reads the histories of the rows of a batch, and encodes them; threads share the work unless `alone`.
+    /// Computes the gradients of a shared field from those that the chunks kept.
+    pub(crate) fn backward(self, parameters: &Parameters) {
+        if let Some(layer) = self.layer.filter(|_| *self.shared) {
+            let slopes: Vec<&[f32]> = self.inputs.map(|input| input.slopes(&layer)).collect();
+            self.distinct.backward(&layer, &parameters.dense, &slopes);
+        }
+    }
+}
+
+impl Shared {
+    /// The single fields of a tower, each with the chunks of the batch, `inputs`: parts that threads may share.
+    pub(crate) fn fields<'i, I: Iterator<Item = &'i ChunkInput> + Clone>(
+        &mut self,
+        (tower, layout): (&Tower, &InputLayout),
+        inputs: I,
+    ) -> impl Iterator<Item = SharedField<'_, I>> {
+        self.fields.resize_with(layout.single.len(), Default::default);
+        let layer = tower.first().copied().filter(|_| tower.may_share());
+        let fields = self.fields.iter_mut().zip(&layout.single).enumerate();
+        fields.map(move |(number, ((distinct, shared), field))| SharedField {
+            distinct,
+            shared,
+            number,
+            field: *field,
+            layer,
+            inputs: inputs.clone(),
+        })
+    }
+
+    /// Reads the histories of the rows of a batch, and encodes them; a team, if there is one, shares the work.
     pub(crate) fn encode(
         &mut self,
         layout: &InputLayout,
         parameters: &Parameters,
         (items, source): (&EncodedView<'_>, (&impl RowSource, usize)),
-        (pass, alone): (Pass, bool),
+        (pass, team): (Pass, Option<&Team>),
     ) {
         self.histories.resize_with(layout.histories.len(), History::default);
         for (own, history) in layout.histories.iter().zip(&mut self.histories) {
             history.read(own, items, source, pass);
-            history.forward(own, parameters, alone);
+            history.forward(own, parameters, team);
         }
     }
 
@@ -96,21 +128,18 @@ impl Shared {
         sum_of_indexed(y, &sources, width);
     }
 
-    /// Computes the gradients of what is shared from those that the chunks kept; `weight` is the sum of the weights of the
+    /// Computes the gradients of the encoders from those that the chunks kept; `weight` is the sum of the weights of the
     /// batch, by which all gradients are divided later.
-    pub(crate) fn backward<'i>(
+    pub(crate) fn histories_backward<'i>(
         &mut self,
-        (tower, layout): (&Tower, &InputLayout),
+        layout: &InputLayout,
         parameters: &Parameters,
         (inputs, weight): (impl Iterator<Item = &'i ChunkInput> + Clone, f64),
+        team: &Team,
     ) {
-        if let Some(layer) = tower.first().filter(|_| self.iter().next().is_some()) {
-            let slopes: Vec<&[f32]> = inputs.clone().map(|input| input.slopes(layer)).collect();
-            let shared = self.fields.par_iter_mut().filter(|(_, shared)| *shared);
-            shared.for_each(|(distinct, _)| distinct.backward(layer, &parameters.dense, &slopes));
-        }
         for (own, history) in layout.histories.iter().zip(&mut self.histories) {
-            history.backward((own, own.columns(layout.width)), parameters, (inputs.clone(), weight));
+            let columns = own.columns(layout.width);
+            history.backward((own, columns), parameters, (inputs.clone(), weight), team);
         }
     }
 

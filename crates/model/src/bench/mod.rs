@@ -14,7 +14,7 @@ use crate::model::TwoTower;
 use crate::negative::{Drawn, Mix};
 use crate::order::Order;
 use crate::sequence::Pass;
-use crate::train::{Files, pool};
+use crate::train::{Files, pool, team};
 use sequences::Kind;
 use serde::Serialize;
 use std::time::{Duration, Instant};
@@ -167,7 +167,7 @@ fn measure(settings: &BenchSettings, checked: &ModelSettings, files: &Files) -> 
     let pairing = Pairing::of(checked, Drawn { mix: &mix, seed: settings.seed, purpose: "negatives" });
     let mut model = TwoTower::new(checked.model(), &files.encoder, settings.seed);
     let layout = model.layout.clone();
-    let mut engine = Engine::new(&layout, objective, &TrainSection::default());
+    let mut engine = Engine::new(&layout, objective, &TrainSection::default()).with_team(team()?);
     let batches: Vec<&[u32]> = order.batches(order.len() / batch_size).collect();
     let steps = Steps { samples: &samples, batches, pairing, settings: checked, seed: settings.seed };
     let mut losses = Vec::with_capacity(1 << 16);

@@ -30,6 +30,9 @@ pub(super) struct Chunk {
     sum: LossSum,
 }
 
+/// Inputs of the user tower and of the item tower.
+pub(super) const INPUTS: [fn(&Chunk) -> &ChunkInput; 2] = [|chunk| &chunk.user, |chunk| &chunk.item];
+
 /// Memory of the passes, which one chunk after another uses.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
@@ -136,11 +139,6 @@ impl Chunk {
         self.item.look_up(&layout.item, tables, (items, starts[1]));
         layout.user_tower.forward(dense, (&self.user, users), &mut buffers.towers.user);
         layout.item_tower.forward(dense, (&self.item, items), &mut buffers.towers.item);
-    }
-
-    /// Inputs of the user tower and of the item tower.
-    pub(super) fn inputs(&self) -> (&ChunkInput, &ChunkInput) {
-        (&self.user, &self.item)
     }
 
     fn pairs<'a>(&'a self, (users, items): (&'a [f32], &'a [f32]), dimension: usize) -> Pairs<'a> {

@@ -26,9 +26,9 @@ use crate::negative::{Draw, Earlier, Met};
 use crate::optimizer::{Dense, Memory, Table};
 use crate::sequence::Pass;
 use crate::shared::Shared;
+use crate::team::Team;
 use crate::tower::Weights;
-use chunk::{Buffers, Chunk};
-use rayon::prelude::*;
+use chunk::{Buffers, Chunk, INPUTS};
 use softmax::BatchColumns;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard};
@@ -66,6 +66,7 @@ pub(crate) struct NotFinite {
 
 /// Everything a step needs beside samples and parameters; its memory is reused from step to step.
 pub(crate) struct Engine<'a> {
+    team: Team,
     layout: &'a ModelLayout,
     objective: Objective,
     optimizer: OptimizerSection,
@@ -92,10 +93,11 @@ pub(crate) struct Engine<'a> {
 }
 
 impl<'a> Engine<'a> {
-    /// An engine that has done no step.
+    /// An engine that has done no step, on the calling thread.
     pub(crate) fn new(layout: &'a ModelLayout, objective: Objective, train: &TrainSection) -> Self {
         let memory = Memory::new(&train.optimizer);
         Self {
+            team: Team::default(),
             layout,
             objective,
             optimizer: train.optimizer.clone(),
@@ -113,6 +115,11 @@ impl<'a> Engine<'a> {
             tables: layout.tables.iter().map(|table| Table::new(table, &memory)).collect(),
             steps: 0,
         }
+    }
+
+    /// Shares its work among the threads of a team.
+    pub(crate) fn with_team(self, team: Team) -> Self {
+        Self { team, ..self }
     }
 
     /// What it trains.
@@ -230,14 +237,14 @@ impl<'a> Engine<'a> {
         batch: &Batch<'_>,
         finish: fn(&mut Chunk, &ModelLayout, Weights<'_>, &mut Buffers),
     ) -> LossSum {
-        self.reserve(batch, rayon::current_num_threads());
+        self.reserve(batch, self.team.threads());
         self.read(parameters, batch);
         let (layout, buffers, shared) = (self.layout, &self.buffers, &self.shared);
         let (dense, transposed) = (&parameters.dense[..], &self.transposed[..]);
         let size = batch.group_chunks();
-        let groups = self.chunks[..batch.chunks()].par_chunks_mut(size).zip(&mut self.gradients);
-        groups.enumerate().for_each(|(group, (chunks, gradient))| {
-            let mut buffers = lock(&buffers[rayon::current_thread_index().unwrap_or(0)]);
+        let groups = self.chunks[..batch.chunks()].chunks_mut(size).zip(&mut self.gradients);
+        self.team.each(groups.enumerate(), |thread, (group, (chunks, gradient))| {
+            let mut buffers = lock(&buffers[thread]);
             gradient.fill(0.0);
             for (number, chunk) in (group * size..).zip(chunks) {
                 chunk.forward(layout, parameters, (shared, batch.starts(number, 0)), &mut buffers);
@@ -252,28 +259,31 @@ impl<'a> Engine<'a> {
     /// Reads the samples of a batch and finds what they share.
     fn read(&mut self, parameters: &Parameters, batch: &Batch<'_>) {
         let (layout, items, drawn) = (self.layout, &self.items[..], &self.drawn[..]);
-        self.chunks[..batch.chunks()].par_iter_mut().enumerate().for_each(|(number, chunk)| {
+        let chunks = self.chunks[..batch.chunks()].iter_mut().enumerate();
+        self.team.each(chunks, |_, (number, chunk)| {
             chunk.read(layout, batch, number, (items, &drawn[batch.extra(number, drawn.len())]));
         });
         let ([users, items], chunks) = (&mut self.shared, &self.chunks[..batch.chunks()]);
-        let inputs = chunks.iter().map(Chunk::inputs);
         let source = (batch.samples.corpus(), (&UsersOf(batch.samples, batch.rows), batch.rows.len()));
-        users.encode(&layout.user, parameters, source, (batch.pass, false));
-        rayon::join(
-            || users.find((&layout.user_tower, &layout.user), parameters, inputs.clone().map(|(user, _)| user)),
-            || items.find((&layout.item_tower, &layout.item), parameters, inputs.clone().map(|(_, item)| item)),
-        );
+        users.encode(&layout.user, parameters, source, (batch.pass, Some(&self.team)));
+        let [user_inputs, item_inputs] = INPUTS.map(|input| chunks.iter().map(input));
+        let users = users.fields((&layout.user_tower, &layout.user), user_inputs);
+        let items = items.fields((&layout.item_tower, &layout.item), item_inputs);
+        self.team.each(users.chain(items), |_, field| field.find(parameters));
     }
 
     /// Gradients of what the batch shares; those of dense parameters go to the first group, where they are 0 so far.
     fn shared_backward(&mut self, parameters: &Parameters, batch: &Batch<'_>, weight: f64) {
         let ([users, items], chunks) = (&mut self.shared, &self.chunks[..batch.chunks()]);
         let ModelLayout { user, item, user_tower, item_tower, .. } = self.layout;
-        let inputs = chunks.iter().map(Chunk::inputs);
-        rayon::join(
-            || users.backward((user_tower, user), parameters, (inputs.clone().map(|(user, _)| user), weight)),
-            || items.backward((item_tower, item), parameters, (inputs.clone().map(|(_, item)| item), weight)),
-        );
+        let inputs = INPUTS.map(|input| chunks.iter().map(input));
+        let [user_fields, item_fields] = inputs.clone();
+        let user_fields = users.fields((user_tower, user), user_fields);
+        let fields = user_fields.chain(items.fields((item_tower, item), item_fields));
+        self.team.each(fields, |_, field| field.backward(parameters));
+        let [user_inputs, item_inputs] = inputs;
+        users.histories_backward(user, parameters, (user_inputs, weight), &self.team);
+        items.histories_backward(item, parameters, (item_inputs, weight), &self.team);
         let Some(first) = self.gradients.first_mut() else { return };
         users.dense_gradient((user_tower, user), first);
         items.dense_gradient((item_tower, item), first);

@@ -7,7 +7,6 @@ use crate::loss::{LossSum, softmax};
 use crate::model::Parameters;
 use crate::negative::{Draw, Met};
 use crate::tower::Weights;
-use rayon::prelude::*;
 
 /// Columns of a whole batch.
 #[derive(Debug, Default)]
@@ -43,9 +42,9 @@ impl Engine<'_> {
         columns.resize(dimension, (rows, group), (repeated + drawn, earlier.len()));
         columns.candidates[0][(repeated + drawn) * dimension..].copy_from_slice(earlier_vectors);
         let cells = batch.pairing.chunk_rows() * dimension;
-        let vectors = columns.users[0].par_chunks_mut(cells).zip(columns.items[0].par_chunks_mut(cells * group));
-        let work = self.chunks.par_iter_mut().zip(buffers).zip(vectors).enumerate();
-        work.for_each(|(number, ((chunk, buffers), (users, items)))| {
+        let vectors = columns.users[0].chunks_mut(cells).zip(columns.items[0].chunks_mut(cells * group));
+        let work = self.chunks.iter_mut().zip(buffers).zip(vectors).enumerate();
+        self.team.each(work, |_, (number, ((chunk, buffers), (users, items)))| {
             let mut buffers = lock(buffers);
             chunk.forward(layout, parameters, (shared, batch.starts(number, drawn)), &mut buffers);
             let (user_vectors, item_vectors) = buffers.vectors(chunk);
@@ -79,7 +78,7 @@ impl Engine<'_> {
         };
         let gradients =
             softmax::Gradients { users: user_gradients, items: item_gradients, candidates: candidate_gradients };
-        let sum = columns.workspace.pass(&loss, gradients);
+        let sum = columns.workspace.pass(&loss, gradients, &self.team);
         let rows = candidate_gradients.chunks_exact_mut(self.layout.dimension());
         rows.zip(&columns.pushes).for_each(|(row, push)| row.iter_mut().for_each(|value| *value *= push));
         sum
@@ -91,8 +90,8 @@ impl Engine<'_> {
         let (dense, transposed) = (&parameters.dense[..], &self.transposed[..]);
         let repeated = if self.objective.takes_rows(&batch.pairing) { batch.rows.len() } else { 0 };
         let size = batch.group_chunks();
-        let groups = self.chunks[..batch.chunks()].par_chunks_mut(size).zip(self.buffers.par_chunks(size));
-        groups.zip(&mut self.gradients).enumerate().for_each(|(group, ((chunks, buffers), gradient))| {
+        let groups = self.chunks[..batch.chunks()].chunks_mut(size).zip(self.buffers.chunks(size));
+        self.team.each(groups.zip(&mut self.gradients).enumerate(), |_, (group, ((chunks, buffers), gradient))| {
             gradient.fill(0.0);
             for (number, (chunk, buffers)) in (group * size..).zip(chunks.iter_mut().zip(buffers)) {
                 let rows = batch.chunk(number);

@@ -3,11 +3,11 @@
 use super::chunk::Chunk;
 use super::{Batch, Engine, Look};
 use crate::export::dense_tensors;
+use crate::kernel::Buffer;
 use crate::layout::ModelLayout;
 use crate::model::Parameters;
-use crate::optimizer::{Dense, Shard, Step};
+use crate::optimizer::{Dense, Shard, Step, Table, TablePart};
 use crate::shared::Shared;
-use rayon::prelude::*;
 
 /// Keeps the division by the length of a gradient from 0, as PyTorch does.
 const LEAST_LENGTH: f64 = 1e-6;
@@ -41,26 +41,23 @@ impl Engine<'_> {
     fn move_all(&mut self, parameters: &mut Parameters, batch: &Batch<'_>, step: Step) -> bool {
         let (layout, chunks, shared) = (self.layout, &self.chunks[..batch.chunks()], &self.shared);
         let (dense, tables, gradients) = (&mut self.dense, &mut self.tables, &self.gradients[..batch.groups()]);
-        let move_dense = || dense.step(step, &mut parameters.dense, gradients);
-        let move_tables = || {
-            tables.par_iter_mut().zip(&mut parameters.tables).enumerate().for_each(|(number, (rows, table))| {
-                match shared.iter().find_map(|shared| shared.only(layout, number)) {
-                    Some(distinct) => rows.step_distinct(step, table, distinct),
-                    None => rows.step(step, table, |shard| collect(layout, number, (shared, chunks), shard)),
-                }
-            });
-        };
-        rayon::join(move_dense, move_tables).0
+        self.team.each(table_parts(tables, &mut parameters.tables), |_, (number, part)| {
+            match shared.iter().find_map(|shared| shared.only(layout, number)) {
+                Some(distinct) => part.step_distinct(step, distinct),
+                None => part.step(step, |shard| collect(layout, number, (shared, chunks), shard)),
+            }
+        });
+        dense.step(step, &mut parameters.dense, gradients, &self.team)
     }
 
     /// Sums all gradients, and leaves the sums where they are. Returns their length: the root of all squares.
     fn length(&mut self, batch: &Batch<'_>) -> f64 {
         let (layout, chunks, shared) = (self.layout, &self.chunks[..batch.chunks()], &self.shared);
-        let mut squares = Dense::sum(&mut self.gradients[..batch.groups()]);
+        let mut squares = Dense::sum(&mut self.gradients[..batch.groups()], &self.team);
         for (number, rows) in self.tables.iter_mut().enumerate() {
             squares += match shared.iter().find_map(|shared| shared.only(layout, number)) {
                 Some(distinct) => rows.squares_distinct(distinct),
-                None => rows.collect(|shard| collect(layout, number, (shared, chunks), shard)),
+                None => rows.collect(&self.team, |shard| collect(layout, number, (shared, chunks), shard)),
             };
         }
         squares.sqrt()
@@ -69,14 +66,14 @@ impl Engine<'_> {
     /// Moves by the sums that [`Engine::length`] left.
     fn move_summed(&mut self, parameters: &mut Parameters, batch: &Batch<'_>, step: Step) -> bool {
         let summed = batch.groups().min(1);
-        let is_finite = self.dense.step(step, &mut parameters.dense, &self.gradients[..summed]);
-        for (number, (rows, table)) in self.tables.iter_mut().zip(&mut parameters.tables).enumerate() {
-            match self.shared.iter().find_map(|shared| shared.only(self.layout, number)) {
-                Some(distinct) => rows.step_distinct(step, table, distinct),
-                None => rows.step_collected(step, table),
+        let (layout, shared) = (self.layout, &self.shared);
+        self.team.each(table_parts(&mut self.tables, &mut parameters.tables), |_, (number, part)| {
+            match shared.iter().find_map(|shared| shared.only(layout, number)) {
+                Some(distinct) => part.step_distinct(step, distinct),
+                None => part.step_collected(step),
             }
-        }
-        is_finite
+        });
+        self.dense.step(step, &mut parameters.dense, &self.gradients[..summed], &self.team)
     }
 
     /// Fills in histograms of the sums that [`Engine::length`] left, times `scale`.
@@ -91,6 +88,15 @@ impl Engine<'_> {
             }
         }
     }
+}
+
+/// The parts of all tables, each with the number of its table.
+fn table_parts<'t>(
+    tables: &'t mut [Table],
+    parameters: &'t mut [Buffer],
+) -> impl Iterator<Item = (usize, TablePart<'t>)> {
+    let tables = tables.iter_mut().zip(parameters).enumerate();
+    tables.flat_map(|(number, (rows, table))| rows.parts(table).map(move |part| (number, part)))
 }
 
 /// Adds the gradients of a table to a shard: what is shared, users first, then the chunks in order.

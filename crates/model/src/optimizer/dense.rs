@@ -3,7 +3,7 @@
 use super::{Memory, Step};
 use crate::checkpoint::{Pieces, PiecesMut};
 use crate::kernel::{Buffer, add_to, dot, for_every_level};
-use rayon::prelude::*;
+use crate::team::Team;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Parameters that are summed and moved together; they stay in the L1 cache.
@@ -23,22 +23,24 @@ impl Dense {
     }
 
     /// Sums the gradients, one a group, into the first of them. Returns the sum of the squares of that.
-    pub(crate) fn sum(gradients: &mut [Buffer]) -> f64 {
+    pub(crate) fn sum(gradients: &mut [Buffer], team: &Team) -> f64 {
         let Some((first, others)) = gradients.split_first_mut() else { return 0.0 };
-        let blocks = first.par_chunks_mut(BLOCK).enumerate().map(|(block, sum)| {
+        let mut squares = vec![0.0; first.len().div_ceil(BLOCK)];
+        let blocks = first.chunks_mut(BLOCK).zip(&mut squares).enumerate();
+        team.each(blocks, |_, (block, (sum, square))| {
             let range = block * BLOCK..block * BLOCK + sum.len();
             others.iter().for_each(|gradient| add_to(sum, &gradient[range.clone()]));
-            f64::from(dot(sum, sum))
+            *square = f64::from(dot(sum, sum));
         });
-        blocks.collect::<Vec<f64>>().iter().sum()
+        squares.iter().sum()
     }
 
     /// Moves the parameters by the sum of the gradients, one a group. False when a gradient is not finite; the
     /// parameters are of no use then.
-    pub(crate) fn step(&mut self, step: Step, parameters: &mut [f32], gradients: &[Buffer]) -> bool {
+    pub(crate) fn step(&mut self, step: Step, parameters: &mut [f32], gradients: &[Buffer], team: &Team) -> bool {
         let (step, is_finite) = (step.of_dense(), AtomicBool::new(true));
-        let blocks = parameters.par_chunks_mut(BLOCK).zip(&mut self.blocks).enumerate();
-        blocks.for_each(|(block, (parameters, [first, second]))| {
+        let blocks = parameters.chunks_mut(BLOCK).zip(&mut self.blocks).enumerate();
+        team.each(blocks, |_, (block, (parameters, [first, second]))| {
             let mut sum = [0.0; BLOCK];
             let sum = &mut sum[..parameters.len()];
             let range = block * BLOCK..block * BLOCK + parameters.len();

@@ -11,5 +11,5 @@ mod rule;
 mod tests;
 
 pub(crate) use dense::Dense;
-pub(crate) use rows::{Shard, Table};
+pub(crate) use rows::{Shard, Table, TablePart};
 pub(crate) use rule::{Memory, Step};

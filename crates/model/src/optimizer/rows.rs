@@ -9,7 +9,7 @@ use crate::checkpoint::{Pieces, PiecesMut};
 use crate::kernel::{Buffer, dot, for_every_level, prefetch};
 use crate::layer::embedding::{AHEAD, Columns, with_width};
 use crate::layout::TableSpec;
-use rayon::prelude::*;
+use crate::team::Team;
 
 /// Fewest rows of a shard.
 const SHARD_ROWS: usize = 1 << 14;
@@ -35,6 +35,13 @@ pub(crate) struct Shard {
     memory: [Buffer; 2],
 }
 
+/// A shard, and the rows of its table `[rows, width]`.
+pub(crate) struct TablePart<'t> {
+    shard: &'t mut Shard,
+    table: &'t mut [f32],
+    width: usize,
+}
+
 /// One table.
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
@@ -57,43 +64,20 @@ impl Table {
         Self { dimension: table.dimension, shard_rows, shards: firsts.map(shard).collect() }
     }
 
-    /// Moves the rows for which `collect` adds gradients to a shard.
-    pub(crate) fn step(&mut self, step: Step, table: &mut [f32], collect: impl Fn(&mut Shard) + Sync) {
+    /// The shards, each with its rows of the table: parts that threads may share.
+    pub(crate) fn parts<'t>(&'t mut self, table: &'t mut [f32]) -> impl Iterator<Item = TablePart<'t>> {
         let (width, cells) = (self.dimension, self.shard_rows * self.dimension);
-        self.shards.par_iter_mut().zip(table.par_chunks_mut(cells)).for_each(|(shard, table)| {
-            collect(shard);
-            shard.move_collected(step, table, width);
-        });
+        self.shards.iter_mut().zip(table.chunks_mut(cells)).map(move |(shard, table)| TablePart { shard, table, width })
     }
 
     /// Lets `collect` add gradients to the shards. Returns the sum of their squares.
-    pub(crate) fn collect(&mut self, collect: impl Fn(&mut Shard) + Sync) -> f64 {
-        let width = self.dimension;
-        let squares = self.shards.par_iter_mut().map(|shard| {
+    pub(crate) fn collect(&mut self, team: &Team, collect: impl Fn(&mut Shard) + Sync) -> f64 {
+        let (width, mut squares) = (self.dimension, vec![0.0; self.shards.len()]);
+        team.each(self.shards.iter_mut().zip(&mut squares), |_, (shard, square)| {
             collect(shard);
-            shard.gradients.chunks_exact(width).map(|row| f64::from(dot(row, row))).sum::<f64>()
+            *square = shard.gradients.chunks_exact(width).map(|row| f64::from(dot(row, row))).sum();
         });
-        squares.collect::<Vec<f64>>().iter().sum()
-    }
-
-    /// Moves the rows of [`Table::collect`].
-    pub(crate) fn step_collected(&mut self, step: Step, table: &mut [f32]) {
-        let (width, cells) = (self.dimension, self.shard_rows * self.dimension);
-        let shards = self.shards.par_iter_mut().zip(table.par_chunks_mut(cells));
-        shards.for_each(|(shard, table)| shard.move_collected(step, table, width));
-    }
-
-    /// Moves the rows of these ids, each of which is there once, with its gradient `[ids, dimension]`.
-    pub(crate) fn step_distinct(&mut self, step: Step, table: &mut [f32], (ids, gradients): (&[u32], &[f32])) {
-        let (width, cells) = (self.dimension, self.shard_rows * self.dimension);
-        self.shards.par_iter_mut().zip(table.par_chunks_mut(cells)).for_each(|(shard, table)| {
-            let [first, second] = &mut shard.memory;
-            with_width!(
-                width,
-                move_rows,
-                ((shard.first, ids, gradients), step, [table, &mut first[..], &mut second[..]], width)
-            );
-        });
+        squares.iter().sum()
     }
 
     /// The sum of the squares of such gradients; rows outside the table do not move, and do not count.
@@ -132,6 +116,31 @@ impl Table {
     }
 }
 
+impl TablePart<'_> {
+    /// Moves the rows for which `collect` adds gradients to the shard.
+    pub(crate) fn step(self, step: Step, collect: impl Fn(&mut Shard)) {
+        collect(self.shard);
+        self.step_collected(step);
+    }
+
+    /// Moves the rows of [`Table::collect`], and forgets their gradients.
+    pub(crate) fn step_collected(self, step: Step) {
+        let Self { shard, table, width } = self;
+        let [first, second] = &mut shard.memory;
+        let rows = (0, &shard.touched[..], &shard.gradients[..]);
+        with_width!(width, move_rows, (rows, step, [table, &mut first[..], &mut second[..]], width));
+        shard.clear();
+    }
+
+    /// Moves those of these rows that are here, each of which is there once, with its gradient `[ids, dimension]`.
+    pub(crate) fn step_distinct(self, step: Step, (ids, gradients): (&[u32], &[f32])) {
+        let Self { shard, table, width } = self;
+        let [first, second] = &mut shard.memory;
+        let rows = (shard.first, ids, gradients);
+        with_width!(width, move_rows, (rows, step, [table, &mut first[..], &mut second[..]], width));
+    }
+}
+
 impl Shard {
     /// Adds row gradients: the field's columns of row `r` of `values` belong to `ids[r]`.
     pub(crate) fn add_rows(&mut self, ids: &[u32], values: &[f32], columns: Columns) {
@@ -155,14 +164,6 @@ impl Shard {
             self.gradients.resize(self.gradients.len() + width);
         }
         Some(&mut self.gradients[*place as usize * width..][..width])
-    }
-
-    /// Moves the rows that have gradients, and forgets the gradients.
-    fn move_collected(&mut self, step: Step, table: &mut [f32], width: usize) {
-        let [first, second] = &mut self.memory;
-        let rows = (0, &self.touched[..], &self.gradients[..]);
-        with_width!(width, move_rows, (rows, step, [table, &mut first[..], &mut second[..]], width));
-        self.clear();
     }
 
     fn clear(&mut self) {
@@ -269,10 +270,10 @@ mod tests {
             let mut in_two = collected.clone();
             let [mut left, mut right, mut third] = [(); 3].map(|()| vec![0.5; 160_000]);
             let collect = |shard: &mut Shard| shard.add_rows(&ids, &gradients, columns);
-            collected.step(step, &mut left, collect);
-            straight.step_distinct(step, &mut right, (&ids, &gradients));
-            let squares = in_two.collect(collect);
-            in_two.step_collected(step, &mut third);
+            collected.parts(&mut left).for_each(|part| part.step(step, collect));
+            straight.parts(&mut right).for_each(|part| part.step_distinct(step, (&ids, &gradients)));
+            let squares = in_two.collect(&Team::default(), collect);
+            in_two.parts(&mut third).for_each(|part| part.step_collected(step));
             assert!(left == right && right == third, "{section:?}");
             assert!(collected.memory("t") == straight.memory("t") && straight.memory("t") == in_two.memory("t"));
             let moved = right.chunks(4).enumerate().filter(|(_, row)| row.iter().all(|&value| value != 0.5));

@@ -5,6 +5,7 @@ use crate::config::{ClipSection, OptimizerSection};
 use crate::kernel::Buffer;
 use crate::layer::embedding::Columns;
 use crate::layout::TableSpec;
+use crate::team::Team;
 use serde::Deserialize;
 use twinspire_core::ids::MISSING;
 
@@ -52,7 +53,7 @@ fn trained(reference: &Reference, case: &Case, (scale, norm): (f64, Option<f64>)
     let mut dense = Dense::new(reference.start.dense.len(), &memory);
     let (mut table, mut numbers) = (reference.start.table.clone(), reference.start.dense.clone());
     let ids: Vec<u32> = (0..cardinality as u32).collect();
-    let columns = Columns { stride: width, first: 0, width };
+    let (columns, team) = (Columns { stride: width, first: 0, width }, Team::default());
     for (number, gradients) in reference.gradients.iter().enumerate() {
         let part = |values: &[f32], share: f64| -> Vec<f32> {
             values.iter().map(|value| (f64::from(*value) * share / scale) as f32).collect()
@@ -62,14 +63,14 @@ fn trained(reference: &Reference, case: &Case, (scale, norm): (f64, Option<f64>)
         let mut groups = [0.25, 0.75].map(|share| Buffer::from(part(&gradients.dense, share)));
         let step = Step::new(&case.optimizer, &case.clip, (reference.rate, number as u64 + 1), scale);
         let Some(most) = norm else {
-            rows.step(step, &mut table, collect);
-            assert!(dense.step(step, &mut numbers, &groups));
+            rows.parts(&mut table).for_each(|part| part.step(step, collect));
+            assert!(dense.step(step, &mut numbers, &groups, &team));
             continue;
         };
-        let found = (Dense::sum(&mut groups) + rows.collect(collect)).sqrt() * scale;
+        let found = (Dense::sum(&mut groups, &team) + rows.collect(&team, collect)).sqrt() * scale;
         let step = step.scaled((most / (found + 1e-6)).min(1.0));
-        rows.step_collected(step, &mut table);
-        assert!(dense.step(step, &mut numbers, &groups[..1]));
+        rows.parts(&mut table).for_each(|part| part.step_collected(step));
+        assert!(dense.step(step, &mut numbers, &groups[..1], &team));
     }
     Numbers { table, dense: numbers }
 }
@@ -107,9 +108,12 @@ fn rows_that_no_step_reads_neither_move_nor_decay() {
         let before = format!("{:?}", rows.memory("t"));
         let step = |number| Step::new(&case.optimizer, &case.clip, (0.1, number), 1.0);
         let columns = Columns { stride: 2, first: 0, width: 2 };
-        rows.step(step(1), &mut table, |shard| shard.add_rows(&[MISSING], &[1.0, 1.0], columns));
+        let moved = |rows: &mut Table, step, table: &mut [f32], ids: &[u32], values: &[f32]| {
+            rows.parts(table).for_each(|part| part.step(step, |shard| shard.add_rows(ids, values, columns)));
+        };
+        moved(&mut rows, step(1), &mut table, &[MISSING], &[1.0, 1.0]);
         assert_eq!((&table[..], format!("{:?}", rows.memory("t"))), (&[0.5; 6][..], before));
-        rows.step(step(2), &mut table, |shard| shard.add_rows(&[1], &[1.0, -1.0], columns));
+        moved(&mut rows, step(2), &mut table, &[1], &[1.0, -1.0]);
         assert!(table[2] < 0.5 && table[3] != 0.5 && table[..2] == [0.5; 2] && table[4..] == [0.5; 2], "{table:?}");
     }
 }
@@ -121,8 +125,8 @@ fn a_gradient_that_is_not_finite_is_seen_with_and_without_a_limit() {
             let mut dense = Dense::new(2, &Memory::new(&case.optimizer));
             let step = Step::new(&case.optimizer, &case.clip, (0.1, 1), 1.0);
             let mut gradients = [Buffer::from(vec![1.0, value])];
-            assert!(!dense.step(step, &mut [0.0; 2], &gradients), "{value} {:?}", case.optimizer);
-            assert!(!Dense::sum(&mut gradients).is_finite());
+            assert!(!dense.step(step, &mut [0.0; 2], &gradients, &Team::default()), "{value} {:?}", case.optimizer);
+            assert!(!Dense::sum(&mut gradients, &Team::default()).is_finite());
         }
     }
 }

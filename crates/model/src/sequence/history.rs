@@ -14,7 +14,7 @@ use crate::layout::{HistoryLayout, ItemColumn, TokenField};
 use crate::model::Parameters;
 use crate::optimizer::Shard;
 use crate::shared::Shared;
-use rayon::prelude::*;
+use crate::team::Team;
 use std::ops::Range;
 use twinspire_core::encode::EncodedView;
 use twinspire_core::rng::Rng;
@@ -119,13 +119,13 @@ impl History {
         self.values.resize(source.1 * layout.width);
     }
 
-    /// Encodes all sequences; threads share the work unless `alone`.
-    pub(crate) fn forward(&mut self, layout: &HistoryLayout, parameters: &Parameters, alone: bool) {
+    /// Encodes all sequences; a team, if there is one, shares the work.
+    pub(crate) fn forward(&mut self, layout: &HistoryLayout, parameters: &Parameters, team: Option<&Team>) {
         let Self { tokens, fields, pieces, kept, dropout, draws, values, groups, profile, .. } = self;
         if let Some(layout) = &layout.profile {
             profile.look_up(layout, &parameters.tables, (&Shared::default(), 0));
         }
-        let (width, size) = (layout.width, if alone { pieces.len() } else { pieces.len().div_ceil(MAX_GROUPS) }.max(1));
+        let (width, size) = (layout.width, team.map_or(pieces.len(), |_| pieces.len().div_ceil(MAX_GROUPS)).max(1));
         groups.resize_with(groups.len().max(pieces.len().div_ceil(size)), Group::default);
         let read =
             Read { layout, parameters, tokens, fields, profile: profile.values(), dropout: *dropout, draws: *draws };
@@ -144,11 +144,11 @@ impl History {
                 });
             }
         };
-        if alone {
-            jobs.into_iter().enumerate().for_each(encode)
-        } else {
-            jobs.into_par_iter().enumerate().for_each(encode)
-        };
+        let jobs = jobs.into_iter().enumerate();
+        match team {
+            Some(team) => team.each(jobs, |_, job| encode(job)),
+            None => jobs.for_each(encode),
+        }
     }
 
     /// Copies the vectors of rows from `start` on into the history's columns of `values`.
@@ -166,6 +166,7 @@ impl History {
         (layout, columns): (&HistoryLayout, Columns),
         parameters: &Parameters,
         (inputs, weight): (impl Iterator<Item = &'i ChunkInput>, f64),
+        team: &Team,
     ) {
         let scale = self.auxiliary_factor(layout) * weight;
         let Self {
@@ -195,27 +196,26 @@ impl History {
             Read { layout, parameters, tokens, fields, profile: profile.values(), dropout: *dropout, draws: *draws };
         let jobs = jobs(pieces, size, (groups, gradients), |piece| tokens.range(piece).len() * width);
         let profiles = parts(pieces, size, profile_slopes, |piece| tokens.rows(piece).len() * profile_width);
-        jobs.into_par_iter().zip(profiles).enumerate().for_each(
-            |(number, ((group, pieces, gradients), mut profiles))| {
-                group.gradient.resize(0);
-                group.gradient.resize(layout.encoder.len());
-                let first = tokens.range(&pieces[0]).start;
-                let Group { memories, gradient, .. } = group;
-                for (at, piece) in pieces.iter().enumerate() {
-                    let (memory, place) = (&mut memories[if *kept { at } else { 0 }], number * size + at);
-                    memory.dien.next_item.scale = scale as f32;
-                    if !*kept {
-                        read.forward(piece, place, memory);
-                    }
-                    read.backward((piece, place), slopes, (memory, gradient));
-                    let range = tokens.range(piece);
-                    let target = &mut gradients[(range.start - first) * width..(range.end - first) * width];
-                    target.copy_from_slice(&memory.gradient[..range.len() * width]);
-                    let target = profiles.split_off_mut(..tokens.rows(piece).len() * profile_width).unwrap_or_default();
-                    target.copy_from_slice(&memory.rows.profile[..target.len()]);
+        let jobs = jobs.into_iter().zip(profiles).enumerate();
+        team.each(jobs, |_, (number, ((group, pieces, gradients), mut profiles))| {
+            group.gradient.resize(0);
+            group.gradient.resize(layout.encoder.len());
+            let first = tokens.range(&pieces[0]).start;
+            let Group { memories, gradient, .. } = group;
+            for (at, piece) in pieces.iter().enumerate() {
+                let (memory, place) = (&mut memories[if *kept { at } else { 0 }], number * size + at);
+                memory.dien.next_item.scale = scale as f32;
+                if !*kept {
+                    read.forward(piece, place, memory);
                 }
-            },
-        );
+                read.backward((piece, place), slopes, (memory, gradient));
+                let range = tokens.range(piece);
+                let target = &mut gradients[(range.start - first) * width..(range.end - first) * width];
+                target.copy_from_slice(&memory.gradient[..range.len() * width]);
+                let target = profiles.split_off_mut(..tokens.rows(piece).len() * profile_width).unwrap_or_default();
+                target.copy_from_slice(&memory.rows.profile[..target.len()]);
+            }
+        });
         profile.set_gradient(profile_slopes);
     }
 

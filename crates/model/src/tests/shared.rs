@@ -28,7 +28,7 @@ fn pass(share: bool) -> (Vec<f32>, Vec<f32>, Vec<f32>, usize) {
         input.read(layout, samples.corpus(), (&ItemsOf(&samples, rows), rows.len()));
     }
     if share {
-        shared.find((item_tower, layout), parameters, inputs.iter());
+        shared.fields((item_tower, layout), inputs.iter()).for_each(|field| field.find(parameters));
     }
     let mut transposed = vec![0.0; tower.layout.dense_len()];
     item_tower.transpose(&parameters.dense, &mut transposed);
@@ -44,7 +44,7 @@ fn pass(share: bool) -> (Vec<f32>, Vec<f32>, Vec<f32>, usize) {
         item_tower.backward(weights, input, &upstream, &mut workspace);
         add_to(&mut gradient, &part);
     }
-    shared.backward((item_tower, layout), parameters, (inputs.iter(), 1.0));
+    shared.fields((item_tower, layout), inputs.iter()).for_each(|field| field.backward(parameters));
     shared.dense_gradient((item_tower, layout), &mut gradient);
     let genre = tower.layout.tables.iter().position(|table| table.name == "embedding.item.genre").unwrap();
     let rows = Table::new(&tower.layout.tables[genre], &Memory::new(&OptimizerSection::default())).gradients(|shard| {

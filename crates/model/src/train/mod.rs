@@ -17,6 +17,7 @@ pub use lists::{MINED_FILE, MINED_FOLDER};
 use crate::checkpoint::{CHECKPOINTS_FOLDER, Checkpoints};
 use crate::config::{Keep, ModelSettings, NegativesSection};
 use crate::error::{ModelError, Result};
+use crate::team::Team;
 use crate::warm::{PROVENANCE_FILE, Provenance, WarmStart};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -209,4 +210,9 @@ fn kept(keep: Keep, epochs: &[EpochRecord]) -> u32 {
 pub(crate) fn pool(threads: usize) -> Result<rayon::ThreadPool> {
     let built = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     built.map_err(|error| ModelError::unsuitable("threads", error.to_string()))
+}
+
+/// A team with as many threads as the pool of the calling thread.
+pub(crate) fn team() -> Result<Team> {
+    Team::new(rayon::current_num_threads()).map_err(|error| ModelError::unsuitable("threads", error.to_string()))
 }

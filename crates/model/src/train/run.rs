@@ -2,7 +2,7 @@
 
 use super::state::RunState;
 use super::trainer::Trainer;
-use super::{EpochRecord, Files, METRICS_FILE, MODEL_FILE, TrainContext, Validator};
+use super::{EpochRecord, Files, METRICS_FILE, MODEL_FILE, TrainContext, Validator, team};
 use crate::batch::Samples;
 use crate::checkpoint::{self, CHECKPOINTS_FOLDER, Checkpoints};
 use crate::config::{LossSection, ModelSettings};
@@ -76,7 +76,7 @@ pub(super) fn run(
     let pairing = Pairing::of(settings, Drawn { mix: &mix, seed, purpose: "negatives" });
     let mut trainer = Trainer::new(context, settings, (&samples, pairing), &objective, place.checkpoints)?;
     let layout = model.layout.clone();
-    let mut engine = Engine::new(&layout, objective.clone(), settings.train());
+    let mut engine = Engine::new(&layout, objective.clone(), settings.train()).with_team(team()?);
     let goes_on = trainer.resume((&mut engine, &mut model))?;
     trainer.check_alarms()?;
     if let Some(start) = context.start.filter(|_| !goes_on) {

@@ -14,7 +14,7 @@ use super::LossSum;
 use super::criterion::{Criterion, pair_slopes};
 use crate::kernel::{Buffer, LANES, add_scaled, dot, exp, for_every_level, lane_sum, transpose};
 use crate::layer::product::{Matrix, multiply, multiply_into};
-use rayon::prelude::*;
+use crate::team::Team;
 
 /// Users whose scores are held at once.
 const TILE: usize = 32;
@@ -115,7 +115,7 @@ impl Batch<'_> {
 
 impl Workspace {
     /// `Σ weight · loss`, and the gradients of that sum.
-    pub(crate) fn pass(&mut self, batch: &Batch<'_>, gradients: Gradients<'_>) -> LossSum {
+    pub(crate) fn pass(&mut self, batch: &Batch<'_>, gradients: Gradients<'_>, team: &Team) -> LossSum {
         let (rows, dimension) = (batch.rows(), batch.dimension);
         let fixed = self.prepare(batch);
         let group_rows = group_rows(rows);
@@ -124,16 +124,17 @@ impl Workspace {
         let groups = &mut self.groups[..count];
         let (transposed, candidate_shifts) = (&self.transposed[..], &self.candidate_shifts[..]);
         let prepared = Prepared { batch, transposed, candidate_shifts, item_weights: &self.item_weights, fixed };
-        let users = gradients.users.par_chunks_mut(group_rows * dimension);
-        let items = gradients.items.par_chunks_mut(group_rows * batch.group() * dimension);
-        let parts = groups.par_iter_mut().zip(users).zip(items).enumerate();
+        let users = gradients.users.chunks_mut(group_rows * dimension);
+        let items = gradients.items.chunks_mut(group_rows * batch.group() * dimension);
+        let parts = groups.iter_mut().zip(users).zip(items).enumerate();
         let moving = gradients.candidates.len() / dimension;
-        parts.for_each(|(number, ((group, users), items))| {
+        team.each(parts, |_, (number, ((group, users), items))| {
             group.gradients.resize(moving * dimension);
             group.pass(&prepared, number * group_rows, (users, items));
         });
         let groups = &*groups;
-        gradients.candidates.par_chunks_mut(GROUP_ROWS * dimension).enumerate().for_each(|(number, target)| {
+        let targets = gradients.candidates.chunks_mut(GROUP_ROWS * dimension).enumerate();
+        team.each(targets, |_, (number, target)| {
             let start = number * GROUP_ROWS * dimension;
             target.fill(0.0);
             for group in groups {

@@ -62,7 +62,7 @@ fn ours(batch: &Batch<'_>) -> (LossSum, [Vec<f32>; 3]) {
     // Twice: nothing of the first pass may stay.
     for _ in 0..2 {
         let [users, items, candidates] = &mut gradients;
-        sum = workspace.pass(batch, Gradients { users, items, candidates });
+        sum = workspace.pass(batch, Gradients { users, items, candidates }, &Team::default());
     }
     (sum, gradients)
 }
