@@ -22,13 +22,13 @@ const OPEN: usize = 1 << (usize::BITS - 1);
 /// What every thread does in a loop; it is given the number of the thread.
 type Work = dyn Fn(usize) + Sync;
 
-/// The calling thread and its helpers.
+/// The calling thread, and others that work with it.
 ///
 /// One loop runs at a time: a team cannot be shared between threads, so that a loop cannot start another one either.
 #[derive(Debug, Default)]
 pub(crate) struct Team {
     state: Arc<State>,
-    helpers: Vec<JoinHandle<()>>,
+    others: Vec<JoinHandle<()>>,
     not_sync: PhantomData<Cell<()>>,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Team {
 struct State {
     /// The work of the loop; it may be read by those that entered while the loop was open.
     work: Slot,
-    /// How many helpers entered, and [`OPEN`].
+    /// How many other threads entered, and [`OPEN`].
     inside: AtomicUsize,
     /// Loops that were started.
     loops: AtomicUsize,
@@ -56,7 +56,7 @@ impl std::fmt::Debug for Slot {
     }
 }
 
-// SAFETY: it is written while no helper is inside and the loop is closed, and read by helpers inside an open loop only.
+// SAFETY: it is written while no other thread is inside and the loop is closed, and read by others inside an open loop only.
 unsafe impl Sync for Slot {}
 // SAFETY: the work is `Sync`, and outlives its loop.
 unsafe impl Send for Slot {}
@@ -71,20 +71,20 @@ impl Team {
         for number in 1..threads {
             let state = team.state.clone();
             let thread = std::thread::Builder::new().name(format!("step-{number}"));
-            team.helpers.push(thread.spawn(move || state.help(number))?);
+            team.others.push(thread.spawn(move || state.serve(number))?);
         }
         Ok(team)
     }
 
     /// Number of threads.
     pub(crate) fn threads(&self) -> usize {
-        self.helpers.len() + 1
+        self.others.len() + 1
     }
 
     /// Calls `work(thread, part)` for every part. Threads take parts in their order, one after another; `thread` counts them
     /// from 0.
     pub(crate) fn each<I: Iterator<Item: Send> + Send>(&self, parts: I, work: impl Fn(usize, I::Item) + Sync) {
-        if self.helpers.is_empty() {
+        if self.others.is_empty() {
             return parts.for_each(|part| work(0, part));
         }
         let parts = Mutex::new(parts);
@@ -96,12 +96,12 @@ impl Team {
         });
     }
 
-    /// Runs `work` on this thread, and on those helpers that come before it has ended here; none is inside on return.
+    /// Runs `work` on this thread, and on those others that come before it has ended here; none is inside on return.
     fn all(&self, work: &(dyn Fn(usize) + Sync)) {
         let state = &*self.state;
         // SAFETY: only the lifetime changes; the work is not used after this call, see `Close`.
         let work_of_loop = unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), *const Work>(work) };
-        // SAFETY: the last loop was closed and left by all helpers, and this team is at one thread only.
+        // SAFETY: the last loop was closed and left by all others, and this team is at one thread only.
         unsafe { *state.work.0.get() = Some(work_of_loop) };
         state.inside.fetch_or(OPEN, Ordering::Release);
         let close = Close(state);
@@ -120,9 +120,9 @@ impl Drop for Team {
         self.state.ends.store(true, Ordering::SeqCst);
         self.state.loops.fetch_add(1, Ordering::SeqCst);
         self.state.wake();
-        for helper in self.helpers.drain(..) {
-            // A helper catches the panics of its work.
-            let _ = helper.join();
+        for other in self.others.drain(..) {
+            // It has caught the panics of its work.
+            let _ = other.join();
         }
     }
 }
@@ -140,8 +140,8 @@ impl Drop for Close<'_> {
 }
 
 impl State {
-    /// The life of a helper.
-    fn help(&self, thread: usize) {
+    /// The life of each other thread.
+    fn serve(&self, thread: usize) {
         let mut seen = 0;
         loop {
             seen = self.next_loop(seen);
@@ -149,7 +149,7 @@ impl State {
                 return;
             }
             if self.inside.fetch_add(1, Ordering::AcqRel) & OPEN != 0 {
-                // SAFETY: the loop was open when this helper entered, and is not over before it leaves.
+                // SAFETY: the loop was open when this thread entered, and is not over before it leaves.
                 let work = unsafe { (*self.work.0.get()).map(|work| &*work) };
                 let ended = catch_unwind(AssertUnwindSafe(|| work.into_iter().for_each(|work| work(thread))));
                 if let Err(panic) = ended {
