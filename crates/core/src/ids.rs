@@ -13,9 +13,9 @@ pub const MAX_ID_BYTES: usize = 256;
 /// # Errors
 /// [`CoreError::Invalid`] that names `field`.
 pub fn check_id(field: &str, id: &str) -> Result<()> {
-    // Most ids are ASCII, where a look at the bytes is enough.
-    let has_control =
-        if id.is_ascii() { id.bytes().any(|byte| byte.is_ascii_control()) } else { id.chars().any(char::is_control) };
+    // Most ids are ASCII, where one look at the bytes is enough.
+    let is_plain = id.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let has_control = !is_plain && id.chars().any(char::is_control);
     if id.is_empty() || id.len() > MAX_ID_BYTES || has_control {
         let reason = format!("an id has 1 to {MAX_ID_BYTES} bytes and no control characters");
         return Err(CoreError::Invalid { field: field.to_owned(), reason });

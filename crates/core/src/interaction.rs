@@ -8,8 +8,8 @@
 //! that a feature or a rule needs from the log; a column that only features of the request read is null in rows that become no
 //! sample. Rows ascend by [`slot`] of their key, then by `row`, so that the rows of some users
 //! are one range of a table, whatever the number of buckets. A table has several parts ([`crate::table::MappedParts`]), none of
-//! which ends within a slot; the metadata [`FIRST_SLOTS`] has the first slot of each, as a JSON array, so that a bucket
-//! maps its own rows only.
+//! which ends within a slot; the metadata [`FIRST_SLOTS`] has the slot where each begins, as a JSON array, so that a
+//! bucket maps its own rows only.
 
 /// Number of slots that keys fall into; a bucket is a range of slots.
 pub const SLOTS: usize = 4_096;

@@ -275,15 +275,21 @@ pub fn records_below(vfs: &dyn Vfs, folder: &Path) -> Result<Vec<FileRecord>> {
     names.iter().map(|name| file_record(&folder.join(name), name.to_string_lossy().replace('\\', "/"))).collect()
 }
 
+/// Bytes of a file that are read at a time, for its checksum.
+const LARGEST_BLOCK: u64 = 1 << 18;
+
 /// SHA-256 and size of a file, read in blocks.
 ///
 /// # Errors
 /// I/O, with the path.
 pub fn file_record(path: &Path, name: String) -> Result<FileRecord> {
-    let mut file = std::fs::File::open(path).map_err(|error| CoreError::io(path, error))?;
-    let (mut hasher, mut size, mut block) = (Sha256::new(), 0u64, vec![0; 1 << 18]);
+    let io = |error| CoreError::io(path, error);
+    let mut file = std::fs::File::open(path).map_err(io)?;
+    // Most files are small, and a large block costs more than to read them.
+    let block = file.metadata().map_err(io)?.len().clamp(1, LARGEST_BLOCK);
+    let (mut hasher, mut size, mut block) = (Sha256::new(), 0u64, vec![0; block as usize]);
     loop {
-        let read = file.read(&mut block).map_err(|error| CoreError::io(path, error))?;
+        let read = file.read(&mut block).map_err(io)?;
         if read == 0 {
             return Ok(FileRecord { path: name, size, sha256: hexadecimal(&hasher.finalize()) });
         }

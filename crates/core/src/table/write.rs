@@ -8,34 +8,40 @@ use arrow_array::{Array, ArrayRef, FixedSizeListArray, ListArray, PrimitiveArray
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_ipc::MetadataVersion;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
-use arrow_schema::{ArrowError, Field, Schema};
+use arrow_schema::{ArrowError, Field, Schema, SchemaRef};
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-
-fn io(path: &Path, error: ArrowError) -> CoreError {
-    CoreError::io(path, std::io::Error::other(error))
-}
 
 /// Writes one batch as an Arrow IPC file (uncompressed, aligned to 64 bytes) and syncs it.
 ///
 /// # Errors
 /// I/O, with the path.
 pub fn write_table(vfs: &dyn Vfs, path: &Path, batch: &RecordBatch) -> Result<()> {
-    let mut file = write_parts(vfs, path, batch, &[batch.num_rows()])?;
+    let mut file = write_parts(vfs, path, batch.schema_ref(), [Ok(batch.clone())])?;
     file.sync().map_err(|error| CoreError::io(path, error))
 }
 
-/// As [`write_table`], as several record batches that can be mapped one by one (see [`super::MappedParts`]): the first has
-/// the rows up to `ends[0]`, the next those from there up to `ends[1]`, the last end is the number of rows. The caller
-/// syncs the file, perhaps while the next one is made.
+/// As [`write_table`], as several record batches of one form that can be mapped one by one (see [`super::MappedParts`]).
+/// The caller syncs the file, perhaps while the next one is made.
 ///
 /// # Errors
-/// I/O, with the path.
-pub fn write_parts(vfs: &dyn Vfs, path: &Path, batch: &RecordBatch, ends: &[usize]) -> Result<Box<dyn VfsFile>> {
+/// I/O, with the path; what a part that cannot be made says.
+pub fn write_parts(
+    vfs: &dyn Vfs,
+    path: &Path,
+    schema: &SchemaRef,
+    parts: impl IntoIterator<Item = Result<RecordBatch>>,
+) -> Result<Box<dyn VfsFile>> {
+    let io = |error| CoreError::io(path, std::io::Error::other(error));
     let mut file: Box<dyn VfsFile> = vfs.create(path).map_err(|error| CoreError::io(path, error))?;
-    write_batches(&mut file, batch, ends).map_err(|error| io(path, error))?;
+    let mut writer = writer(&mut file, schema).map_err(io)?;
+    for part in parts {
+        writer.write(&part?).map_err(io)?;
+    }
+    writer.finish().map_err(io)?;
+    drop(writer);
     Ok(file)
 }
 
@@ -45,20 +51,18 @@ pub fn write_parts(vfs: &dyn Vfs, path: &Path, batch: &RecordBatch, ends: &[usiz
 /// `Damaged` for a batch that has no form as a file.
 pub fn encode_table(batch: &RecordBatch) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let written = write_batches(&mut bytes, batch, &[batch.num_rows()]);
-    written.map_err(|error| CoreError::damaged("table", error.to_string()))?;
+    let mut write = || {
+        let mut writer = writer(&mut bytes, batch.schema_ref())?;
+        writer.write(batch)?;
+        writer.finish()
+    };
+    write().map_err(|error: ArrowError| CoreError::damaged("table", error.to_string()))?;
     Ok(bytes)
 }
 
-fn write_batches(target: &mut impl Write, batch: &RecordBatch, ends: &[usize]) -> std::result::Result<(), ArrowError> {
+fn writer<W: Write>(target: W, schema: &SchemaRef) -> std::result::Result<FileWriter<W>, ArrowError> {
     let options = IpcWriteOptions::try_new(64, false, MetadataVersion::V5)?;
-    let mut writer = FileWriter::try_new_with_options(target, &batch.schema(), options)?;
-    let mut start = 0;
-    for &end in ends {
-        writer.write(&batch.slice(start, end - start))?;
-        start = end;
-    }
-    writer.finish()
+    FileWriter::try_new_with_options(target, schema, options)
 }
 
 /// A batch of named columns, none of which is nullable unless it holds nulls, with text metadata.

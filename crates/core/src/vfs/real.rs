@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Default, Clone, Copy)]
 pub struct RealVfs;
 
+/// Bytes of small writes that are gathered; larger ones are not copied.
+const BUFFER: usize = 1 << 16;
+
 struct RealFile(BufWriter<File>);
 
 impl Write for RealFile {
@@ -30,7 +33,7 @@ impl VfsFile for RealFile {
 
 impl Vfs for RealVfs {
     fn create(&self, path: &Path) -> io::Result<Box<dyn VfsFile>> {
-        Ok(Box::new(RealFile(BufWriter::with_capacity(1 << 18, File::create(path)?))))
+        Ok(Box::new(RealFile(BufWriter::with_capacity(BUFFER, File::create(path)?))))
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {

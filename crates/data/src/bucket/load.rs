@@ -1,10 +1,10 @@
 //! A bucket from the tables of interactions. In: the tables of all files, each ordered by slot. Out: the rows of a range
 //! of slots. Slots are taken one after the other from all tables, so that what is sorted and compared stays in the cache.
 
+use super::names::Names;
 use super::{Bucket, Row, kind_of, part_of};
 use arrow_array::builder::{ArrayBuilder, StringBuilder};
 use arrow_array::{Array, RecordBatch, StringArray};
-use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -30,10 +30,31 @@ struct LogTable<'a> {
     next: usize,
 }
 
-/// A row with the key by which it is sorted.
-struct Keyed {
-    key: u64,
-    row: Row,
+/// Rows of one slot, in the order in which they come: by position.
+#[derive(Default)]
+struct SlotRows {
+    rows: Vec<Row>,
+    /// Its users, by the numbers that these rows have; no text stands for rows without a user.
+    users: Names,
+    /// Key of each user.
+    keys: Vec<u64>,
+}
+
+impl SlotRows {
+    /// The number of the user who has this key.
+    fn user(&mut self, key: u64, user: Option<&str>) -> u32 {
+        let number = self.users.number_from(key, user.unwrap_or_default());
+        if number as usize == self.keys.len() {
+            self.keys.push(key);
+        }
+        number
+    }
+
+    fn clear(&mut self) {
+        self.rows.clear();
+        self.users.clear();
+        self.keys.clear();
+    }
 }
 
 impl<'a> LogTable<'a> {
@@ -53,13 +74,13 @@ impl<'a> LogTable<'a> {
         })
     }
 
-    /// Takes the rows of a slot; users and items are numbered later. `table` is the number of this table.
-    fn take_slot(&mut self, wanted: usize, table: u32, rows: &mut Vec<Keyed>) -> Result<()> {
+    /// Takes the rows of a slot; `table` is the number of this table, `items` has the numbers of the items.
+    fn take_slot(&mut self, wanted: usize, table: u32, items: &mut Names, taken: &mut SlotRows) -> Result<()> {
         while self.key.get(self.next).is_some_and(|&key| slot(key) == wanted) {
             let at = self.next;
             let row = Row {
-                user: MISSING,
-                item: MISSING,
+                user: taken.user(self.key[at], self.user(at)),
+                item: items.number(self.item.value(at)),
                 time: self.time[at],
                 position: self.first + self.number[at],
                 kind: kind_of(self.kind[at], self.path)?,
@@ -68,69 +89,73 @@ impl<'a> LogTable<'a> {
                 table,
                 row: at as u32,
             };
-            rows.push(Keyed { key: self.key[at], row });
+            taken.rows.push(row);
             self.next += 1;
         }
         Ok(())
     }
 
-    fn user(&self, row: u32) -> Option<&'a str> {
-        self.user.is_valid(row as usize).then(|| self.user.value(row as usize))
+    fn user(&self, row: usize) -> Option<&'a str> {
+        self.user.is_valid(row).then(|| self.user.value(row))
     }
 }
 
-/// Rows whose users and items get numbers as they come.
+/// Rows in order, and the users and items that they name.
 #[derive(Default)]
-struct Numbering<'a> {
+struct Numbering {
     users: StringBuilder,
-    numbers: FxHashMap<&'a str, u32>,
-    items: Vec<&'a str>,
+    items: Names,
     rows: Vec<Row>,
 }
 
-impl<'a> Numbering<'a> {
-    /// Takes the rows of a slot, by (key, user, time, position). Two users seldom share a key, so texts are put in order only
-    /// where they do.
-    fn push_slot(&mut self, rows: &mut [Keyed], tables: &[LogTable<'a>]) {
-        let user_of = |keyed: &Keyed| tables[keyed.row.table as usize].user(keyed.row.row);
-        rows.sort_unstable_by_key(|keyed| (keyed.key, keyed.row.time, keyed.row.position));
-        for of_key in rows.chunk_by_mut(|one, next| one.key == next.key) {
-            let user = user_of(&of_key[0]);
-            if of_key.iter().all(|keyed| user_of(keyed) == user) {
-                self.push_user(user, of_key, tables);
-                continue;
-            }
-            of_key.sort_unstable_by_key(|keyed| (user_of(keyed), keyed.row.time, keyed.row.position));
-            for of_user in of_key.chunk_by(|one, next| user_of(one) == user_of(next)) {
-                self.push_user(user_of(&of_user[0]), of_user, tables);
-            }
+impl Numbering {
+    /// Takes the rows of a slot, by (key, user, time, position). Two users seldom share a key, so few texts are compared.
+    fn push_slot(&mut self, taken: &SlotRows) {
+        let Some(&any) = taken.rows.first() else { return };
+        let mut users: Vec<u32> = (0..taken.keys.len() as u32).collect();
+        users.sort_unstable_by_key(|&user| (taken.keys[user as usize], taken.users.text(user)));
+        let mut places = vec![0; users.len()];
+        taken.rows.iter().for_each(|row| places[row.user as usize] += 1);
+        let (mut start, mut end) = (self.rows.len(), self.rows.len());
+        let mut numbers = vec![MISSING; users.len()];
+        for &user in &users {
+            let place = &mut places[user as usize];
+            (*place, end) = (end, end + *place);
+            numbers[user as usize] = self.number_of_user(taken.users.text(user));
+        }
+        self.rows.resize(end, any);
+        for row in &taken.rows {
+            let place = &mut places[row.user as usize];
+            self.rows[*place] = Row { user: numbers[row.user as usize], ..*row };
+            *place += 1;
+        }
+        for user in users {
+            let end = places[user as usize];
+            in_order_of_time(&mut self.rows[start..end]);
+            start = end;
         }
     }
 
-    fn push_user(&mut self, user: Option<&str>, rows: &[Keyed], tables: &[LogTable<'a>]) {
-        let user = user.map_or(MISSING, |user| {
-            self.users.append_value(user);
-            self.users.len() as u32 - 1
-        });
-        for Keyed { row, .. } in rows {
-            let item = tables[row.table as usize].item.value(row.row as usize);
-            let number = *self.numbers.entry(item).or_insert_with(|| {
-                self.items.push(item);
-                self.items.len() as u32 - 1
-            });
-            self.rows.push(Row { user, item: number, ..*row });
+    fn number_of_user(&mut self, user: &str) -> u32 {
+        if user.is_empty() {
+            return MISSING;
         }
+        self.users.append_value(user);
+        self.users.len() as u32 - 1
     }
 
     /// The rows of these tables; items have the numbers of their ids in order.
     fn finish(mut self, tables: Vec<Vec<StringArray>>) -> Bucket {
-        let mut order: Vec<u32> = (0..self.items.len() as u32).collect();
-        order.sort_unstable_by_key(|&number| self.items[number as usize]);
-        let mut ranks = vec![0; order.len()];
-        order.iter().zip(0..).for_each(|(&number, rank)| ranks[number as usize] = rank);
+        let (items, ranks) = self.items.in_order();
         self.rows.iter_mut().for_each(|row| row.item = ranks[row.item as usize]);
-        let items = StringArray::from_iter_values(order.iter().map(|&number| self.items[number as usize]));
         Bucket { users: self.users.finish(), items, tables, rows: self.rows, filtered: BTreeMap::new() }
+    }
+}
+
+/// Puts the rows of a user, which come by position, in the order of (time, position). Most logs are written in that order.
+fn in_order_of_time(rows: &mut [Row]) {
+    if !rows.is_sorted_by_key(|row| row.time) {
+        rows.sort_unstable_by_key(|row| (row.time, row.position));
     }
 }
 
@@ -166,13 +191,13 @@ impl Bucket {
             tables.push(table);
             raw.push(raw_columns(part, columns)?);
         }
-        let (mut numbering, mut rows) = (Numbering::default(), Vec::new());
+        let (mut numbering, mut taken) = (Numbering::default(), SlotRows::default());
         for slot in slots.clone() {
             for (number, table) in tables.iter_mut().enumerate() {
-                table.take_slot(slot, number as u32, &mut rows)?;
+                table.take_slot(slot, number as u32, &mut numbering.items, &mut taken)?;
             }
-            numbering.push_slot(&mut rows, &tables);
-            rows.clear();
+            numbering.push_slot(&taken);
+            taken.clear();
         }
         Ok(numbering.finish(raw))
     }

@@ -3,6 +3,7 @@
 //! their texts. It splits nothing and encodes nothing.
 
 mod load;
+mod names;
 mod stored;
 #[cfg(test)]
 mod tests;
@@ -67,8 +68,13 @@ fn kind_of(code: u8, path: &Path) -> Result<EventKind> {
 impl Bucket {
     /// Leaves out the rows that have a reason (one entry a row), and counts them under it.
     pub fn leave_out<'r>(&mut self, mut reasons: impl Iterator<Item = Option<&'r str>>) {
+        self.leave_out_where(|_| reasons.next().flatten());
+    }
+
+    /// Leaves out the rows for which `reason`, which sees them in order, has one, and counts them under it.
+    pub fn leave_out_where<'r>(&mut self, mut reason: impl FnMut(&Row) -> Option<&'r str>) {
         let filtered = &mut self.filtered;
-        self.rows.retain(|_| match reasons.next().flatten() {
+        self.rows.retain(|row| match reason(row) {
             None => true,
             Some(reason) => {
                 match filtered.get_mut(reason) {
@@ -82,22 +88,34 @@ impl Bucket {
 
     /// Forgets the users and items that have no row any more, and numbers the others anew, in their order.
     pub fn renumber(&mut self) {
-        keep_used(&mut self.users, &mut self.rows, |row| &mut row.user);
-        keep_used(&mut self.items, &mut self.rows, |row| &mut row.item);
+        let [mut users, mut items] = [self.users.len(), self.items.len()].map(|names| vec![MISSING; names]);
+        for row in &self.rows {
+            items[row.item as usize] = 0;
+            if row.user != MISSING {
+                users[row.user as usize] = 0;
+            }
+        }
+        keep_used(&mut self.users, &mut users);
+        keep_used(&mut self.items, &mut items);
+        for row in &mut self.rows {
+            row.item = items[row.item as usize];
+            if row.user != MISSING {
+                row.user = users[row.user as usize];
+            }
+        }
     }
 
     /// Ranges of rows of one user each, in the order of the keys; a row without a user is alone in its range.
-    pub fn groups(&self) -> Vec<Range<usize>> {
-        let mut groups = Vec::new();
-        let mut start = 0;
-        for end in 1..=self.rows.len() {
-            let user = self.rows[start].user;
-            if end == self.rows.len() || self.rows[end].user != user || user == MISSING {
-                groups.push(start..end);
-                start = end;
-            }
-        }
-        groups
+    pub fn groups(&self) -> impl Iterator<Item = Range<usize>> + '_ {
+        let after = move |group: &Range<usize>| self.group_from(group.end);
+        std::iter::successors(self.group_from(0), after)
+    }
+
+    /// The range that begins at a row, if there is one.
+    pub fn group_from(&self, start: usize) -> Option<Range<usize>> {
+        let user = self.rows.get(start)?.user;
+        let is_same = |row: &&Row| row.user == user && user != MISSING;
+        Some(start..start + 1 + self.rows[start + 1..].iter().take_while(is_same).count())
     }
 
     /// Keys of the users, by their numbers.
@@ -127,19 +145,15 @@ impl Bucket {
     }
 }
 
-/// Keeps the names that some row has, and gives the rows their new numbers.
-fn keep_used(names: &mut StringArray, rows: &mut [Row], number: impl Fn(&mut Row) -> &mut u32) {
-    let mut anew = vec![MISSING; names.len()];
-    let is_named = |number: &&mut u32| **number != MISSING;
-    rows.iter_mut().map(&number).filter(is_named).for_each(|known| anew[*known as usize] = 0);
+/// Keeps the names whose number anew is not MISSING, and numbers them.
+fn keep_used(names: &mut StringArray, anew: &mut [u32]) {
     let mut kept = 0;
-    let used = names.iter().zip(&mut anew).filter(|(_, anew)| **anew != MISSING).map(|(name, anew)| {
+    let used = names.iter().zip(anew).filter(|(_, anew)| **anew != MISSING).map(|(name, anew)| {
         *anew = kept;
         kept += 1;
         name
     });
     *names = used.collect();
-    rows.iter_mut().map(&number).filter(is_named).for_each(|known| *known = anew[*known as usize]);
 }
 
 impl Row {

@@ -6,12 +6,14 @@ use super::load::raw_columns;
 use super::{Bucket, Row, kind_of, part_of};
 use crate::config::Mode;
 use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray, UInt8Array, UInt32Array, UInt64Array};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use twinspire_core::ids::MISSING;
 use twinspire_core::table::{
-    batch_of, integers_i64, integers_u8, integers_u32, integers_u64, read_mapped, text_column, write_table,
+    MappedParts, batch_of, integers_i64, integers_u8, integers_u32, integers_u64, read_mapped, text_column,
+    write_parts, write_table,
 };
 use twinspire_core::vfs::Vfs;
 use twinspire_core::{CoreError, Result};
@@ -19,6 +21,9 @@ use twinspire_core::{CoreError, Result};
 const ROWS: &str = "rows.arrow";
 const USERS: &str = "users.arrow";
 const CELLS: &str = "cells.arrow";
+
+/// Rows of a part of the tables of rows and cells: so few that they stay in the cache from the first column to the last.
+const PART_ROWS: usize = 8_192;
 
 /// Where a bucket is stored.
 pub(crate) struct StoredBucket<'a> {
@@ -47,20 +52,32 @@ impl StoredBucket<'_> {
     pub fn write(&self, vfs: &dyn Vfs, bucket: &Bucket) -> Result<()> {
         let users: Vec<(String, ArrayRef)> = vec![("user".into(), Arc::new(bucket.users.clone()))];
         write_table(vfs, &self.folder.join(USERS), &batch_of(users, vec![])?)?;
-        write_table(vfs, &self.folder.join(ROWS), &rows_of(bucket)?)?;
-        write_table(vfs, &self.folder.join(CELLS), &self.cells_of(bucket)?)
+        let parts = || bucket.rows.chunks(PART_ROWS);
+        let (rows, cells) = (rows_schema(), self.cells_schema());
+        let write = |name: &str, schema: &SchemaRef, parts: &mut dyn Iterator<Item = Result<RecordBatch>>| {
+            let path = self.folder.join(name);
+            write_parts(vfs, &path, schema, parts)?.sync().map_err(|error| CoreError::io(path, error))
+        };
+        write(ROWS, &rows, &mut parts().map(|part| rows_of(part, &rows)))?;
+        write(CELLS, &cells, &mut parts().map(|part| self.cells_of(bucket, part, &cells)))
     }
 
-    fn cells_of(&self, bucket: &Bucket) -> Result<RecordBatch> {
-        let rows: Vec<&Row> = bucket.rows.iter().filter(|row| self.has_cells(row)).collect();
+    fn cells_schema(&self) -> SchemaRef {
         // A table has its number of rows from a column, and there may be none to keep.
+        let position = Field::new("position", DataType::UInt64, false);
+        let texts = self.columns.iter().map(|column| Field::new(format!("f:{column}"), DataType::Utf8, true));
+        Arc::new(Schema::new([position].into_iter().chain(texts).collect::<Vec<_>>()))
+    }
+
+    fn cells_of(&self, bucket: &Bucket, rows: &[Row], schema: &SchemaRef) -> Result<RecordBatch> {
+        let rows: Vec<&Row> = rows.iter().filter(|row| self.has_cells(row)).collect();
         let positions = UInt64Array::from_iter_values(rows.iter().map(|row| row.position));
-        let mut table: Vec<(String, ArrayRef)> = vec![("position".into(), Arc::new(positions))];
-        for (number, (column, kept)) in self.columns.iter().zip(self.kept).enumerate() {
+        let mut columns: Vec<ArrayRef> = vec![Arc::new(positions)];
+        for (number, kept) in self.kept.iter().enumerate() {
             let cell = |row: &Row| bucket.raw(row, number).filter(|_| kept[usize::from(row.is_sample(self.mode))]);
-            table.push((format!("f:{column}"), Arc::new(rows.iter().map(|row| cell(row)).collect::<StringArray>())));
+            columns.push(Arc::new(rows.iter().map(|row| cell(row)).collect::<StringArray>()));
         }
-        batch_of(table, vec![])
+        batch(schema, columns)
     }
 
     /// Maps what [`StoredBucket::write`] wrote.
@@ -68,49 +85,83 @@ impl StoredBucket<'_> {
     /// # Errors
     /// A table that cannot be read, or that lacks a column.
     pub fn open(&self) -> Result<Bucket> {
-        let path = self.folder.join(ROWS);
-        let batch = read_mapped(&path)?;
-        let (user, item) = (integers_u32(&batch, "user")?, integers_u32(&batch, "item")?);
-        let (time, position) = (integers_i64(&batch, "time")?, integers_u64(&batch, "position")?);
-        let (kind, event, part) =
-            (integers_u8(&batch, "kind")?, integers_u8(&batch, "event")?, integers_u8(&batch, "part")?);
         let users = text_column(&read_mapped(&self.folder.join(USERS))?, "user")?.clone();
         let items = text_column(&read_mapped(&self.folder.join(self.items))?, "item")?.clone();
-        let cells = read_mapped(&self.folder.join(CELLS))?;
-        let mut next_cells = 0;
-        let row = |row: usize| {
-            let (user, item) = (user[row], item[row]);
-            if (user != MISSING && user as usize >= users.len()) || item as usize >= items.len() {
-                return Err(CoreError::damaged(&path, format!("row {row} has a user or an item that is not there")));
+        let mut bucket = Bucket { users, items, tables: Vec::new(), rows: Vec::new(), filtered: BTreeMap::new() };
+        let (rows, cells) = (self.folder.join(ROWS), self.folder.join(CELLS));
+        let (rows_of_parts, cells_of_parts) = (MappedParts::open(&rows)?, MappedParts::open(&cells)?);
+        if rows_of_parts.len() != cells_of_parts.len() {
+            let reason = format!("expected {} parts, found {}", rows_of_parts.len(), cells_of_parts.len());
+            return Err(CoreError::damaged(cells, reason));
+        }
+        for (rows_of_part, cells_of_part) in rows_of_parts.parts().zip(cells_of_parts.parts()) {
+            let cells_of_part = cells_of_part?;
+            let next = self.push_part(&mut bucket, &rows_of_part?).map_err(|error| error.of_file(&rows))?;
+            if cells_of_part.num_rows() != next as usize {
+                let found = cells_of_part.num_rows();
+                return Err(CoreError::damaged(cells, format!("expected the cells of {next} rows, found {found}")));
             }
-            let (time, position) = (time[row], position[row]);
-            let (kind, event, part) = (kind_of(kind[row], &path)?, event[row], part_of(part[row], &path)?);
-            let mut row = Row { user, item, time, position, kind, event, part, table: 0, row: MISSING };
+            bucket.tables.push(raw_columns(&cells_of_part, self.columns)?);
+        }
+        Ok(bucket)
+    }
+
+    /// Appends the rows of a part, and returns how many of them have cells, which come in the next table.
+    fn push_part(&self, bucket: &mut Bucket, part: &RecordBatch) -> Result<u32> {
+        let (user, item) = (integers_u32(part, "user")?, integers_u32(part, "item")?);
+        let (time, position) = (integers_i64(part, "time")?, integers_u64(part, "position")?);
+        let [kind, event, of_part] = ["kind", "event", "part"].map(|name| integers_u8(part, name));
+        let (kind, event, of_part) = (kind?, event?, of_part?);
+        let table = bucket.tables.len() as u32;
+        let mut next_cells = 0;
+        for at in 0..part.num_rows() {
+            let (user, item) = (user[at], item[at]);
+            if (user != MISSING && user as usize >= bucket.users.len()) || item as usize >= bucket.items.len() {
+                let reason = format!("row {at} has a user or an item that is not there");
+                return Err(CoreError::damaged(ROWS, reason));
+            }
+            let (kind, of_part) = (kind_of(kind[at], Path::new(ROWS))?, part_of(of_part[at], Path::new(ROWS))?);
+            let (time, position, event) = (time[at], position[at], event[at]);
+            let mut row = Row { user, item, time, position, kind, event, part: of_part, table, row: MISSING };
             if self.has_cells(&row) {
                 row.row = next_cells;
                 next_cells += 1;
             }
-            Ok(row)
-        };
-        let rows = (0..batch.num_rows()).map(row).collect::<Result<_>>()?;
-        if cells.num_rows() != next_cells as usize {
-            let reason = format!("expected the cells of {next_cells} rows, found those of {}", cells.num_rows());
-            return Err(CoreError::damaged(self.folder.join(CELLS), reason));
+            bucket.rows.push(row);
         }
-        Ok(Bucket { users, items, tables: vec![raw_columns(&cells, self.columns)?], rows, filtered: BTreeMap::new() })
+        Ok(next_cells)
     }
 }
 
-fn rows_of(bucket: &Bucket) -> Result<RecordBatch> {
-    let rows = || bucket.rows.iter();
-    let table: Vec<(String, ArrayRef)> = vec![
-        ("user".into(), Arc::new(UInt32Array::from_iter_values(rows().map(|row| row.user)))),
-        ("item".into(), Arc::new(UInt32Array::from_iter_values(rows().map(|row| row.item)))),
-        ("time".into(), Arc::new(Int64Array::from_iter_values(rows().map(|row| row.time)))),
-        ("kind".into(), Arc::new(UInt8Array::from_iter_values(rows().map(|row| row.kind as u8)))),
-        ("event".into(), Arc::new(UInt8Array::from_iter_values(rows().map(|row| row.event)))),
-        ("part".into(), Arc::new(UInt8Array::from_iter_values(rows().map(|row| row.part as u8)))),
-        ("position".into(), Arc::new(UInt64Array::from_iter_values(rows().map(|row| row.position)))),
+fn batch(schema: &SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+    let made = RecordBatch::try_new(schema.clone(), columns);
+    made.map_err(|error| CoreError::damaged("table", error.to_string()))
+}
+
+fn rows_schema() -> SchemaRef {
+    let (byte, number) = (DataType::UInt8, DataType::UInt32);
+    let columns = [
+        ("user", number.clone()),
+        ("item", number),
+        ("time", DataType::Int64),
+        ("kind", byte.clone()),
+        ("event", byte.clone()),
+        ("part", byte),
+        ("position", DataType::UInt64),
     ];
-    batch_of(table, vec![])
+    Arc::new(Schema::new(columns.map(|(name, kind)| Field::new(name, kind, false)).to_vec()))
+}
+
+fn rows_of(rows: &[Row], schema: &SchemaRef) -> Result<RecordBatch> {
+    let rows = || rows.iter();
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(UInt32Array::from_iter_values(rows().map(|row| row.user))),
+        Arc::new(UInt32Array::from_iter_values(rows().map(|row| row.item))),
+        Arc::new(Int64Array::from_iter_values(rows().map(|row| row.time))),
+        Arc::new(UInt8Array::from_iter_values(rows().map(|row| row.kind as u8))),
+        Arc::new(UInt8Array::from_iter_values(rows().map(|row| row.event))),
+        Arc::new(UInt8Array::from_iter_values(rows().map(|row| row.part as u8))),
+        Arc::new(UInt64Array::from_iter_values(rows().map(|row| row.position))),
+    ];
+    batch(schema, columns)
 }

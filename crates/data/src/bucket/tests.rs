@@ -5,7 +5,7 @@ use arrow_array::{ArrayRef, Int64Array, UInt8Array, UInt64Array};
 use std::path::PathBuf;
 use std::sync::Arc;
 use twinspire_core::interaction::{FIRST_SLOTS, SLOTS, slot};
-use twinspire_core::table::{batch_of, write_parts};
+use twinspire_core::table::{batch_of, write_parts, write_table};
 use twinspire_core::vfs::RealVfs;
 
 /// (slot, user, item, time) of a row; all rows of a slot have the same key.
@@ -30,11 +30,12 @@ fn written(path: PathBuf, rows: &[Written]) -> (PathBuf, u64) {
         ("row".into(), Arc::new(UInt64Array::from_iter_values(0..rows.len() as u64))),
         ("key".into(), Arc::new(keys)),
     ];
-    let ends: Vec<usize> = (1..=rows.len()).filter(|&end| slots.get(end) != Some(&slots[end - 1])).collect();
-    let mut firsts = slots;
-    firsts.dedup();
-    let metadata = vec![(FIRST_SLOTS, serde_json::json!(firsts).to_string())];
-    write_parts(&RealVfs, &path, &batch_of(columns, metadata).unwrap(), &ends).unwrap().sync().unwrap();
+    let starts: Vec<usize> = (0..rows.len()).filter(|&at| at == 0 || slots[at] != slots[at - 1]).collect();
+    let firsts: Vec<u64> = starts.iter().map(|&start| slots[start]).collect();
+    let table = batch_of(columns, vec![(FIRST_SLOTS, serde_json::json!(firsts).to_string())]).unwrap();
+    let ends = starts.iter().skip(1).copied().chain([rows.len()]);
+    let parts = starts.iter().zip(ends).map(|(&start, end)| Ok(table.slice(start, end - start)));
+    write_parts(&RealVfs, &path, table.schema_ref(), parts).unwrap().sync().unwrap();
     (path, 0)
 }
 
@@ -78,7 +79,7 @@ fn a_stored_bucket_comes_back_with_the_cells_that_are_kept() {
     let bucket = loaded(folder.path());
     let items: Vec<(String, ArrayRef)> = vec![("item".into(), Arc::new(bucket.items().clone()))];
     let items = batch_of(items, vec![]).unwrap();
-    write_parts(&RealVfs, &folder.path().join("items.arrow"), &items, &[4]).unwrap().sync().unwrap();
+    write_table(&RealVfs, &folder.path().join("items.arrow"), &items).unwrap();
     let columns = ["raw".to_owned()];
     for kept in [[false, false], [false, true], [true, true]] {
         let (items, mode) = ("items.arrow", Mode::Events);

@@ -34,14 +34,28 @@ pub(crate) struct Counting {
 #[derive(Debug, Default)]
 pub(crate) struct Tallies {
     found: FxHashMap<(u64, u64), (u64, u64)>,
+    /// What was counted last and is not in `found` yet: rows of a user mostly follow each other.
+    last: ((u64, u64), (u64, u64)),
 }
 
 impl Tallies {
     /// Counts a row.
     pub fn count(&mut self, suspicion: &Suspicion, row: Counting) {
-        let entry = self.found.entry((row.key, part_of(suspicion, &row))).or_default();
-        entry.0 += 1;
-        entry.1 += u64::from(row.positive);
+        let counted = (row.key, part_of(suspicion, &row));
+        if self.last.0 != counted {
+            self.settle();
+            self.last.0 = counted;
+        }
+        self.last.1.0 += 1;
+        self.last.1.1 += u64::from(row.positive);
+    }
+
+    fn settle(&mut self) {
+        let (rows, positives) = std::mem::take(&mut self.last.1);
+        if rows > 0 {
+            let entry = self.found.entry(self.last.0).or_default();
+            *entry = (entry.0 + rows, entry.1 + positives);
+        }
     }
 
     /// Adds what was counted elsewhere.
@@ -54,6 +68,7 @@ impl Tallies {
 
     /// All entries by key and part; none stay.
     pub fn take(&mut self) -> Vec<Tally> {
+        self.settle();
         let all = std::mem::take(&mut self.found).into_iter();
         let mut tallies: Vec<Tally> =
             all.map(|((key, part), (rows, positives))| Tally { key, part, rows, positives }).collect();

@@ -2,7 +2,7 @@
 //! the suspects among keys whose rows lie in many buckets. Out: which rows stay. Keys without text are never suspected.
 
 use super::tally::{Counting, Suspects, Tallies};
-use crate::bucket::{Bucket, Row};
+use crate::bucket::Bucket;
 use crate::config::Suspicion;
 use twinspire_core::hash::fingerprint64;
 use twinspire_core::ids::join_key_into;
@@ -28,24 +28,25 @@ pub(super) struct Traffic {
 impl Traffic {
     /// Whether each row stays.
     pub fn kept(&self, bucket: &Bucket) -> Vec<bool> {
-        let rows: Vec<Option<Counting>> = self.countings(bucket);
         let own;
         let suspects = match &self.suspects {
             Some(known) => known,
             None => {
                 let mut tallies = Tallies::default();
-                rows.iter().flatten().for_each(|row| tallies.count(&self.suspicion, *row));
+                self.countings(bucket).flatten().for_each(|row| tallies.count(&self.suspicion, row));
                 own = Suspects::find(&self.suspicion, tallies.take().into_iter());
                 &own
             }
         };
-        rows.iter().map(|row| !row.as_ref().is_some_and(|row| suspects.have(&self.suspicion, row))).collect()
+        let is_suspected = |row: Option<Counting>| row.is_some_and(|row| suspects.have(&self.suspicion, &row));
+        self.countings(bucket).map(|row| !is_suspected(row)).collect()
     }
 
-    fn countings(&self, bucket: &Bucket) -> Vec<Option<Counting>> {
+    /// What counts of each row; nothing where it has no key.
+    fn countings<'b>(&'b self, bucket: &'b Bucket) -> impl Iterator<Item = Option<Counting>> + 'b {
         let mut joined = String::new();
         let users: Vec<u64> = bucket.users().iter().flatten().map(|user| fingerprint64(user.as_bytes())).collect();
-        let counting = |row: &Row| {
+        bucket.rows.iter().map(move |row| {
             let named = users.get(row.user as usize).copied();
             let user = named.unwrap_or(0);
             let key = match &self.key {
@@ -55,8 +56,7 @@ impl Traffic {
                 }
             };
             Some(Counting { key, user, time: row.time, positive: row.is_positive() })
-        };
-        bucket.rows.iter().map(counting).collect()
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use super::wanted::RawColumn;
 use crate::error::{DataError, Result};
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt8Array, UInt64Array};
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -16,13 +17,14 @@ use std::thread::JoinHandle;
 use twinspire_core::CoreError;
 use twinspire_core::hash::fingerprint64;
 use twinspire_core::interaction::{FIRST_SLOTS, SLOTS, slot};
-use twinspire_core::table::{batch_of, write_parts};
+use twinspire_core::table::write_parts;
 use twinspire_core::vfs::Vfs;
 
 /// Bytes that a unit holds before it writes them; a fixed number, so that files do not depend on threads.
 const HELD_BYTES: usize = 16 << 20;
 
-/// Rows that a part of a table has at least, the last one aside.
+/// Rows that a part of a table has at least, the last one aside: so few that a part stays in the cache while it is made and
+/// written, and so many that it is worth a look at it.
 const PART_ROWS: usize = 2_048;
 
 /// What a row has beside its texts.
@@ -108,13 +110,12 @@ impl Texts {
         self.ends.push(end as i32);
     }
 
-    fn finish(self) -> Result<StringArray> {
+    fn finish(self) -> std::result::Result<StringArray, ArrowError> {
         let is_text = |text: usize| self.ends[text] < self.ends[text + 1];
         let valid = NullBuffer::new(BooleanBuffer::collect_bool(self.ends.len() - 1, is_text));
         let valid = (valid.null_count() > 0).then_some(valid);
         let offsets = OffsetBuffer::new(ScalarBuffer::from(self.ends));
-        let texts = StringArray::try_new(offsets, Buffer::from_vec(self.bytes), valid);
-        Ok(texts.map_err(|error| CoreError::damaged("interactions", error.to_string()))?)
+        StringArray::try_new(offsets, Buffer::from_vec(self.bytes), valid)
     }
 }
 
@@ -183,8 +184,10 @@ impl<'a> SlotWriter<'a> {
 
     fn write(&mut self) -> Result<()> {
         let path = self.folder.join(format!("{:05}.arrow", self.parts));
-        let (batch, ends) = self.batch()?;
-        let mut file = write_parts(self.vfs, &path, &batch, &ends)?;
+        let parts = self.parts_of_groups();
+        let schema = self.schema(&parts);
+        let batches = parts.into_iter().map(|groups| self.batch(&schema, groups));
+        let mut file = write_parts(self.vfs, &path, &schema, batches)?;
         self.wait()?;
         self.syncing = Some((path, std::thread::spawn(move || file.sync())));
         for held in &mut self.groups {
@@ -204,45 +207,64 @@ impl<'a> SlotWriter<'a> {
         synced.map_err(|error| DataError::io(&path, error))
     }
 
-    /// All rows as one table, and the end of each of its parts.
-    fn batch(&self) -> Result<(RecordBatch, Vec<usize>)> {
-        let width = 2 + self.columns.len();
-        let count: usize = self.groups.iter().map(|held| held.plain.len()).sum();
-        let mut texts: Vec<Texts> = (0..width).map(|_| Texts::with_capacity(count, self.bytes / width)).collect();
-        let mut rows: Vec<Plain> = Vec::with_capacity(count);
-        for held in &self.groups {
-            let order = held.order();
-            for (column, texts) in texts.iter_mut().enumerate() {
-                order.iter().for_each(|&row| texts.push(&held.texts, held.span(row as usize * width + column)));
+    /// The groups of each part of a table: as many as have rows enough.
+    fn parts_of_groups(&self) -> Vec<Range<usize>> {
+        let (mut parts, mut start, mut rows) = (Vec::new(), 0, 0);
+        for (group, held) in self.groups.iter().enumerate() {
+            rows += held.plain.len();
+            if rows >= PART_ROWS || group + 1 == self.groups.len() {
+                parts.push(start..group + 1);
+                (start, rows) = (group + 1, 0);
             }
-            rows.extend(order.iter().map(|&row| held.plain[row as usize]));
         }
-        let (first_slots, ends) = parts_of(&rows);
-        let fixed = ["user", "item"].into_iter().map(str::to_owned);
-        let names = fixed.chain(self.columns.iter().map(|column| format!("f:{}", column.named.column)));
+        parts
+    }
+
+    fn schema(&self, parts: &[Range<usize>]) -> SchemaRef {
+        let raw = self.columns.iter().map(|column| format!("f:{}", column.named.column));
+        let texts = ["user".to_owned(), "item".to_owned()].into_iter().chain(raw);
+        let mut fields: Vec<Field> = texts.map(|name| Field::new(name, DataType::Utf8, true)).collect();
+        fields.extend(PLAIN.map(|(name, kind)| Field::new(name, kind, false)));
+        let first_slots: Vec<usize> = parts.iter().map(|groups| groups.start * SLOTS_OF_A_GROUP).collect();
+        let metadata = [(FIRST_SLOTS.to_owned(), serde_json::json!(first_slots).to_string())];
+        Arc::new(Schema::new_with_metadata(fields, metadata))
+    }
+
+    /// The rows of some groups.
+    fn batch(&self, schema: &SchemaRef, groups: Range<usize>) -> twinspire_core::Result<RecordBatch> {
+        let (groups, width) = (&self.groups[groups], 2 + self.columns.len());
+        let count: usize = groups.iter().map(|held| held.plain.len()).sum();
+        let bytes: usize = groups.iter().map(|held| held.texts.len()).sum();
+        let mut texts: Vec<Texts> = (0..width).map(|_| Texts::with_capacity(count, bytes / width)).collect();
+        let mut rows: Vec<Plain> = Vec::with_capacity(count);
+        for held in groups {
+            for row in held.order() {
+                rows.push(held.plain[row as usize]);
+                for (number, texts) in (row as usize * width..).zip(&mut texts) {
+                    texts.push(&held.texts, held.span(number));
+                }
+            }
+        }
+        let damaged = |error: ArrowError| CoreError::damaged("interactions", error.to_string());
         let texts = texts.into_iter().map(|texts| Ok(Arc::new(texts.finish()?) as ArrayRef));
-        let mut table: Vec<(String, ArrayRef)> = names.zip(texts.collect::<Result<Vec<_>>>()?).collect();
+        let mut columns = texts.collect::<std::result::Result<Vec<_>, ArrowError>>().map_err(damaged)?;
         let rows = || rows.iter();
-        table.push(("time".into(), Arc::new(Int64Array::from_iter_values(rows().map(|row| row.time)))));
-        table.push(("kind".into(), Arc::new(UInt8Array::from_iter_values(rows().map(|row| row.kind)))));
-        table.push(("event".into(), Arc::new(UInt8Array::from_iter_values(rows().map(|row| row.event)))));
-        table.push(("part".into(), Arc::new(UInt8Array::from_iter_values(rows().map(|row| row.part)))));
-        table.push(("row".into(), Arc::new(UInt64Array::from_iter_values(rows().map(|row| row.row)))));
-        table.push(("key".into(), Arc::new(UInt64Array::from_iter_values(rows().map(|row| row.key)))));
-        Ok((batch_of(table, vec![(FIRST_SLOTS, serde_json::json!(first_slots).to_string())])?, ends))
+        columns.push(Arc::new(Int64Array::from_iter_values(rows().map(|row| row.time))));
+        columns.push(Arc::new(UInt8Array::from_iter_values(rows().map(|row| row.kind))));
+        columns.push(Arc::new(UInt8Array::from_iter_values(rows().map(|row| row.event))));
+        columns.push(Arc::new(UInt8Array::from_iter_values(rows().map(|row| row.part))));
+        columns.push(Arc::new(UInt64Array::from_iter_values(rows().map(|row| row.row))));
+        columns.push(Arc::new(UInt64Array::from_iter_values(rows().map(|row| row.key))));
+        RecordBatch::try_new(schema.clone(), columns).map_err(damaged)
     }
 }
 
-/// First slot and end of each part of a table of these rows, of which there is one at least.
-fn parts_of(rows: &[Plain]) -> (Vec<usize>, Vec<usize>) {
-    let (mut first_slots, mut ends, mut start) = (vec![slot(rows[0].key)], Vec::new(), 0);
-    for at in 1..rows.len() {
-        if at - start >= PART_ROWS && slot(rows[at].key) != slot(rows[at - 1].key) {
-            first_slots.push(slot(rows[at].key));
-            ends.push(at);
-            start = at;
-        }
-    }
-    ends.push(rows.len());
-    (first_slots, ends)
-}
+/// Columns that hold no text.
+const PLAIN: [(&str, DataType); 6] = [
+    ("time", DataType::Int64),
+    ("kind", DataType::UInt8),
+    ("event", DataType::UInt8),
+    ("part", DataType::UInt8),
+    ("row", DataType::UInt64),
+    ("key", DataType::UInt64),
+];

@@ -10,7 +10,7 @@ use super::fit::Fit;
 use super::scan::scan;
 use super::source::Sources;
 use super::split::SplitRule;
-use crate::bucket::{Bucket, Row, StoredBucket};
+use crate::bucket::{Bucket, StoredBucket};
 use crate::clean::{Cleaning, DenyLists, Suspects, find_suspects};
 use crate::config::DataSettings;
 use crate::context::{DataContext, RunFolders};
@@ -248,9 +248,7 @@ impl Job<'_> {
         let columns = [&self.sources.log_columns, cleaning.columns()].concat();
         let mut loaded = Bucket::load(&self.tables, &slots, &columns)?;
         if let Some(times) = &self.times {
-            let reason = |row: &Row| (!times.contains(&row.time)).then_some("outside_window");
-            let reasons: Vec<Option<&str>> = loaded.rows.iter().map(reason).collect();
-            loaded.leave_out(reasons.into_iter());
+            loaded.leave_out_where(|row| (!times.contains(&row.time)).then_some("outside_window"));
         }
         cleaning.apply(&mut loaded, watch);
         self.rule.apply(&mut loaded);

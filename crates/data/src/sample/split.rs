@@ -37,7 +37,9 @@ pub(super) enum SplitRule {
 impl SplitRule {
     /// Sets the part of every row of a bucket.
     pub fn apply(&self, bucket: &mut Bucket) {
-        for group in bucket.groups() {
+        let mut next = 0;
+        while let Some(group) = bucket.group_from(next) {
+            next = group.end;
             let stream = match self {
                 Self::Draw { seed, .. } => Some(validation_stream(*seed, bucket, &group)),
                 Self::AsRead | Self::ByTime { .. } | Self::LeaveLastOneOut { .. } => None,

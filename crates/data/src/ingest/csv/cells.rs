@@ -3,6 +3,7 @@
 use crate::ingest::record::Span;
 use crate::ingest::window::{MAX_RECORD, Window};
 use std::io::{self, Read};
+use std::str::Utf8Error;
 
 /// How a row with quotes ended.
 pub(super) enum Quoted {
@@ -41,9 +42,9 @@ impl Cells {
         &self.spans
     }
 
-    /// The text that the spans refer to, if it is not the row itself.
-    pub fn unescaped(&self) -> Option<&[u8]> {
-        self.was_quoted.then_some(self.unescaped.as_slice())
+    /// The text that the spans refer to: the row that was split, or its unescaped form.
+    pub fn text<'a>(&'a self, row: &'a [u8]) -> Result<&'a str, Utf8Error> {
+        std::str::from_utf8(if self.was_quoted { &self.unescaped } else { row })
     }
 
     /// Number and bytes of the cell that holds a byte of a row without quotes.
