@@ -74,6 +74,12 @@ pub enum CliError {
         /// What is allowed.
         limit: Limit,
     },
+    /// No trial of a search came to a figure: narrow the ranges.
+    #[error("all {trials} trials diverged or collapsed")]
+    AllDiverged {
+        /// How many there were.
+        trials: usize,
+    },
     /// Files, tables, bundles.
     #[error(transparent)]
     Core(#[from] CoreError),
@@ -107,6 +113,7 @@ impl CliError {
             Self::NoBundle { .. } => "no-bundle",
             Self::SealedBundle { source, .. } => source.code(),
             Self::CheckRejects { .. } => "too-many-rejects",
+            Self::AllDiverged { .. } => "diverged",
             Self::Core(error) => error.code(),
             Self::Data(error) => error.code(),
             Self::Model(error) => error.code(),
@@ -133,6 +140,9 @@ impl CliError {
             Self::CheckRejects { limit, .. } => {
                 Some(format!("correct the rows or the config as the lines above say, or raise {}", limit.key()))
             }
+            Self::AllDiverged { .. } => {
+                Some("the config as it stands was among them: try a lower train.learning_rate, and narrower tune.ranges".into())
+            }
             Self::Core(error) => Some(error.hint()),
             Self::Data(error) => error.hint(),
             Self::Model(error) => error.hint(),
@@ -148,7 +158,9 @@ impl CliError {
                 Exit::Usage
             }
             Self::CheckRejects { .. } | Self::Data(DataError::TooManyRejects { .. }) => Exit::BadRows,
-            Self::Model(ModelError::Diverged { .. } | ModelError::Collapsed { .. }) => Exit::Diverged,
+            Self::AllDiverged { .. } | Self::Model(ModelError::Diverged { .. } | ModelError::Collapsed { .. }) => {
+                Exit::Diverged
+            }
             Self::Model(ModelError::Stopped { .. }) => Exit::Stopped,
             Self::Core(error)
             | Self::Data(DataError::Core(error))

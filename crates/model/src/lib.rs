@@ -4,7 +4,7 @@
 //! `metrics.jsonl`, vectors of items and queries. This crate reads no logs, builds no index and answers no request.
 //!
 //! Reading order: [`config`], `layout` (where everything of a model lies), [`mod@train`] (the stage), `checkpoint`, [`warm`], `engine` (one step),
-//! `tower` and `layer` (forward and backward), `loss`, `optimizer`; then [`model`], [`export`] and [`query`].
+//! `tower` and `layer` (forward and backward), `loss`, `optimizer`; then [`model`], [`export`] and [`query`]; [`tune`] says which settings are tried.
 
 mod batch;
 pub mod bench;
@@ -37,13 +37,15 @@ mod tensorboard;
 mod tests;
 mod tower;
 pub mod train;
+pub mod tune;
 mod validate;
 pub mod warm;
 
 pub use collapse::{Alarm, Sign};
-pub use config::{ModelSection, ModelSettings, TrainSection};
+pub use config::{ModelSection, ModelSettings, TrainSection, TuneSection};
 pub use error::{ModelError, Result};
 pub use model::TwoTower;
 pub use query::load_query_encoder;
-pub use train::{EpochRecord, TrainContext, TrainReport, Validator, train};
+pub use train::{EpochRecord, RungRecord, TrainContext, TrainReport, Validator, train, train_to};
+pub use tune::{Trial, TuneSettings};
 pub use warm::WarmStart;

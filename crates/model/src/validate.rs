@@ -73,12 +73,16 @@ impl Validation<'_> {
         if let Some(samples) = self.samples {
             judgement.samples = self.sample_metrics(model, engine, (samples, objective));
         }
-        if let (Some(queries), Some(validator)) = (self.queries, self.validator) {
-            let rows: Vec<u32> = (0..queries.len() as u32).collect();
-            let vectors = model.user_vectors(queries.corpus(), rows.len(), |start| UsersOf(queries, &rows[start..]));
-            judgement.corpus = validator(&vectors, items, model.dimension());
-        }
+        judgement.corpus = self.corpus_metrics(model, items);
         judgement
+    }
+
+    /// What the validator says of `model`, whose item vectors are `items`; nothing without queries or validator.
+    pub(crate) fn corpus_metrics(&self, model: &TwoTower, items: &ItemVectors<'_>) -> BTreeMap<String, f64> {
+        let (Some(queries), Some(validator)) = (self.queries, self.validator) else { return BTreeMap::new() };
+        let rows: Vec<u32> = (0..queries.len() as u32).collect();
+        let vectors = model.user_vectors(queries.corpus(), rows.len(), |start| UsersOf(queries, &rows[start..]));
+        validator(&vectors, items, model.dimension())
     }
 
     fn sample_metrics(

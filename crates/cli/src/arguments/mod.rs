@@ -17,7 +17,7 @@ pub use pipeline::{
     BeginArguments, CheckArguments, CompareArguments, Days, DemoArguments, EvaluateArguments, ExportArguments,
     InitArguments, MineArguments, PublishArguments, ReportArguments, RetentionArguments, RunArguments,
     SamplesArguments, SamplesCommand, SamplesFinishArguments, SamplesPlanArguments, SamplesReportArguments,
-    SamplesUnitArguments, TrainArguments, UsersCommand, UsersDeleteArguments, WindowArguments,
+    SamplesUnitArguments, TrainArguments, TuneArguments, UsersCommand, UsersDeleteArguments, WindowArguments,
 };
 pub use query::{RecallArguments, ServeArguments};
 pub use tools::{
@@ -106,6 +106,8 @@ pub enum Command {
     Train(TrainArguments),
     /// Train several recipes on the same samples and judge each on the validation part over the full corpus
     Compare(CompareArguments),
+    /// Try settings from the ranges of `[tune]`, judged on the validation part over the full corpus; the best go on for longer
+    Tune(TuneArguments),
     /// Write item and user embeddings of a trained model as text, Parquet and .npy, and its towers as ONNX
     Export(ExportArguments),
     /// Build the channels of a run and judge them and the merged list over the full corpus
@@ -154,6 +156,7 @@ impl Command {
             Self::Mine(_) => "mine",
             Self::Train(_) => "train",
             Self::Compare(_) => "compare",
+            Self::Tune(_) => "tune",
             Self::Export(_) => "export",
             Self::Evaluate(_) => "evaluate",
             Self::Report(_) => "report",

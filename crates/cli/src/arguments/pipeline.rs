@@ -167,6 +167,17 @@ pub struct CompareArguments {
     pub window: WindowArguments,
 }
 
+/// Of `twinspire tune`.
+#[derive(Debug, Args)]
+pub struct TuneArguments {
+    /// Write the table as a page with pictures, too, that opens without a network
+    #[arg(long, value_name = "PATH")]
+    pub html: Option<PathBuf>,
+    /// Which run.
+    #[command(flatten)]
+    pub window: WindowArguments,
+}
+
 /// Of `twinspire export`.
 #[derive(Debug, Args)]
 pub struct ExportArguments {

@@ -7,10 +7,7 @@ use crate::error::CliError;
 use crate::output::Reply;
 use crate::pipeline::{Compared, Recipe, Run};
 use std::path::{Path, PathBuf};
-use twinspire_retrieval::evaluate::RecipeFigures;
-
-/// Length of the lists that the table shows, where it was judged.
-const SHOWN: usize = 20;
+use twinspire_retrieval::evaluate::{RecipeFigures, shown_length};
 
 /// Trains and judges the recipes.
 ///
@@ -45,7 +42,6 @@ fn name_of(path: &Path) -> String {
 
 fn text(compared: &Compared) -> String {
     let Compared { queries, items, seeds, lengths, segments, recipes } = compared;
-    let shown = lengths.iter().copied().find(|&length| length == SHOWN).or(lengths.first().copied());
     let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
     let mut lines = vec![format!(
         "validation part, {queries} queries, full corpus of {items} items, seeds {}; mean ± standard deviation",
@@ -56,7 +52,7 @@ fn text(compared: &Compared) -> String {
         .map(|(segment, items)| format!("{} {items} items, {} true", segment.name, segment.true_items))
         .collect();
     lines.push(format!("recall by segment of the true item: {}", sizes.join("; ")));
-    lines.extend(RecipeFigures::lines(recipes, shown.unwrap_or_default()));
+    lines.extend(RecipeFigures::lines(recipes, shown_length(lengths)));
     lines.push(String::new());
     lines.join("\n")
 }

@@ -19,6 +19,7 @@ pub mod samples;
 pub mod serve;
 pub mod stages;
 pub mod table;
+pub mod tune;
 pub mod users;
 
 use crate::arguments::{Command, GlobalArguments, UsersCommand};
@@ -105,6 +106,7 @@ pub fn dispatch(context: &CommandContext<'_>, command: &Command) -> Result<Reply
         Command::Samples(arguments) => samples::run(context, arguments),
         Command::Mine(arguments) => mine::run(context, arguments),
         Command::Compare(arguments) => compare::run(context, arguments),
+        Command::Tune(arguments) => tune::run(context, arguments),
         Command::Train(arguments) => stages::train(context, arguments),
         Command::Export(arguments) => {
             stages::run_one(context, &arguments.window, Stage::Export { towers: arguments.towers })

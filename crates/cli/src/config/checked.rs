@@ -2,6 +2,9 @@
 
 use super::fault::{self, ConfigFault};
 use super::file::ConfigFile;
+use super::key::KeyPath;
+use super::parse::everywhere;
+use super::ranges::check_ranges;
 use super::tree::Node;
 use super::written::{ConfigSource, WrittenConfig};
 use crate::error::CliError;
@@ -12,7 +15,7 @@ use twinspire_core::schema::{FeatureSchema, FeatureSection, KindName};
 use twinspire_data::DataSettings;
 use twinspire_data::config::Mode;
 use twinspire_data::context::DEFAULT_DAYS;
-use twinspire_model::ModelSettings;
+use twinspire_model::{ModelSettings, Trial, TuneSection, TuneSettings};
 use twinspire_retrieval::RetrievalSettings;
 use twinspire_serve::ServeSettings;
 
@@ -27,6 +30,7 @@ pub struct CheckedConfig {
     retrieval: RetrievalSettings,
     serve: ServeSettings,
     retention: RetentionSettings,
+    tune: Option<TuneSettings>,
     written: WrittenConfig,
     file: ConfigFile,
 }
@@ -65,7 +69,7 @@ impl WrittenConfig {
     fn finish(self, file: ConfigFile, sections: Sections) -> CheckedConfig {
         let folder = self.path.parent().unwrap_or(Path::new(""));
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        let Sections { data, model, retrieval, serve, retention } = sections;
+        let Sections { data, model, retrieval, serve, retention, tune } = sections;
         CheckedConfig {
             base_dir: folder.join(&file.base_dir),
             data_dir: self.data_dir.clone(),
@@ -75,6 +79,7 @@ impl WrittenConfig {
             retrieval,
             serve,
             retention,
+            tune,
             written: self,
             file,
         }
@@ -93,6 +98,7 @@ struct Sections {
     retrieval: RetrievalSettings,
     serve: ServeSettings,
     retention: RetentionSettings,
+    tune: Option<TuneSettings>,
 }
 
 impl Sections {
@@ -109,8 +115,27 @@ impl Sections {
         let serve = ServeSettings::check(&file.serve, faults);
         let days = file.input.days.unwrap_or(DEFAULT_DAYS);
         let retention = RetentionSettings::check(&file.retention, days, faults);
-        Some(Self { data: data?, model: model?, retrieval: retrieval?, serve: serve?, retention: retention? })
+        let tune = match &file.tune {
+            Some(section) => check_tune(section, retrieval.as_ref(), faults).map(Some),
+            None => Some(None),
+        };
+        let (serve, retention, tune) = (serve?, retention?, tune?);
+        Some(Self { data: data?, model: model?, retrieval: retrieval?, serve, retention, tune })
     }
+}
+
+/// What `tune` tries: the section by itself, its keys, its metric.
+fn check_tune(
+    section: &TuneSection,
+    retrieval: Option<&RetrievalSettings>,
+    faults: &mut Faults,
+) -> Option<TuneSettings> {
+    check_ranges(section, faults);
+    if let (Some(metric), Some(retrieval)) = (&section.metric, retrieval) {
+        let judged: Vec<String> = retrieval.lengths().iter().map(|length| format!("recall@{length}")).collect();
+        faults.require(judged.contains(metric), "tune.metric", metric, &format!("one of {}", judged.join(", ")));
+    }
+    TuneSettings::check(section, faults)
 }
 
 /// The features. One with a fault counts as a hash feature of its name here, so that sections which refer to it are
@@ -168,6 +193,26 @@ impl CheckedConfig {
         &self.retrieval
     }
 
+    /// Checked `[tune]`, if it was written.
+    pub fn tune(&self) -> Option<&TuneSettings> {
+        self.tune.as_ref()
+    }
+
+    /// The config with the values of a trial laid over it; a fault of a value has the place of its range.
+    ///
+    /// # Errors
+    /// [`CliError::Config`] with every fault.
+    pub fn trial(&self, trial: &Trial) -> Result<Self, CliError> {
+        let node = |(number, (key, value)): (usize, &(String, serde_json::Value))| {
+            let range = KeyPath::default().key("tune").key("ranges").entry(number);
+            let place = self.written().nearest(&range).place.clone();
+            let value = toml::Value::try_from(value).expect("a value that was drawn has a TOML form");
+            let place = place.expect("a range was written somewhere");
+            (KeyPath::parse(key), everywhere(value, &place))
+        };
+        self.written.with_values(trial.values.iter().enumerate().map(node)).check()
+    }
+
     /// Checked `[serve]`.
     pub fn serve(&self) -> &ServeSettings {
         &self.serve
@@ -199,10 +244,10 @@ impl CheckedConfig {
     }
 
     /// The settings that decide the content of a bundle, as TOML: [`Self::effective_toml`] with the defaults of
-    /// `base_dir`, `threads`, `[serve]` and `[retention]`, which say where, how fast and how long, but not what.
+    /// `base_dir`, `threads`, `[tune]`, `[serve]` and `[retention]`, which say where, how fast and how long, but not what.
     pub fn content_toml(&self) -> String {
-        let ConfigFile { base_dir, threads, serve, retention, .. } = ConfigFile::default();
-        to_toml(&ConfigFile { base_dir, threads, serve, retention, ..self.file.clone() })
+        let ConfigFile { base_dir, threads, tune, serve, retention, .. } = ConfigFile::default();
+        to_toml(&ConfigFile { base_dir, threads, tune, serve, retention, ..self.file.clone() })
     }
 }
 

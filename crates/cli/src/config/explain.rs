@@ -123,8 +123,12 @@ fn key_line(key: &Key<'_>) -> KeyLine {
     }
 }
 
-/// The closest key beside the unknown one; else the same name in another table.
 fn unknown(root: Shape<'_>, path: &KeyPath) -> CliError {
+    CliError::UnknownKey { key: path.to_string(), suggestion: suggestion(root, path) }
+}
+
+/// The closest key beside the unknown one; else the same name in another table.
+pub(super) fn suggestion(root: Shape<'_>, path: &KeyPath) -> Option<String> {
     let mut known = KeyPath::default();
     for step in path.steps() {
         let next = match step {
@@ -143,7 +147,7 @@ fn unknown(root: Shape<'_>, path: &KeyPath) -> CliError {
     let forms = root.find(&known).map(table_forms).unwrap_or_default();
     let beside: Vec<_> = forms.iter().flat_map(Form::keys).map(|key| key.name).collect();
     let near = closest(written, beside.iter().copied()).map(|name| known.key(name).to_string());
-    CliError::UnknownKey { key: path.to_string(), suggestion: near.or_else(|| homonym(root, written)) }
+    near.or_else(|| homonym(root, written))
 }
 
 /// `sections.key` for a key that was asked for without its section.

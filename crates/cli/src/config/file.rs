@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use twinspire_core::retention::RetentionSection;
 use twinspire_core::schema::FeatureSection;
 use twinspire_data::{CleanSection, InputSection, SamplesSection};
-use twinspire_model::{ModelSection, TrainSection};
+use twinspire_model::{ModelSection, TrainSection, TuneSection};
 use twinspire_retrieval::{ChannelsSection, EvaluateSection, IndexSection};
 use twinspire_serve::ServeSection;
 
@@ -33,6 +33,9 @@ pub struct ConfigFile {
     pub model: ModelSection,
     /// How the towers are trained.
     pub train: TrainSection,
+    /// What `twinspire tune` tries, and how long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tune: Option<TuneSection>,
     /// How quality is judged over the full corpus.
     pub evaluate: EvaluateSection,
     /// How item vectors are searched.
@@ -57,6 +60,7 @@ impl Default for ConfigFile {
             features: Vec::new(),
             model: ModelSection::default(),
             train: TrainSection::default(),
+            tune: None,
             evaluate: EvaluateSection::default(),
             index: IndexSection::default(),
             channels: ChannelsSection::default(),

@@ -5,7 +5,7 @@
 //! is no list of keys.
 //!
 //! Reading order: [`mod@file`] (the sections), [`tree`] (what was written, and where), [`parse`], [`overrides`], [`schema`],
-//! [`validate`] (form), [`written`], [`checked`] (meaning), [`mod@explain`].
+//! [`validate`] (form), [`written`], [`checked`] and [`ranges`] (meaning), [`mod@explain`].
 
 pub mod checked;
 pub mod explain;
@@ -14,6 +14,7 @@ pub mod file;
 pub mod key;
 pub mod overrides;
 pub mod parse;
+pub mod ranges;
 pub mod reference;
 pub mod schema;
 pub mod tree;

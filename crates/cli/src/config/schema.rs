@@ -77,6 +77,11 @@ impl<'a> Shape<'a> {
         shapes.flat_map(Self::alternatives).collect()
     }
 
+    /// True when it allows any value.
+    pub fn is_any(self) -> bool {
+        self.node.as_bool() == Some(true)
+    }
+
     /// True when `type` is, or lists, this JSON type.
     pub fn has_type(self, name: &str) -> bool {
         match self.keyword("type") {

@@ -22,6 +22,7 @@ fn describe_one(shape: Shape<'_>) -> String {
         return describe_range(&range);
     }
     match shape {
+        _ if shape.is_any() => "value".into(),
         _ if is_character(shape) => "one character".into(),
         _ if shape.has_type("string") => "text".into(),
         _ if shape.has_type("number") => "number".into(),
@@ -35,7 +36,7 @@ fn describe_one(shape: Shape<'_>) -> String {
 fn several(shape: Shape<'_>) -> String {
     let one = describe(shape);
     let plural = |noun: &str| one.strip_prefix(noun).map(|rest| format!("{noun}s{rest}"));
-    ["integer", "number", "table"].into_iter().find_map(plural).unwrap_or(one)
+    ["integer", "number", "table", "value"].into_iter().find_map(plural).unwrap_or(one)
 }
 
 /// The kinds that a table may be of; empty for a table of one form.

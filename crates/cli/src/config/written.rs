@@ -1,7 +1,7 @@
 //! What was written: the file, overlaid by environment and flags, with the faults of its form.
 
-use super::fault::ConfigFault;
-use super::key::Step;
+use super::fault::{ConfigFault, explain_hint};
+use super::key::{KeyPath, Step};
 use super::overrides::Override;
 use super::parse::parse;
 use super::schema::{Shape, config_schema};
@@ -11,8 +11,8 @@ use crate::error::CliError;
 use std::path::{Path, PathBuf};
 use twinspire_core::CoreError;
 
-/// Sections that a recipe may have: what comes after the samples and before the judgement.
-const RECIPE_SECTIONS: [&str; 2] = ["model", "train"];
+/// Sections that a recipe or a trial may change: what comes after the samples and before the judgement.
+pub(super) const RECIPE_SECTIONS: [&str; 2] = ["model", "train"];
 
 /// Where a config comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +71,20 @@ impl WrittenConfig {
     /// The text is not TOML.
     pub fn from_text(source: &ConfigSource, text: &str) -> Result<Self, CliError> {
         Self::overridden(source, parse_file(&source.path, text)?)
+    }
+
+    /// With these values laid over everything, each where a range says: what one trial of `twinspire tune` is.
+    pub(super) fn with_values(&self, values: impl Iterator<Item = (KeyPath, Node)>) -> Self {
+        let (mut tree, mut faults) = (self.tree.clone(), Vec::new());
+        for (path, node) in values {
+            let place = node.place.clone();
+            if let Err(blocked) = tree.set(path.steps(), node) {
+                let (key, hint) = (path.to_string(), explain_hint(&path));
+                faults.push(ConfigFault { code: "unknown-key", key, message: blocked.0, hint, place });
+            }
+        }
+        faults.extend(validate(&tree, Shape::root(&config_schema())));
+        Self { tree, faults, ..self.clone() }
     }
 
     fn overridden(source: &ConfigSource, mut tree: Node) -> Result<Self, CliError> {

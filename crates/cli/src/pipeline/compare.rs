@@ -84,12 +84,7 @@ impl Run<'_> {
     }
 
     fn judges(&self) -> Result<Judges, CliError> {
-        let Some((queries, histories)) = self.validation()? else {
-            return Err(CliError::Usage {
-                message: "the samples have no queries of the validation part to compare on".into(),
-                hint: "give `samples.split` a validation part".into(),
-            });
-        };
+        let (queries, histories) = self.needed_validation()?;
         let items = Arc::new(ItemTable::open(&self.samples_layout().items(), &self.encoder()?)?);
         Ok(Judges { items, histories, queries, candidates: self.candidates()? })
     }

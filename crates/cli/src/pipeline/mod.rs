@@ -15,12 +15,14 @@ mod samples;
 mod start;
 mod towers;
 mod train;
+mod tune;
 
 pub use compare::{Compared, Recipe};
 pub use evaluate::{EvaluateOutcome, QueriesJudged, report_lines};
 pub use mine::MineOutcome;
 pub use publish::{Published, Serve};
 pub use samples::SamplesOutcome;
+pub use tune::{Candidate, Tuned};
 
 use crate::config::CheckedConfig;
 use crate::error::CliError;

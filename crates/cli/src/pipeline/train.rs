@@ -9,7 +9,7 @@ use twinspire_core::interaction::Part;
 use twinspire_core::items::ItemTable;
 use twinspire_core::sample::SampleTable;
 use twinspire_core::stage::StageContext;
-use twinspire_model::{ModelSettings, TrainContext, TrainReport, Validator, train};
+use twinspire_model::{ModelError, ModelSettings, TrainContext, TrainReport, Validator, train};
 use twinspire_retrieval::evaluate::{Truth, recall_at_k};
 use twinspire_retrieval::{ItemSet, candidates_of};
 
@@ -30,13 +30,24 @@ impl Run<'_> {
         folder: &Path,
         fresh: bool,
     ) -> Result<TrainReport, CliError> {
+        self.training((settings, seed), fresh, |context, validator| {
+            train(context, settings, &self.samples_layout(), folder, validator)
+        })
+    }
+
+    /// Calls `work` with what training with these settings is told, while Ctrl-C ends it tidily.
+    pub(super) fn training<T>(
+        &self,
+        (settings, seed): (&ModelSettings, u64),
+        fresh: bool,
+        work: impl FnOnce(&TrainContext<'_>, Option<Validator<'_>>) -> Result<T, ModelError>,
+    ) -> Result<T, CliError> {
         let stage = StageContext { seed, ..self.stage_context() };
         let start = self.warm_start(settings)?;
         self.surroundings.interrupt.during(|stop| {
             let (progress, threads) = (self.surroundings.progress, self.config().threads());
             let context = TrainContext { stage, progress, threads, stop, start: start.as_ref(), fresh };
-            let samples = self.samples_layout();
-            self.with_validator(|validator| Ok(train(&context, settings, &samples, folder, validator)?))
+            self.with_validator(|validator| Ok(work(&context, validator)?))
         })
     }
 
@@ -61,6 +72,17 @@ impl Run<'_> {
         let layout = self.samples_layout();
         let items = ItemTable::open(&layout.items(), &self.encoder()?)?;
         Ok(candidates_of(&layout, &items, self.config().retrieval())?)
+    }
+
+    /// As [`Self::validation`], where there must be some.
+    ///
+    /// # Errors
+    /// There are none.
+    pub(super) fn needed_validation(&self) -> Result<(SampleTable, Histories), CliError> {
+        self.validation()?.ok_or_else(|| CliError::Usage {
+            message: "the samples have no queries of the validation part to judge on".into(),
+            hint: "give `samples.split` a validation part".into(),
+        })
     }
 
     /// Queries of the validation part, if there are any.

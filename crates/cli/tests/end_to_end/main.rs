@@ -20,5 +20,6 @@ mod logs;
 mod negatives;
 mod recall;
 mod towers;
+mod tuning;
 mod warm;
 mod world;

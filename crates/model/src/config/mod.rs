@@ -1,4 +1,4 @@
-//! The `[model]` and `[train]` sections: parsed types end in `Section`, [`ModelSettings`] is what the rest of the crate
+//! The `[model]`, `[train]` and `[tune]` sections: parsed types end in `Section`, [`ModelSettings`] is what the rest of the crate
 //! holds. Checking collects every fault; it reads no file.
 
 mod alarms;
@@ -9,6 +9,7 @@ mod section;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod tune;
 mod watching;
 
 pub use alarms::{
@@ -28,4 +29,5 @@ pub use negatives::{
 };
 pub use section::{CheckpointsSection, Keep, LossSection, ModelSection, TowerSection, TrainSection, TrainedPositions};
 pub use settings::ModelSettings;
+pub use tune::{RangeSection, TuneSection};
 pub use watching::{Frequency, Moment, TensorboardSection, UpdateFrequencySection};

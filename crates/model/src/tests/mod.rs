@@ -9,6 +9,7 @@ mod movement;
 mod onnx;
 mod reference;
 mod resume;
+mod rung;
 mod sampled;
 mod shared;
 mod stage;

@@ -7,14 +7,17 @@
 mod files;
 mod lists;
 mod run;
+mod rung;
 mod state;
 mod trainer;
 
 pub(crate) use files::Files;
 pub(crate) use lists::{ListFiles, check_mined, mined_folder};
 pub use lists::{MINED_FILE, MINED_FOLDER};
+pub use rung::{RungRecord, train_to};
 
-use crate::checkpoint::{CHECKPOINTS_FOLDER, Checkpoints};
+pub use crate::checkpoint::CHECKPOINTS_FOLDER;
+use crate::checkpoint::Checkpoints;
 use crate::config::{Keep, ModelSettings, NegativesSection};
 use crate::error::{ModelError, Result};
 use crate::team::Team;
@@ -116,30 +119,54 @@ pub fn train(
     validator: Option<Validator<'_>>,
 ) -> Result<TrainReport> {
     let folder = run_dir.join("train");
-    let manifest = read_manifest(context.stage.vfs, &samples.folder)?;
-    let needs_mined = settings.negatives().iter().any(|section| matches!(section, NegativesSection::Mined(_)));
-    let mined = needs_mined.then(|| check_mined(context.stage.vfs, samples, &manifest)).transpose()?;
-    let key = StageKey {
-        stage: "train",
-        settings: stage_settings(settings, &manifest.outputs, (validator, context.start)),
-        inputs: mined.iter().cloned().collect(),
-    };
-    let outcome = run_stage(&context.stage, &folder, &key, |staging| {
-        let files = Files::open(samples, mined.map(|_| mined_folder(samples)))?;
-        let checkpoints = Checkpoints {
-            vfs: context.stage.vfs,
-            folder: run_dir.join(CHECKPOINTS_FOLDER),
-            made_from: made_from(&context.stage, &key)?,
-            keep: settings.train().checkpoints.keep as usize,
-        };
+    let prepared = Prepared::new(context, settings, samples, validator)?;
+    let outcome = run_stage(&context.stage, &folder, &prepared.key, |staging| {
+        let files = prepared.files()?;
+        let checkpoints = prepared.checkpoints(context, run_dir, settings.train().checkpoints.keep)?;
         let board = run_dir.join(crate::tensorboard::FOLDER);
-        let place = run::Place { staging, checkpoints: &checkpoints, board: &board };
+        let place = run::Place { staging, checkpoints: &checkpoints, board: &board, until: None };
         pool(context.threads)?.install(|| run::run(context, settings, &files, &place, validator))
     })?;
     let epochs = read_metrics(context, &folder.join(METRICS_FILE))?;
     let kept_epoch = kept(settings.train().keep, &epochs);
     let provenance = read_provenance(context.stage.vfs, &folder)?;
     Ok(TrainReport { outcome, epochs, kept_epoch, model: folder.join(MODEL_FILE), provenance })
+}
+
+/// What a run of training reads, and all that decides its bytes.
+struct Prepared<'s> {
+    key: StageKey,
+    samples: &'s SampleLayout,
+    mined: Option<PathBuf>,
+}
+
+impl<'s> Prepared<'s> {
+    fn new(
+        context: &TrainContext<'_>,
+        settings: &ModelSettings,
+        samples: &'s SampleLayout,
+        validator: Option<Validator<'_>>,
+    ) -> Result<Self> {
+        let manifest = read_manifest(context.stage.vfs, &samples.folder)?;
+        let needs_mined = settings.negatives().iter().any(|section| matches!(section, NegativesSection::Mined(_)));
+        let mined = needs_mined.then(|| check_mined(context.stage.vfs, samples, &manifest)).transpose()?;
+        let settings = stage_settings(settings, &manifest.outputs, (validator, context.start));
+        let key = StageKey { stage: "train", settings, inputs: mined.iter().cloned().collect() };
+        Ok(Self { key, samples, mined })
+    }
+
+    fn files(&self) -> Result<Files> {
+        Files::open(self.samples, self.mined.as_ref().map(|_| mined_folder(self.samples)))
+    }
+
+    fn checkpoints<'a>(&self, context: &TrainContext<'a>, run_dir: &Path, keep: u32) -> Result<Checkpoints<'a>> {
+        Ok(Checkpoints {
+            vfs: context.stage.vfs,
+            folder: run_dir.join(CHECKPOINTS_FOLDER),
+            made_from: made_from(&context.stage, &self.key)?,
+            keep: keep as usize,
+        })
+    }
 }
 
 /// What a checkpoint is made from: all that decides the bytes of the stage.

@@ -1,6 +1,7 @@
 //! One run: epochs of steps, a judgement after each, the kept parameters written at the end.
 
 use super::state::RunState;
+use super::rung;
 use super::trainer::Trainer;
 use super::{EpochRecord, Files, METRICS_FILE, MODEL_FILE, TrainContext, Validator, team};
 use crate::batch::Samples;
@@ -44,6 +45,8 @@ pub(super) struct Place<'a> {
     pub(super) checkpoints: &'a Checkpoints<'a>,
     /// Of the files for TensorBoard.
     pub(super) board: &'a Path,
+    /// Where a rung ends it, in steps since the start; the figures of that moment are written in place of a model then.
+    pub(super) until: Option<u64>,
 }
 
 /// One run of all epochs that are left.
@@ -61,15 +64,11 @@ pub(super) fn run(
     let mix = Mix::new(settings, files, &samples)?;
     let judged = judged_mix(settings, &mix, files.items.len());
     let of_validation = |mix| Drawn { mix, seed, purpose: "validation negatives" };
-    let validation = Validation {
-        samples: (held_out.len() > 0).then_some(&held_out),
-        queries: queries.as_ref(),
-        validator,
-        judged: if settings.labels_mode() { Pairing::Own } else { Pairing::Drawn(of_validation(&judged)) },
-        pairing: Pairing::of(settings, of_validation(&mix)),
-        batch_size: settings.train().batch_size as usize,
-        steps: settings.train().validation_steps.unwrap_or(u64::MAX),
-    };
+    let pairings = [
+        if settings.labels_mode() { Pairing::Own } else { Pairing::Drawn(of_validation(&judged)) },
+        Pairing::of(settings, of_validation(&mix)),
+    ];
+    let validation = validation_of(settings, (&held_out, queries.as_ref()), pairings, validator);
     let objective = Objective::new(settings.train(), &samples);
     let mut model = TwoTower::new(settings.model(), &files.encoder, seed);
     crate::summary::lines(&model.layout).iter().for_each(|line| context.progress.line(line));
@@ -77,6 +76,7 @@ pub(super) fn run(
     let mut trainer = Trainer::new(context, settings, (&samples, pairing), &objective, place.checkpoints)?;
     let layout = model.layout.clone();
     let mut engine = Engine::new(&layout, objective.clone(), settings.train()).with_team(team()?);
+    trainer.until = place.until;
     let goes_on = trainer.resume((&mut engine, &mut model))?;
     trainer.check_alarms()?;
     if let Some(start) = context.start.filter(|_| !goes_on) {
@@ -86,7 +86,9 @@ pub(super) fn run(
     let (section, shown) = (&settings.train().tensorboard, shown(settings, files, &samples));
     trainer.board = Board::open(context, section, place.board, trainer.position(), (&shown, &model))?;
     while trainer.goes_on() {
-        trainer.epoch((&mut engine, &mut model))?;
+        if !trainer.epoch((&mut engine, &mut model))? {
+            break;
+        }
         let items: ItemVectors<'_> = LazyCell::new(Box::new(|| model.item_vectors(samples.corpus())));
         let judgement = validation.judge((&model, &items), &mut engine, &objective);
         trainer.finish_epoch(judgement, (&model, &items))?;
@@ -97,10 +99,35 @@ pub(super) fn run(
             return Err(trainer.stopped());
         }
     }
+    if place.until.is_some() {
+        trainer.save((&mut engine, &mut model))?;
+        let items: ItemVectors<'_> = LazyCell::new(Box::new(|| model.item_vectors(samples.corpus())));
+        let record = rung::record(&trainer.state, &validation, (&model, &items));
+        return rung::write(context, place.staging, &record);
+    }
     let (state, kept, board) = (trainer.state, trainer.kept, trainer.board);
     model.parameters = kept.unwrap_or(model.parameters);
     board.as_ref().map_or(Ok(()), |board| board.project(&model))?;
     write(context, settings, (files, place), (&model, &state))
+}
+
+/// What judges: the samples that are held out and the queries, each where there are some; `pairings` are those of AUC and its
+/// kin, and of the loss.
+fn validation_of<'v>(
+    settings: &ModelSettings,
+    (held_out, queries): (&'v Samples<'v>, Option<&'v Samples<'v>>),
+    [judged, pairing]: [Pairing<'v>; 2],
+    validator: Option<Validator<'v>>,
+) -> Validation<'v> {
+    Validation {
+        samples: (held_out.len() > 0).then_some(held_out),
+        queries,
+        validator,
+        judged,
+        pairing,
+        batch_size: settings.train().batch_size as usize,
+        steps: settings.train().validation_steps.unwrap_or(u64::MAX),
+    }
 }
 
 /// Writes the files of the stage; returns its counts.

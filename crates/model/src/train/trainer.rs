@@ -38,6 +38,8 @@ pub(super) struct Trainer<'a> {
     /// Parameters of the best epoch, when it is not the last one that is kept.
     pub(super) kept: Option<Parameters>,
     watch: Watch<'a>,
+    /// Training ends after so many steps, also inside an epoch.
+    pub(super) until: Option<u64>,
     /// Files for TensorBoard, if they are wanted.
     pub(super) board: Option<Board<'a>>,
     /// The newest checkpoint, and when it was written (at first: when the run began), in microseconds.
@@ -73,17 +75,22 @@ impl<'a> Trainer<'a> {
             state: RunState::default(),
             kept: None,
             watch,
+            until: None,
             board: None,
             saved: (None, context.stage.clock.now_micros()),
         })
     }
 
-    /// Goes on from the newest checkpoint, if there is one; false where there is none.
+    /// Goes on from the newest checkpoint, if there is one before the end; false where there is none.
     pub(super) fn resume(&mut self, (engine, model): Moving<'_, '_>) -> Result<bool> {
         if self.context.fresh {
             self.checkpoints.clear()?;
         }
         let Some(loaded) = self.checkpoints.newest::<RunState>(self.context.progress)? else { return Ok(false) };
+        if self.until.is_some_and(|until| loaded.state.steps > until) {
+            self.checkpoints.clear()?;
+            return Ok(false);
+        }
         let parameters = &mut model.parameters;
         let layout = engine.layout();
         loaded.fill(parameters.pieces_mut("parameters", layout))?;
@@ -99,9 +106,13 @@ impl<'a> Trainer<'a> {
         Ok(true)
     }
 
-    /// Are there epochs left?
+    /// Are there epochs left, and steps before the end?
     pub(super) fn goes_on(&self) -> bool {
-        self.state.epoch < self.settings.train().epochs && !self.state.ended
+        self.state.epoch < self.settings.train().epochs && !self.state.ended && !self.has_reached_its_end()
+    }
+
+    fn has_reached_its_end(&self) -> bool {
+        self.until.is_some_and(|until| self.state.steps >= until)
     }
 
     /// Learning rate of a step of this epoch, which follows `step` others.
@@ -116,8 +127,8 @@ impl<'a> Trainer<'a> {
         self.saved.0.as_ref().map(|_| Position { steps: self.state.steps, judged: self.state.batch == 0 })
     }
 
-    /// The batches of the epoch that are left.
-    pub(super) fn epoch(&mut self, (engine, model): Moving<'_, '_>) -> Result<()> {
+    /// The batches of the epoch that are left; false where training ends before the last of them.
+    pub(super) fn epoch(&mut self, (engine, model): Moving<'_, '_>) -> Result<bool> {
         let (train, progress, epoch) = (self.settings.train(), self.context.progress, self.state.epoch);
         let (steps, before) = (epoch_steps(self.settings), self.state.batch as usize);
         let mut order = std::mem::take(&mut self.order);
@@ -137,10 +148,13 @@ impl<'a> Trainer<'a> {
                 progress.state(&format!("loss {:.4}, {}", self.state.loss.mean(), speed(done, seconds)));
             }
             self.pause((engine, model), step)?;
+            if self.has_reached_its_end() {
+                break;
+            }
         }
         progress.finish();
         self.order = order;
-        Ok(())
+        Ok(self.state.batch >= batches)
     }
 
     fn step(&mut self, (engine, model): Moving<'_, '_>, rows: &[u32], ends_epoch: bool) -> Result<f64> {

@@ -26,6 +26,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod text;
+mod trials;
 mod truth;
 mod validate;
 
@@ -39,7 +40,8 @@ pub use page::report_page;
 pub use recipes::{RecipeFigures, Spread};
 pub use report::{Report, ReportRow, SegmentSize};
 pub use segment::{ItemSegment, UserSegment};
-pub(crate) use text::shown_length;
+pub use text::shown_length;
+pub use trials::{Judged, TrialFigures, TrialTable};
 pub use truth::Truth;
 pub use validate::{Vectors, judge_towers, judge_vectors, means, recall_at_k, segment_sizes};
 

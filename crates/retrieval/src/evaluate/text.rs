@@ -6,7 +6,7 @@ use super::Report;
 const SHOWN: usize = 20;
 
 /// The length at which tables for people show more than recall; `lengths` ascend.
-pub(crate) fn shown_length(lengths: &[usize]) -> usize {
+pub fn shown_length(lengths: &[usize]) -> usize {
     lengths.iter().copied().find(|&length| length == SHOWN).or(lengths.first().copied()).unwrap_or_default()
 }
 
