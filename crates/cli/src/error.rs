@@ -140,9 +140,10 @@ impl CliError {
             Self::CheckRejects { limit, .. } => {
                 Some(format!("correct the rows or the config as the lines above say, or raise {}", limit.key()))
             }
-            Self::AllDiverged { .. } => {
-                Some("the config as it stands was among them: try a lower train.learning_rate, and narrower tune.ranges".into())
-            }
+            Self::AllDiverged { .. } => Some(
+                "the config as it stands was among them: try a lower train.learning_rate, and narrower tune.ranges"
+                    .into(),
+            ),
             Self::Core(error) => Some(error.hint()),
             Self::Data(error) => error.hint(),
             Self::Model(error) => error.hint(),

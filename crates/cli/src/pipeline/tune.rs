@@ -80,7 +80,8 @@ impl Run<'_> {
     /// Says what is to come.
     fn say(&self, rungs: &[Rung]) {
         let before = [0].into_iter().chain(rungs.iter().map(|rung| rung.steps));
-        let steps: u64 = rungs.iter().zip(before).map(|(rung, before)| (rung.steps - before) * rung.trials as u64).sum();
+        let steps: u64 =
+            rungs.iter().zip(before).map(|(rung, before)| (rung.steps - before) * rung.trials as u64).sum();
         let sizes: Vec<String> = rungs.iter().map(|rung| format!("{} to step {}", rung.trials, rung.steps)).collect();
         self.surroundings.progress.line(&format!("trials: {}; {steps} steps in all", sizes.join(", ")));
     }

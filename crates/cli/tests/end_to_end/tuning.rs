@@ -9,6 +9,9 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+/// Epochs enough for the last rung.
+const WORDS: [&str; 3] = ["tune", "--set", "train.epochs=4"];
+
 const TUNE: &str = r#"
 [tune]
 trials = 6
@@ -64,14 +67,16 @@ fn numbers(tuned: &Value, steps: u64) -> Vec<u64> {
 #[test]
 fn the_best_settings_go_on_and_come_out_as_a_recipe() {
     let folder = with(TUNE);
-    let said = reply(&folder, &["tune", "--html", "tune.html"]);
+    let said = reply(&folder, &[&WORDS[..], &["--html", "tune.html"]].concat());
     let tuned = &said["tuned"];
     assert_eq!(tuned["metric"], "recall@20");
     assert_eq!((numbers(tuned, 3).len(), numbers(tuned, 6).len(), numbers(tuned, 12).len()), (6, 3, 1));
     let figure = |trial: &Value, rung: usize| trial["judged"][rung]["metrics"]["recall@20"].as_f64();
     let trials = tuned["trials"].as_array().unwrap();
-    let out: Vec<f64> = trials.iter().filter(|trial| figure(trial, 1).is_none()).filter_map(|one| figure(one, 0)).collect();
-    let on: Vec<f64> = trials.iter().filter(|trial| figure(trial, 1).is_some()).filter_map(|one| figure(one, 0)).collect();
+    let out: Vec<f64> =
+        trials.iter().filter(|trial| figure(trial, 1).is_none()).filter_map(|one| figure(one, 0)).collect();
+    let on: Vec<f64> =
+        trials.iter().filter(|trial| figure(trial, 1).is_some()).filter_map(|one| figure(one, 0)).collect();
     assert!(on.iter().all(|on| out.iter().all(|out| on >= out)), "{on:?} went on, {out:?} did not");
     assert_eq!((checkpoints(&folder), said["best"]["trial"].as_u64()), (0, trials[0]["number"].as_u64()));
     let page = fs::read_to_string(folder.path().join("tune.html")).unwrap();
@@ -83,23 +88,24 @@ fn the_best_settings_go_on_and_come_out_as_a_recipe() {
     fs::write(folder.path().join("best.toml"), toml).unwrap();
     assert_eq!(reply(&folder, &["compare", "best.toml"])["recipes"][0]["name"], "best");
 
-    let text = folder.run(&["tune", "--quiet"]).done();
+    let text = folder.run(&[&WORDS[..], &["--quiet"]].concat()).done();
     assert!(text.contains("full corpus of 120 items") && text.contains(toml.trim_end()), "{text}");
-    assert_eq!(reply(&folder, &["tune"])["tuned"], *tuned, "nothing is judged twice");
+    assert_eq!(reply(&folder, &WORDS)["tuned"], *tuned, "nothing is judged twice");
 }
 
 #[test]
 fn a_killed_search_goes_on_and_ends_with_the_same_table() {
     let undisturbed = with(TUNE);
-    let expected = reply(&undisturbed, &["tune"]);
+    let expected = reply(&undisturbed, &WORDS);
     let folder = with(TUNE);
-    let words = ["tune", "--quiet", "--set", "threads=1"];
+    let words = [&WORDS[..], &["--quiet", "--threads", "1"]].concat();
     for judged in [1, 4, 7, 9] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_twinspire"));
-        let mut process = command.args(words).current_dir(folder.path()).stdout(Stdio::null()).spawn().unwrap();
+        let mut process = command.args(&words).current_dir(folder.path()).stdout(Stdio::null()).spawn().unwrap();
         let rungs = folder.path().join(BASE).join("runs").join(DATE).join("tune");
         let count = || {
-            let trials = fs::read_dir(&rungs).into_iter().flatten().flatten().flat_map(|search| fs::read_dir(search.path()));
+            let trials =
+                fs::read_dir(&rungs).into_iter().flatten().flatten().flat_map(|search| fs::read_dir(search.path()));
             let stages = trials.flatten().flatten().flat_map(|trial| fs::read_dir(trial.path())).flatten().flatten();
             stages.filter(|stage| stage.file_name().to_string_lossy().starts_with("rung-")).count()
         };
@@ -110,7 +116,7 @@ fn a_killed_search_goes_on_and_ends_with_the_same_table() {
         process.wait().unwrap();
         assert!(count() >= judged);
     }
-    assert_eq!(reply(&folder, &["tune"]), expected);
+    assert_eq!(reply(&folder, &WORDS), expected);
     assert_eq!(checkpoints(&folder), 0);
 }
 
@@ -118,7 +124,7 @@ fn a_killed_search_goes_on_and_ends_with_the_same_table() {
 fn a_trial_that_diverges_is_shown_and_does_not_go_on() {
     let wild = TUNE.replace("from = 1e-3\nto = 3e-2", "from = 1e37\nto = 1e38");
     let folder = with(&wild);
-    let tuned = reply(&folder, &["tune"])["tuned"].clone();
+    let tuned = reply(&folder, &WORDS)["tuned"].clone();
     assert_eq!(numbers(&tuned, 12), [0], "only the config as it stands went on");
     let ended = tuned["trials"].as_array().unwrap().iter().filter(|trial| trial["ended"][0] == "diverged").count();
     assert_eq!(ended, 5, "{tuned}");
@@ -130,7 +136,7 @@ fn a_trial_that_diverges_is_shown_and_does_not_go_on() {
 fn what_cannot_be_tried_is_refused_before_anything_is_trained() {
     let cases = [
         ("train.learning_rate", "train.learning_rat", "did you mean `train.learning_rate`?"),
-        ("train.batch_size", "samples.buckets", "a key of [model] or [train]"),
+        ("train.batch_size", "evaluate.lengths", "a key of [model] or [train]"),
         ("train.batch_size", "train.keep", "`list` takes any values"),
         ("train.batch_size", "train.learning_rate", "one entry for each key"),
         ("to = 256", "to = 1e9", "train.batch_size: 2 to 1048576"),

@@ -1,7 +1,7 @@
 //! One run: epochs of steps, a judgement after each, the kept parameters written at the end.
 
-use super::state::RunState;
 use super::rung;
+use super::state::RunState;
 use super::trainer::Trainer;
 use super::{EpochRecord, Files, METRICS_FILE, MODEL_FILE, TrainContext, Validator, team};
 use crate::batch::Samples;

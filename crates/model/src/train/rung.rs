@@ -70,11 +70,7 @@ fn ended(error: &ModelError) -> Option<RungRecord> {
 }
 
 /// Writes the file of figures; returns the counts of the stage.
-pub(super) fn write(
-    context: &TrainContext<'_>,
-    staging: &Path,
-    record: &RungRecord,
-) -> Result<BTreeMap<String, u64>> {
+pub(super) fn write(context: &TrainContext<'_>, staging: &Path, record: &RungRecord) -> Result<BTreeMap<String, u64>> {
     write_json(context.stage.vfs, &staging.join(RUNG_FILE), record)?;
     Ok(BTreeMap::from([("steps".to_owned(), record.steps)]))
 }

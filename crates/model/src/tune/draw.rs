@@ -100,7 +100,7 @@ mod tests {
             assert!((90..160).contains(&count), "{width}: {count} of 499");
         }
         let alone = settings(500, &format!("[{RATE}]")).trials(is_whole);
-        assert!(alone[1..].iter().zip(&trials[1..]).all(|(one, other)| one.values[0] == other.values[0]));
+        assert!(alone[1..50].iter().zip(&trials[1..]).all(|(one, other)| one.values[0] == other.values[0]));
     }
 
     #[test]

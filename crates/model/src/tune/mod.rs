@@ -27,7 +27,12 @@ impl TuneSettings {
         own.require(reduces, "tune.reduction", reduction, "2 to 100");
         let last = halving::last_rung(*trials as usize, *reduction);
         let least = u64::from(*reduction).saturating_pow(last);
-        own.require(!reduces || *steps >= least, "tune.steps", steps, &format!("{least} or more, one in the first rung"));
+        own.require(
+            !reduces || *steps >= least,
+            "tune.steps",
+            steps,
+            &format!("{least} or more, one in the first rung"),
+        );
         own.require(!ranges.is_empty(), "tune.ranges", "none", "at least one entry: there is nothing to try");
         for (number, range) in ranges.iter().enumerate() {
             check_range(range, &format!("tune.ranges[{number}]"), &mut own);

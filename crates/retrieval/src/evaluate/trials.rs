@@ -105,7 +105,8 @@ impl TrialTable {
         page.curves(&Curves { at: &at, series: &courses, shown: thousandths });
         for (rung, steps) in at.iter().enumerate().rev() {
             page.heading(&format!("After {steps} steps"));
-            let mut there: Vec<(String, f64)> = self.trials.iter().filter_map(|trial| self.of_rung(trial, rung)).collect();
+            let mut there: Vec<(String, f64)> =
+                self.trials.iter().filter_map(|trial| self.of_rung(trial, rung)).collect();
             there.sort_by(|(_, left), (_, right)| right.total_cmp(left));
             let (groups, figures): (Vec<String>, Vec<f64>) = there.into_iter().unzip();
             page.bars(&Bars { groups: &groups, series: &[(self.metric.clone(), figures)], shown: thousandths });
@@ -138,10 +139,10 @@ mod tests {
     use super::*;
 
     fn trial(number: usize, figures: &[f64]) -> TrialFigures {
-        let judged = figures.iter().zip([10, 30]).map(|(&figure, steps)| Judged {
-            steps,
-            metrics: BTreeMap::from([("recall@20".to_owned(), figure)]),
-        });
+        let judged = figures
+            .iter()
+            .zip([10, 30])
+            .map(|(&figure, steps)| Judged { steps, metrics: BTreeMap::from([("recall@20".to_owned(), figure)]) });
         let settings = [("train.loss".to_owned(), "bce".into()), ("train.batch_size".to_owned(), number.into())];
         TrialFigures {
             number,
