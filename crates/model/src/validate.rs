@@ -38,6 +38,8 @@ pub(crate) struct Judgement {
     pub(crate) samples: BTreeMap<String, f64>,
     /// Full-corpus metrics of the validator.
     pub(crate) corpus: BTreeMap<String, f64>,
+    /// The temperature, where training moves it.
+    pub(crate) temperature: Option<f64>,
 }
 
 impl Judgement {
@@ -69,7 +71,7 @@ impl Validation<'_> {
         engine: &mut Engine<'_>,
         objective: &Objective,
     ) -> Judgement {
-        let mut judgement = Judgement::default();
+        let mut judgement = Judgement { temperature: engine.temperature(), ..Judgement::default() };
         if let Some(samples) = self.samples {
             judgement.samples = self.sample_metrics(model, engine, (samples, objective));
         }

@@ -87,7 +87,7 @@ pub fn explain(schema: &Value, tree: &Node, text: &str) -> Result<Explanation, C
         meaning: shape.description().to_owned(),
         allowed: describe(shape),
         choices,
-        default: shape.default().filter(|_| forms.is_empty()).cloned(),
+        default: shape.default().filter(|default| is_shown(default, !forms.is_empty())).cloned(),
         value: written.and_then(|node| serde_json::to_value(node.to_value()).ok()),
         place: written.and_then(|node| node.place.clone()),
         forms,
@@ -112,12 +112,17 @@ pub(super) fn form_keys(form: &Form<'_>) -> FormKeys {
     FormKeys { kind, meaning: form.description().to_owned(), keys: own.map(|key| key_line(&key)).collect() }
 }
 
+/// The default of a table is told by its keys, but not a number in its place.
+fn is_shown(default: &Value, is_table: bool) -> bool {
+    !is_table || default.is_number()
+}
+
 fn key_line(key: &Key<'_>) -> KeyLine {
     let is_table = !table_forms(key.shape).is_empty();
     KeyLine {
         name: key.name.to_owned(),
         allowed: describe(key.shape),
-        default: key.shape.default().filter(|_| !is_table).map(as_toml),
+        default: key.shape.default().filter(|default| is_shown(default, is_table)).map(as_toml),
         required: key.required,
         meaning: key.shape.description().to_owned(),
     }

@@ -24,7 +24,8 @@ pub(super) fn check_ranges(section: &TuneSection, faults: &mut Faults) {
         let is_tried = RECIPE_SECTIONS.iter().any(|section| range.key().starts_with(&format!("{section}.")));
         let reason = "a key of [model] or [train]: all trials share the samples and the judgement";
         faults.require(is_tried, &place, range.key(), reason);
-        let is_number = shape.has_type("number") || shape.has_type("integer");
+        let is_number =
+            shape.alternatives().into_iter().any(|shape| shape.has_type("number") || shape.has_type("integer"));
         let reason = format!("numbers between two, but the key is: {}; `list` takes any values", describe(shape));
         faults.require(is_number || !range.is_numeric(), &place, range.key(), &reason);
     }

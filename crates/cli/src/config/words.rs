@@ -7,7 +7,8 @@ use std::ops::RangeInclusive;
 /// What is allowed, as in `integer, 0 or more` or `list of text`.
 pub fn describe(shape: Shape<'_>) -> String {
     let (choices, kinds) = (shape.choices(), kinds(shape));
-    if !choices.is_empty() {
+    let is_closed = |shape: Shape<'_>| !shape.choices().is_empty();
+    if !choices.is_empty() && shape.alternatives().into_iter().all(is_closed) {
         return join(&choices);
     }
     if !kinds.is_empty() {
@@ -23,6 +24,7 @@ fn describe_one(shape: Shape<'_>) -> String {
     }
     match shape {
         _ if shape.is_any() => "value".into(),
+        _ if !shape.choices().is_empty() => join(&shape.choices()),
         _ if is_character(shape) => "one character".into(),
         _ if shape.has_type("string") => "text".into(),
         _ if shape.has_type("number") => "number".into(),

@@ -7,6 +7,7 @@ mod movement;
 mod negatives;
 mod section;
 mod settings;
+mod temperature;
 #[cfg(test)]
 mod tests;
 mod tune;
@@ -29,5 +30,6 @@ pub use negatives::{
 };
 pub use section::{CheckpointsSection, Keep, LossSection, ModelSection, TowerSection, TrainSection, TrainedPositions};
 pub use settings::ModelSettings;
+pub use temperature::{Learned, LearnedTemperature, Temperature};
 pub use tune::{RangeSection, TuneSection};
 pub use watching::{Frequency, Moment, TensorboardSection, UpdateFrequencySection};

@@ -4,6 +4,7 @@ use super::alarms::AlarmsSection;
 use super::encoders::EncoderSection;
 use super::movement::{ClipSection, EarlyStoppingSection, OptimizerSection, ScheduleSection};
 use super::negatives::{KnownPositives, NegativesSection};
+use super::temperature::Temperature;
 use super::watching::TensorboardSection;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -170,9 +171,9 @@ pub enum LossSection {
     Bce {},
     /// Softmax over the items of the batch, `cosine / temperature`.
     InBatchSoftmax {
-        /// Divides the cosine; 0.02 to 10.
+        /// Divides the cosine: 0.02 to 10, or `"learned"`, or a table with the start and the bounds of a learned one.
         #[serde(default = "default_temperature")]
-        temperature: f64,
+        temperature: Temperature,
         /// Subtracts the log of an item's share among the sampled positives (logQ correction); true or false.
         #[serde(default = "yes")]
         logq_correction: bool,
@@ -182,9 +183,9 @@ pub enum LossSection {
     },
     /// Softmax of a positive against the negatives of `train.negatives`, `cosine / temperature`.
     SampledSoftmax {
-        /// Divides the cosine; 0.02 to 10.
+        /// Divides the cosine: 0.02 to 10, or `"learned"`, or a table with the start and the bounds of a learned one.
         #[serde(default = "default_temperature")]
-        temperature: f64,
+        temperature: Temperature,
     },
     /// Bayesian personalised ranking: `-ln σ` of the difference to each negative of `train.negatives`, of
     /// `cosine / temperature`.
@@ -210,14 +211,14 @@ pub enum LossSection {
     },
     /// Softmax of a positive against the whole corpus, `cosine / temperature`; for up to 131072 items.
     FullSoftmax {
-        /// Divides the cosine; 0.02 to 10.
+        /// Divides the cosine: 0.02 to 10, or `"learned"`, or a table with the start and the bounds of a learned one.
         #[serde(default = "default_temperature")]
-        temperature: f64,
+        temperature: Temperature,
     },
 }
 
-fn default_temperature() -> f64 {
-    0.05
+fn default_temperature() -> Temperature {
+    Temperature::Fixed(0.05)
 }
 fn ranking_temperature() -> f64 {
     0.2

@@ -3,6 +3,7 @@
 use super::alarms::check_alarms;
 use super::encoders::{check_encoders, input_width};
 use super::movement::{check_clip, check_early_stopping, check_optimizer, check_schedule};
+use super::temperature::check_temperature;
 use super::watching::check_tensorboard;
 use super::{
     EncoderSection, LossSection, ModelSection, NegativesSection, TowerSection, TrainSection, TrainedPositions,
@@ -155,8 +156,8 @@ fn check_loss(train: &TrainSection, faults: &mut Faults) {
         LossSection::Bce {} => {}
         LossSection::InBatchSoftmax { temperature, .. }
         | LossSection::SampledSoftmax { temperature }
-        | LossSection::FullSoftmax { temperature }
-        | LossSection::Bpr { temperature } => {
+        | LossSection::FullSoftmax { temperature } => check_temperature(*temperature, faults),
+        LossSection::Bpr { temperature } => {
             faults.require((0.02..=10.0).contains(temperature), "train.loss.temperature", temperature, "0.02 to 10");
         }
         LossSection::Hinge { margin } => {

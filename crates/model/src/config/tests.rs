@@ -62,6 +62,22 @@ fn all_faults_are_found_at_once() {
 }
 
 #[test]
+fn a_learned_temperature_stays_within_its_bounds() {
+    let of = |value: &str| {
+        let loss = format!(r#"{{"loss": {{"kind": "full_softmax", "temperature": {value}}}}}"#);
+        faults("{}", &loss, 8)
+    };
+    assert!(of(r#""learned""#).is_empty() && of(r#"{"start": 1.0}"#).is_empty() && of("1").is_empty());
+    for (value, key) in [
+        (r#"{"start": 0.01}"#, "start"),
+        (r#"{"lowest": 0.01, "start": 0.1}"#, "lowest"),
+        (r#"{"lowest": 0.2, "start": 0.2, "highest": 0.2}"#, "highest"),
+    ] {
+        assert_eq!(of(value), [format!("train.loss.temperature.{key}")], "{value}");
+    }
+}
+
+#[test]
 fn each_optimizer_and_schedule_refuses_what_it_cannot_use() {
     let of = |key: &str, value: &str| faults("{}", &format!(r#"{{"{key}": {value}}}"#), 8);
     for (value, expected) in [
@@ -137,11 +153,11 @@ fn what_is_not_written_stands_for_uniform_negatives() {
             .map(|common| (common.count, common.shared))
             .collect::<Vec<_>>()
     };
-    let sampled = || LossSection::SampledSoftmax { temperature: 0.1 };
+    let sampled = || LossSection::SampledSoftmax { temperature: Temperature::Fixed(0.1) };
     assert_eq!(negatives(LossSection::Bce {}, false), [(Some(4), false)]);
     assert_eq!(negatives(LossSection::Bce {}, true), []);
     assert_eq!(negatives(sampled(), false), [(Some(1024), true)]);
-    assert_eq!(negatives(LossSection::FullSoftmax { temperature: 0.1 }, false), []);
+    assert_eq!(negatives(LossSection::FullSoftmax { temperature: Temperature::Fixed(0.1) }, false), []);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod chunk;
 mod look;
 mod objective;
 mod softmax;
+mod temperature;
 mod update;
 
 pub(crate) use look::Look;
@@ -32,6 +33,7 @@ use chunk::{Buffers, Chunk, INPUTS};
 use softmax::BatchColumns;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard};
+use temperature::LearnedScale;
 
 /// Rows that a worker takes through the towers at once.
 pub(crate) const CHUNK_ROWS: usize = 128;
@@ -89,6 +91,8 @@ pub(crate) struct Engine<'a> {
     earlier: Earlier,
     dense: Dense,
     tables: Vec<Table>,
+    /// The temperature, where training moves it.
+    temperature: Option<LearnedScale>,
     steps: u64,
 }
 
@@ -113,6 +117,7 @@ impl<'a> Engine<'a> {
             earlier: Earlier::new(train, layout.dimension()),
             dense: Dense::new(layout.dense_len(), &memory),
             tables: layout.tables.iter().map(|table| Table::new(table, &memory)).collect(),
+            temperature: LearnedScale::new(train, &memory),
             steps: 0,
         }
     }
@@ -137,17 +142,19 @@ impl<'a> Engine<'a> {
         self.steps = steps;
     }
 
-    /// What the optimizer remembers, and rows of earlier batches, as a checkpoint holds it.
+    /// What the optimizer remembers, rows of earlier batches, and a learned temperature, as a checkpoint holds it.
     pub(crate) fn memory(&self) -> Vec<Pieces<'_>> {
         let tables = self.layout.tables.iter().zip(&self.tables);
         let tables = tables.flat_map(|(spec, table)| table.memory(&spec.name));
-        tables.chain(self.dense.memory()).chain(self.earlier.memory()).collect()
+        let temperature = self.temperature.iter().flat_map(LearnedScale::pieces);
+        tables.chain(self.dense.memory()).chain(self.earlier.memory()).chain(temperature).collect()
     }
 
     /// As [`Engine::memory`], to be filled.
     pub(crate) fn memory_mut(&mut self) -> Vec<PiecesMut<'_>> {
-        let Self { layout, tables, dense, earlier, .. } = self;
-        optimizer_memory_mut(layout, tables, dense).chain(earlier.memory_mut()).collect()
+        let Self { layout, tables, dense, earlier, temperature, .. } = self;
+        let temperature = temperature.iter_mut().flat_map(LearnedScale::pieces_mut);
+        optimizer_memory_mut(layout, tables, dense).chain(earlier.memory_mut()).chain(temperature).collect()
     }
 
     /// What the optimizer remembers alone, to be filled.

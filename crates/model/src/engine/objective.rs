@@ -90,7 +90,7 @@ impl Objective {
             LossSection::InBatchSoftmax { temperature, .. }
             | LossSection::SampledSoftmax { temperature }
             | LossSection::FullSoftmax { temperature } => {
-                Criterion::Softmax { temperature: *temperature as f32, smoothing }
+                Criterion::Softmax { temperature: temperature.start() as f32, smoothing }
             }
             LossSection::Bpr { temperature } => Criterion::Bpr { temperature: *temperature as f32 },
             LossSection::Hinge { margin } => Criterion::Hinge { margin: *margin as f32 },

@@ -1,6 +1,7 @@
 //! The passes of all losses but that of labelled pairs: forward of all chunks, the loss over the whole batch, backward of all chunks.
 
 use super::chunk::{Buffers, Chunk};
+use super::temperature::LearnedScale;
 use super::{Batch, Engine, Objective, Pairing, lock};
 use crate::kernel::Buffer;
 use crate::loss::{LossSum, softmax};
@@ -60,6 +61,8 @@ impl Engine<'_> {
     fn pass(&mut self, batch: &Batch<'_>) -> LossSum {
         let (columns, objective) = (&mut self.columns, &self.objective);
         let Some(criterion) = objective.criterion() else { return LossSum::default() };
+        let learned = self.temperature.as_ref().map(LearnedScale::temperature);
+        let criterion = learned.map_or(criterion, |temperature| criterion.at(temperature));
         let [users, user_gradients] = &mut columns.users;
         let [items, item_gradients] = &mut columns.items;
         let [candidates, candidate_gradients] = &mut columns.candidates;
@@ -79,6 +82,9 @@ impl Engine<'_> {
         let gradients =
             softmax::Gradients { users: user_gradients, items: item_gradients, candidates: candidate_gradients };
         let sum = columns.workspace.pass(&loss, gradients, &self.team);
+        if let Some(temperature) = &mut self.temperature {
+            temperature.take(users, user_gradients, self.layout.dimension());
+        }
         let rows = candidate_gradients.chunks_exact_mut(self.layout.dimension());
         rows.zip(&columns.pushes).for_each(|(row, push)| row.iter_mut().for_each(|value| *value *= push));
         sum

@@ -23,7 +23,7 @@ impl Engine<'_> {
     ) -> bool {
         let step = Step::new(&self.optimizer, &self.clip, (rate, self.steps), scale);
         if self.clip.norm.is_none() && look.is_none() {
-            return self.move_all(parameters, batch, step);
+            return self.move_all(parameters, batch, step) && self.move_temperature(step);
         }
         let length = self.length(batch) * scale;
         if let Some(look) = look {
@@ -32,9 +32,11 @@ impl Engine<'_> {
                 self.show(batch, scale, look);
             }
         }
-        let Some(most) = self.clip.norm else { return self.move_summed(parameters, batch, step) };
+        let Some(most) = self.clip.norm else {
+            return self.move_summed(parameters, batch, step) && self.move_temperature(step);
+        };
         let shortened = step.scaled((most / (length + LEAST_LENGTH)).min(1.0));
-        length.is_finite() && self.move_summed(parameters, batch, shortened)
+        length.is_finite() && self.move_summed(parameters, batch, shortened) && self.move_temperature(shortened)
     }
 
     /// Sums and moves block by block and row by row, while they are at hand.
@@ -60,7 +62,8 @@ impl Engine<'_> {
                 None => rows.collect(&self.team, |shard| collect(layout, number, (shared, chunks), shard)),
             };
         }
-        squares.sqrt()
+        let temperature = self.temperature.as_ref().map_or(0.0, |temperature| f64::from(temperature.gradient()));
+        (squares + temperature * temperature).sqrt()
     }
 
     /// Moves by the sums that [`Engine::length`] left.

@@ -29,6 +29,14 @@ impl Criterion {
         }
     }
 
+    /// The same softmax at another temperature.
+    pub(crate) fn at(self, temperature: f32) -> Self {
+        match self {
+            Self::Softmax { smoothing, .. } => Self::Softmax { temperature, smoothing },
+            Self::Bpr { .. } | Self::Hinge { .. } | Self::Contrastive { .. } => self,
+        }
+    }
+
     /// Are negatives compared one by one?
     pub(super) fn is_of_pairs(self) -> bool {
         !matches!(self, Self::Softmax { .. })

@@ -3,7 +3,7 @@
 use super::mix::Draw;
 use super::*;
 use crate::batch::Samples;
-use crate::config::{KnownPositives, LossSection, NegativesSection, TrainSection};
+use crate::config::{KnownPositives, LossSection, NegativesSection, TrainSection, Temperature};
 use crate::engine::Objective;
 use crate::tests::world::{self, ITEMS, USERS, World};
 use std::sync::Arc;
@@ -118,7 +118,7 @@ fn an_attribute_is_shared_by_all_that_is_drawn() {
 
 fn mix(world: &World, known: KnownPositives, negatives: serde_json::Value) -> Mix {
     let negatives: Vec<NegativesSection> = serde_json::from_value(negatives).unwrap();
-    let loss = LossSection::SampledSoftmax { temperature: 0.1 };
+    let loss = LossSection::SampledSoftmax { temperature: Temperature::Fixed(0.1) };
     let train = TrainSection { loss, negatives, known_positives: known, ..TrainSection::default() };
     let files = world.files(Default::default());
     let samples = Samples::new(&world.train, Some(&world.histories), &world.items);

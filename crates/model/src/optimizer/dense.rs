@@ -69,7 +69,7 @@ impl Dense {
 }
 
 /// How a checkpoint calls what is remembered of a tensor.
-pub(super) fn slot_name(slot: usize, tensor: &str) -> String {
+pub(crate) fn slot_name(slot: usize, tensor: &str) -> String {
     format!("memory.{slot}/{tensor}")
 }
 

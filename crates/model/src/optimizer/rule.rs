@@ -99,7 +99,7 @@ impl Memory {
     }
 
     /// So many numbers, as they are at first.
-    pub(super) fn fresh(&self, len: usize) -> Buffer {
+    pub(crate) fn fresh(&self, len: usize) -> Buffer {
         let mut numbers = Buffer::zeros(len);
         numbers.fill(self.initial);
         numbers
@@ -178,8 +178,13 @@ impl Step {
         (sum * self.scale).clamp(-self.limit, self.limit) + self.decay * parameter
     }
 
+    /// The same step for a parameter that does not decay.
+    pub(crate) fn without_decay(self) -> Self {
+        Self { decay: 0.0, shrink: 1.0, ..self }
+    }
+
     /// As for dense parameters: Adagrad has a sum for each of them.
-    pub(super) fn of_dense(self) -> Self {
+    pub(crate) fn of_dense(self) -> Self {
         let rule = match self.rule {
             Rule::Adagrad { rate, epsilon, .. } => Rule::Adagrad { rate, epsilon, by_row: false },
             Rule::Adam { .. } | Rule::Momentum { .. } | Rule::Plain { .. } => self.rule,

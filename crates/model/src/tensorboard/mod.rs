@@ -68,6 +68,8 @@ pub(crate) struct Step {
     pub(crate) loss: f64,
     /// Mean loss of the epoch so far.
     pub(crate) epoch_loss: f64,
+    /// The temperature after the step, where training moves it.
+    pub(crate) temperature: Option<f64>,
     pub(crate) samples: usize,
 }
 
@@ -140,6 +142,7 @@ impl<'a> Board<'a> {
         let mut scalars = Vec::new();
         if frequency.scalars.is_due(number, step.ends_epoch) {
             scalars.extend([("loss", step.loss), ("learning_rate", step.learning_rate)]);
+            scalars.extend(step.temperature.map(|temperature| ("temperature", temperature)));
             scalars.extend(look.and_then(|look| look.norm).map(|norm| ("gradient_norm", norm)));
             scalars.extend(self.samples_per_second().map(|speed| ("samples_per_second", speed)));
         }

@@ -5,8 +5,7 @@ use super::reference::{Tensors, assert_close, gradients, named, set};
 use super::world::encoder_of;
 use crate::batch::Samples;
 use crate::config::{
-    EncoderSection, KnownPositives, LossSection, ModelSection, ModelSettings, TowerSection, TrainSection,
-};
+    EncoderSection, KnownPositives, LossSection, ModelSection, ModelSettings, TowerSection, TrainSection, Temperature};
 use crate::engine::{Batch, Engine, Objective, Pairing};
 use crate::model::TwoTower;
 use crate::negative::{Drawn, Mix};
@@ -85,7 +84,7 @@ fn compare(json: &str, section: Value, pass: Pass) {
     let encoders: Vec<EncoderSection> = vec![serde_json::from_value(section).unwrap()];
     let (user_tower, item_tower) = (tower(), tower());
     let section = ModelSection { embedding_dimension: 8, output_dimension: 8, user_tower, item_tower, encoders };
-    let loss = LossSection::FullSoftmax { temperature: reference.temperature };
+    let loss = LossSection::FullSoftmax { temperature: Temperature::Fixed(reference.temperature) };
     let train = TrainSection { loss, known_positives: KnownPositives::History, ..TrainSection::default() };
     let mut faults = Faults::default();
     let settings = ModelSettings::check(&section, &train, encoder.schema(), false, &mut faults);

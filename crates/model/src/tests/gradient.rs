@@ -2,7 +2,7 @@
 
 use super::world::{World, model, settings_of};
 use crate::batch::Samples;
-use crate::config::{LossSection, ModelSection, TrainSection};
+use crate::config::{LossSection, ModelSection, TrainSection, Temperature};
 use crate::engine::{Batch, CHUNK_ROWS, Engine, Objective, Pairing};
 use crate::model::TwoTower;
 use crate::negative::{Drawn, Mix};
@@ -24,7 +24,7 @@ const ROWS: [u32; 40] = {
 /// What is minimised, as sections.
 fn trainings(labels_mode: bool) -> Vec<TrainSection> {
     let in_batch = |temperature, mask_accidental_hits, logq_correction| LossSection::InBatchSoftmax {
-        temperature,
+        temperature: Temperature::Fixed(temperature),
         logq_correction,
         mask_accidental_hits,
     };
@@ -33,14 +33,14 @@ fn trainings(labels_mode: bool) -> Vec<TrainSection> {
         negatives: serde_json::from_value(negatives).unwrap(),
         ..TrainSection::default()
     };
-    let sampled = || LossSection::SampledSoftmax { temperature: 0.5 };
+    let sampled = || LossSection::SampledSoftmax { temperature: Temperature::Fixed(0.5) };
     let mut all = vec![
         drawn(LossSection::Bce {}, json!([])),
         drawn(in_batch(0.5, true, true), json!([])),
         drawn(in_batch(1.0, false, false), json!([])),
     ];
     if !labels_mode {
-        all.push(drawn(LossSection::FullSoftmax { temperature: 0.5 }, json!([])));
+        all.push(drawn(LossSection::FullSoftmax { temperature: Temperature::Fixed(0.5) }, json!([])));
         all.push(drawn(
             sampled(),
             json!([{"kind": "in_batch"}, {"kind": "uniform", "count": 20, "shared": true},

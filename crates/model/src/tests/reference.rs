@@ -4,7 +4,7 @@ use super::world::encoder_of;
 use crate::batch::Samples;
 use crate::config::{
     InBatchSection, KnownPositives, LossSection, ModelSection, ModelSettings, NegativesSection, TowerSection,
-    TrainSection,
+    LearnedTemperature, Temperature, TrainSection,
 };
 use crate::engine::{Batch, Engine, Objective, Pairing};
 use crate::export::tensors;
@@ -46,8 +46,30 @@ struct Reference {
     inputs: Inputs,
     initial: Tensors,
     losses: Vec<f64>,
+    #[serde(default)]
+    learned: Option<LearnedReference>,
     gradients: Vec<Tensors>,
     r#final: Tensors,
+}
+
+/// A temperature that moves: by `-ln` of it, whose gradients these are, and what it is after each step.
+#[derive(Deserialize)]
+struct LearnedReference {
+    lowest: f64,
+    highest: f64,
+    gradients: Vec<f64>,
+    temperatures: Vec<f64>,
+}
+
+impl Reference {
+    fn temperature(&self) -> Temperature {
+        let of = |learned: &LearnedReference| LearnedTemperature {
+            start: self.temperature,
+            lowest: learned.lowest,
+            highest: learned.highest,
+        };
+        self.learned.as_ref().map_or(Temperature::Fixed(self.temperature), |own| Temperature::Within(of(own)))
+    }
 }
 
 #[derive(Deserialize)]
@@ -188,7 +210,7 @@ fn settings(loss: LossSection, encoder: &FeatureEncoder) -> ModelSettings {
     checked.unwrap_or_else(|| panic!("{:?}", faults.into_vec()))
 }
 
-fn compare(json: &str, loss: impl Fn(f64) -> LossSection) {
+fn compare(json: &str, loss: impl Fn(Temperature) -> LossSection) {
     let reference: Reference = serde_json::from_str(json).unwrap();
     let encoder = encoder_of(SCHEMA);
     let inputs = &reference.inputs;
@@ -205,11 +227,11 @@ fn compare(json: &str, loss: impl Fn(f64) -> LossSection) {
     let mut model = model(&encoder);
     let layout = model.layout.clone();
     set(&layout, &mut model.parameters, &reference.initial);
-    let settings = settings(loss(reference.temperature), &encoder);
+    let settings = settings(loss(reference.temperature()), &encoder);
     let objective = Objective::new(settings.train(), &samples);
     let mix = Mix::new(&settings, &files, &samples).unwrap();
     let pairing = Pairing::of(&settings, Drawn { mix: &mix, seed: 0, purpose: "test" });
-    let mut engine = Engine::new(&layout, objective, &TrainSection::default());
+    let mut engine = Engine::new(&layout, objective, settings.train());
     let rows: Vec<u32> = (0..samples.len() as u32).collect();
     for (step, rows) in rows.chunks(reference.batch).enumerate() {
         let batch = Batch { samples: &samples, rows, pairing, number: 0, pass: Pass::default() };
@@ -219,7 +241,14 @@ fn compare(json: &str, loss: impl Fn(f64) -> LossSection) {
         let ours = named(&layout, &gradients(&layout, &engine, sum.weight));
         let what = format!("gradient of step {}", step + 1);
         assert_close(&ours, &reference.gradients[step], (&what, TOLERANCE));
+        let gradient = engine.temperature_gradient().map(|gradient| f64::from(gradient) / sum.weight);
         engine.step(&mut model.parameters, &batch, reference.rate, None).unwrap();
+        for learned in &reference.learned {
+            let ours = [gradient.unwrap(), engine.temperature().unwrap()];
+            for (ours, theirs) in ours.into_iter().zip([learned.gradients[step], learned.temperatures[step]]) {
+                assert!((ours / theirs - 1.0).abs() <= TOLERANCE, "step {}: {ours}, expected {theirs}", step + 1);
+            }
+        }
     }
     assert_eq!(engine.steps(), 10);
     assert_close(&named(&layout, &model.parameters), &reference.r#final, ("parameters after ten steps", TOLERANCE));
@@ -239,6 +268,19 @@ fn ten_steps_of_in_batch_softmax_equal_pytorch() {
         logq_correction: true,
         mask_accidental_hits: true,
     });
+}
+
+#[test]
+fn ten_steps_with_a_learned_temperature_equal_pytorch() {
+    let json = include_str!("../../../../fixtures/model/reference_learned.json");
+    compare(json, |temperature| LossSection::InBatchSoftmax {
+        temperature,
+        logq_correction: true,
+        mask_accidental_hits: true,
+    });
+    let learned = serde_json::from_str::<Reference>(json).unwrap().learned.unwrap();
+    let at_bound = learned.temperatures.iter().filter(|&&temperature| temperature == learned.highest).count();
+    assert!((1..9).contains(&at_bound), "it moves, and is cut to its bound: {:?}", learned.temperatures);
 }
 
 #[test]

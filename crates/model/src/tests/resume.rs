@@ -2,7 +2,7 @@
 //! the last good checkpoint.
 
 use super::world::{context, settings, write_samples};
-use crate::config::{CheckpointsSection, LossSection, NegativesSection, TrainSection};
+use crate::config::{CheckpointsSection, LossSection, NegativesSection, TrainSection, Temperature};
 use crate::error::{ModelError, Result};
 use crate::train::{METRICS_FILE, TrainContext, TrainReport, train};
 use std::collections::BTreeMap;
@@ -51,7 +51,7 @@ pub(super) fn section() -> TrainSection {
         {"kind": "popularity", "count": 40, "shared": true},
         {"kind": "cross_batch", "batches": 2, "warm_up_steps": 3}]);
     let negatives: Vec<NegativesSection> = serde_json::from_value(negatives).unwrap();
-    let loss = LossSection::SampledSoftmax { temperature: 0.1 };
+    let loss = LossSection::SampledSoftmax { temperature: Temperature::Fixed(0.1) };
     TrainSection { epochs: 3, batch_size: 64, learning_rate: 5e-3, loss, negatives, ..TrainSection::default() }
 }
 
@@ -97,12 +97,14 @@ fn others() -> [TrainSection; 3] {
     };
     [
         of(serde_json::json!({"optimizer": {"kind": "adagrad", "row_wise": true, "initial": 0.1}, "warm_up_steps": 5,
-            "schedule": {"kind": "cosine", "floor": 0.1}, "clip": {"norm": 0.5}})),
+            "schedule": {"kind": "cosine", "floor": 0.1}, "clip": {"norm": 0.5},
+            "loss": {"kind": "sampled_softmax", "temperature": {"start": 0.1, "lowest": 0.05}}})),
         of(serde_json::json!({"optimizer": {"kind": "sgd", "momentum": 0.9, "nesterov": true}, "epochs": 5,
             "schedule": {"kind": "plateau", "patience": 0, "factor": 0.25}, "early_stopping": {"patience": 2}})),
         of(
             serde_json::json!({"optimizer": {"kind": "adam_w", "weight_decay": 0.1}, "clip": {"norm": 0.2, "value": 0.01},
-            "schedule": {"kind": "exponential", "rate": 0.5}, "metric": "loss"}),
+            "schedule": {"kind": "exponential", "rate": 0.5}, "metric": "loss",
+            "loss": {"kind": "sampled_softmax", "temperature": "learned"}}),
         ),
     ]
 }

@@ -2,7 +2,7 @@
 
 use super::world::{self, ITEMS, USERS, World, context, encoder, encoder_of, settings, shared_items, write_samples};
 use crate::batch::{Samples, UsersOf};
-use crate::config::{Keep, LossSection, NegativesSection, TrainSection};
+use crate::config::{Keep, LossSection, NegativesSection, TrainSection, Temperature};
 use crate::error::ModelError;
 use crate::model::TwoTower;
 use crate::query::load_query_encoder;
@@ -16,8 +16,8 @@ use twinspire_core::query::QueryBatch;
 use twinspire_core::vfs::RealVfs;
 
 const BCE: LossSection = LossSection::Bce {};
-const SAMPLED: LossSection = LossSection::SampledSoftmax { temperature: 0.1 };
-const FULL: LossSection = LossSection::FullSoftmax { temperature: 0.1 };
+const SAMPLED: LossSection = LossSection::SampledSoftmax { temperature: Temperature::Fixed(0.1) };
+const FULL: LossSection = LossSection::FullSoftmax { temperature: Temperature::Fixed(0.1) };
 
 fn section(loss: LossSection) -> TrainSection {
     TrainSection { epochs: 8, batch_size: 64, learning_rate: 5e-3, loss, ..TrainSection::default() }

@@ -76,6 +76,9 @@ pub struct EpochRecord {
     pub learning_rate: f64,
     /// Weighted mean loss of the epoch's steps, each as it was before the step.
     pub loss: f64,
+    /// The temperature after the last step of the epoch, where training moves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
     /// `loss`, `auc`, and for `bce` `accuracy`, `precision` and `recall`, of the validation part; empty without one.
     pub validation: BTreeMap<String, f64>,
     /// What the validator said.

@@ -171,7 +171,8 @@ impl<'a> Trainer<'a> {
         self.state.steps += 1;
         if let Some(board) = &mut self.board {
             let (loss, epoch_loss) = (sum.mean(), self.state.loss.mean());
-            let step = Step { number, ends_epoch, learning_rate, loss, epoch_loss, samples: rows.len() };
+            let (samples, temperature) = (rows.len(), engine.temperature());
+            let step = Step { number, ends_epoch, learning_rate, loss, epoch_loss, temperature, samples };
             board.step(&step, look.as_ref(), model)?;
         }
         failpoint::hit("train.step");
@@ -309,6 +310,7 @@ impl<'a> Trainer<'a> {
             samples: self.order.samples(epoch_steps(self.settings)) as u64,
             learning_rate,
             loss: self.state.loss.mean(),
+            temperature: judgement.temperature,
             validation: judgement.samples,
             corpus: judgement.corpus,
             collapse,
@@ -359,6 +361,9 @@ fn speed(samples: usize, seconds: f64) -> String {
 
 fn epoch_line(record: &EpochRecord) -> String {
     let mut line = format!("epoch {}: loss {:.5}", record.epoch, record.loss);
+    if let Some(temperature) = record.temperature {
+        line.push_str(&format!(", temperature {temperature:.4}"));
+    }
     for (name, value) in &record.validation {
         line.push_str(&format!(", validation {name} {value:.5}"));
     }

@@ -93,6 +93,9 @@ impl WarmStart {
                 None => earlier.memory.fill(vec![(name, pieces)])?,
             }
         }
+        let mut temperature = engine.temperature_mut();
+        temperature.retain(|(name, _)| earlier.memory.holds(name));
+        earlier.memory.fill(temperature)?;
         let steps = earlier.memory.state.before + earlier.memory.state.steps;
         engine.resume(steps);
         progress.line(&format!("starts from {}, which has {steps} steps behind it", self.name));
