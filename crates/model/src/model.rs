@@ -55,6 +55,14 @@ impl Parameters {
             let bound = (6.0 / (inputs + outputs) as f64).sqrt();
             dense[*offset..offset + inputs * outputs].fill_with(|| rng.uniform(-bound, bound) as f32);
         }
+        let crosses = [&layout.user_tower, &layout.item_tower].into_iter().flat_map(|tower| tower.cross().layers());
+        let weights = crosses.flat_map(|layer| layer.tensors()).filter(|(_, shape, _)| shape.len() == 2);
+        for (number, (_, shape, offset)) in weights.enumerate() {
+            let mut rng = Rng::stream(seed, "cross", number as u64);
+            let bound = (6.0 / shape.iter().sum::<usize>() as f64).sqrt();
+            let numbers = &mut dense[offset..offset + shape[0] * shape[1]];
+            numbers.fill_with(|| rng.uniform(-bound, bound) as f32);
+        }
         for history in &layout.user.histories {
             let mut start = history.offset;
             for (number, tensor) in history.encoder.tensors().into_iter().enumerate() {

@@ -42,6 +42,10 @@ fn history_line(history: &HistoryLayout) -> Line {
 }
 
 fn tower_lines(name: &str, tower: &Tower, rows: &mut Vec<Line>) {
+    for (number, layer) in tower.cross().layers().iter().enumerate() {
+        let shape = format!("{}, x input, + x", layer.shape());
+        rows.push([format!("{name}.cross.{number}"), shape, thousands(layer.len())]);
+    }
     if tower.layers().is_empty() {
         rows.push([name.into(), format!("{0} -> {0}, unit length", tower.dimension()), "0".into()]);
     }

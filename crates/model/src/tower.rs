@@ -1,5 +1,5 @@
-//! A tower: linear layers with ReLU between them, the last one linear, then division by the length. A tower without
-//! layers only divides.
+//! A tower: cross layers if there are any, linear layers with ReLU between them, the last one linear, then division by the
+//! length. A tower without layers only divides.
 //!
 //! In: rows `[rows, input width]`. Out: unit vectors `[rows, dimension]`; backward, gradients of the parameters and of
 //! the input. The input's buffer is reused for its gradient.
@@ -7,6 +7,7 @@
 use crate::config::TowerSection;
 use crate::input::ChunkInput;
 use crate::kernel::{Buffer, add_bias_relu, add_to, bias_rows, mask_by_sign};
+use crate::layer::cross::{Cross, CrossMemory};
 use crate::layer::linear::Linear;
 use crate::layer::normalize;
 use crate::layer::product::{Matrix, multiply};
@@ -15,6 +16,7 @@ use crate::shared::Shared;
 /// Layers of one tower.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tower {
+    cross: Cross,
     layers: Vec<Linear>,
     residual: bool,
     /// Length of the vectors.
@@ -33,6 +35,7 @@ pub(crate) struct Weights<'a> {
 /// What a pass over up to `rows` rows remembers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TowerWorkspace {
+    cross: CrossMemory,
     /// Output of each layer, `[rows, outputs]`; the last one holds the unit vectors.
     outputs: Vec<Buffer>,
     /// Output of ReLU where the layer adds its input to it, else empty.
@@ -46,7 +49,8 @@ pub(crate) struct TowerWorkspace {
 impl Tower {
     /// Places the layers from `offset` on among the dense parameters.
     pub(crate) fn new(section: &TowerSection, input: usize, dimension: usize, offset: usize) -> Self {
-        let (mut layers, mut inputs, mut offset) = (Vec::new(), input, offset);
+        let cross = Cross::new(section.cross.as_ref(), input, offset);
+        let (mut layers, mut inputs, mut offset) = (Vec::new(), input, offset + cross.len());
         let last = section.project.then_some(dimension);
         for outputs in section.hidden.iter().map(|&width| width as usize).chain(last) {
             let layer = Linear { inputs, outputs, offset };
@@ -54,17 +58,22 @@ impl Tower {
             inputs = outputs;
             layers.push(layer);
         }
-        Self { layers, residual: section.residual, dimension }
+        Self { cross, layers, residual: section.residual, dimension }
     }
 
-    /// The layers, from the input up.
+    /// The cross layers, below the others.
+    pub(crate) fn cross(&self) -> &Cross {
+        &self.cross
+    }
+
+    /// The other layers, from the input up.
     pub(crate) fn layers(&self) -> &[Linear] {
         &self.layers
     }
 
     /// Number of parameters.
     pub(crate) fn len(&self) -> usize {
-        self.layers.iter().map(Linear::len).sum()
+        self.cross.len() + self.layers.iter().map(Linear::len).sum::<usize>()
     }
 
     /// Length of the vectors.
@@ -88,7 +97,8 @@ impl Tower {
         let branches = (0..self.layers.len()).map(|number| Buffer::zeros(branch(number))).collect();
         let widest = self.layers.iter().map(|layer| layer.outputs).max().unwrap_or(self.dimension);
         let gradients = [(); 3].map(|()| Buffer::zeros(if training { rows * widest } else { 0 }));
-        TowerWorkspace { outputs, branches, factors: vec![0.0; rows], gradients }
+        let cross = self.cross.memory(rows, training);
+        TowerWorkspace { cross, outputs, branches, factors: vec![0.0; rows], gradients }
     }
 
     /// The first layer, where there is one.
@@ -96,9 +106,10 @@ impl Tower {
         self.layers.first()
     }
 
-    /// May fields of the input be shared? Not without a first layer, nor where it adds its input to its output.
+    /// May fields of the input be shared? Not without a first layer, nor where it adds its input to its output, nor where
+    /// cross layers are below it.
     pub(crate) fn may_share(&self) -> bool {
-        !self.layers.is_empty() && !self.is_residual(0)
+        self.cross.is_empty() && !self.layers.is_empty() && !self.is_residual(0)
     }
 
     /// Writes the transposed weights of all layers but the first, which a backward pass reads, to their places in
@@ -115,16 +126,18 @@ impl Tower {
         workspace: &mut TowerWorkspace,
     ) {
         let rows = input.rows();
+        let crossed = self.cross.forward(dense, (input.values(), rows), &mut workspace.cross);
         if self.layers.is_empty() {
             let vectors = &mut workspace.outputs[0][..rows * self.dimension];
-            vectors.copy_from_slice(&input.values()[..vectors.len()]);
+            vectors.copy_from_slice(&crossed[..vectors.len()]);
             normalize::forward(vectors, self.dimension, &mut workspace.factors[..rows]);
         }
         for (number, layer) in self.layers.iter().enumerate() {
             let (below, here) = workspace.outputs.split_at_mut(number);
             let (y, cells) = (&mut here[0], rows * layer.outputs);
             match below.last() {
-                None => input.forward(layer, dense, shared, y),
+                None if self.cross.is_empty() => input.forward(layer, dense, shared, y),
+                None => layer.forward(dense, crossed, rows, y),
                 Some(x) => layer.forward(dense, x, rows, y),
             }
             if number + 1 == self.layers.len() {
@@ -135,7 +148,7 @@ impl Tower {
             add_bias_relu(&mut y[..cells], layer.bias(dense));
             if self.is_residual(number) {
                 workspace.branches[number][..cells].copy_from_slice(&y[..cells]);
-                let x = below.last().map_or(input.values(), |output| output);
+                let x = below.last().map_or(crossed, |output| output);
                 add_to(&mut y[..cells], &x[..cells]);
             }
         }
@@ -151,13 +164,17 @@ impl Tower {
         workspace: &mut TowerWorkspace,
     ) {
         let (rows, dimension) = (input.rows(), self.dimension());
-        let TowerWorkspace { outputs, branches, factors, gradients } = workspace;
+        let TowerWorkspace { cross, outputs, branches, factors, gradients } = workspace;
         let [mut above, mut below, spare] = gradients.each_mut();
         above[..rows * dimension].copy_from_slice(vectors_gradient);
         let vectors = outputs.last().expect("a workspace has the vectors");
         normalize::backward(&mut above[..rows * dimension], &vectors[..rows * dimension], dimension, &factors[..rows]);
         if self.layers.is_empty() {
-            input.set_gradient(&above[..rows * dimension]);
+            if self.cross.is_empty() {
+                return input.set_gradient(&above[..rows * dimension]);
+            }
+            cross.gradient_mut()[..rows * dimension].copy_from_slice(&above[..rows * dimension]);
+            return self.cross_backward((dense, gradient), input, cross);
         }
         for (number, layer) in self.layers.iter().enumerate().rev() {
             let cells = rows * layer.outputs;
@@ -169,8 +186,15 @@ impl Tower {
                 mask_by_sign(&mut above[..cells], &outputs[number][..cells]);
             }
             let skipped = residual.then_some(&spare[..cells]);
-            if number == 0 {
+            if number == 0 && self.cross.is_empty() {
                 return input.backward(layer, (dense, gradient), above, skipped);
+            }
+            if number == 0 {
+                layer.backward_parameters(cross.output().expect("it has layers"), above, rows, gradient);
+                let below = cross.gradient_mut();
+                skipped.into_iter().for_each(|skipped| below[..cells].copy_from_slice(skipped));
+                layer.backward_input(dense, above, rows, (below, residual));
+                return self.cross_backward((dense, gradient), input, cross);
             }
             layer.backward_parameters(&outputs[number - 1], above, rows, gradient);
             if let Some(skipped) = skipped {
@@ -180,6 +204,13 @@ impl Tower {
             multiply(below, upstream, layer.transposed(transposed), residual);
             std::mem::swap(&mut above, &mut below);
         }
+    }
+
+    /// Takes the gradient that the memory holds down through the cross layers; the input keeps its own.
+    fn cross_backward(&self, parameters: (&[f32], &mut [f32]), input: &mut ChunkInput, memory: &mut CrossMemory) {
+        let rows = input.rows();
+        self.cross.backward(parameters, (input.values(), rows), memory);
+        input.set_gradient(&memory.gradient_mut()[..rows * self.cross.width()]);
     }
 }
 

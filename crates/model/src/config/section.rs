@@ -33,7 +33,8 @@ impl Default for ModelSection {
     }
 }
 
-/// One tower: hidden layers with ReLU, then, unless it is left out, a linear layer, then division by the length.
+/// One tower: cross layers if there are any, hidden layers with ReLU, then, unless it is left out, a linear layer, then division
+/// by the length.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TowerSection {
@@ -44,11 +45,32 @@ pub struct TowerSection {
     /// Ends with a linear layer to `output_dimension`; without it the input itself, as wide as `output_dimension`, becomes
     /// the vector, and `hidden` is `[]`; true or false.
     pub project: bool,
+    /// Layers below the hidden ones that multiply the input with itself (DCN-v2); without it, there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cross: Option<CrossSection>,
+}
+
+/// Cross layers, `x0 * (x W + b) + x` each, where `x0` is the tower's input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CrossSection {
+    /// How many, one on top of the other; 1 to 8.
+    pub layers: u32,
+    /// Makes `W` of two matrices, as wide as the input and this narrow: 1 or more, below the width of the input. Without it, `W`
+    /// is one matrix, as wide as the input and as high.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rank: Option<u32>,
+}
+
+impl Default for CrossSection {
+    fn default() -> Self {
+        Self { layers: 2, rank: None }
+    }
 }
 
 impl Default for TowerSection {
     fn default() -> Self {
-        Self { hidden: vec![128, 64], residual: false, project: true }
+        Self { hidden: vec![128, 64], residual: false, project: true, cross: None }
     }
 }
 

@@ -6,7 +6,7 @@ use super::movement::{check_clip, check_early_stopping, check_optimizer, check_s
 use super::temperature::check_temperature;
 use super::watching::check_tensorboard;
 use super::{
-    EncoderSection, LossSection, ModelSection, NegativesSection, TowerSection, TrainSection, TrainedPositions,
+    CrossSection, EncoderSection, LossSection, ModelSection, NegativesSection, TowerSection, TrainSection, TrainedPositions,
     UniformSection,
 };
 use twinspire_core::check::Faults;
@@ -102,6 +102,9 @@ fn check_model(model: &ModelSection, schema: &FeatureSchema, faults: &mut Faults
     for (name, tower, of_item) in [("user_tower", &model.user_tower, false), ("item_tower", &model.item_tower, true)] {
         check_tower(&format!("model.{name}.hidden"), tower, faults);
         let width = input_width(model, schema, of_item);
+        if let Some(cross) = &tower.cross {
+            check_cross(&format!("model.{name}.cross"), cross, width, faults);
+        }
         let is_whole = tower.project || (tower.hidden.is_empty() && width == length);
         let reason =
             format!("without it `hidden` is [], and the input has to be as wide as the vector: {width}, {length}");
@@ -112,6 +115,13 @@ fn check_model(model: &ModelSection, schema: &FeatureSchema, faults: &mut Faults
 fn check_tower(key: &str, tower: &TowerSection, faults: &mut Faults) {
     let sound = tower.hidden.len() <= 16 && tower.hidden.iter().all(|width| (2..=4096).contains(width));
     faults.require(sound, key, format!("{:?}", tower.hidden), "at most 16 layers, each 2 to 4096 wide");
+}
+
+fn check_cross(key: &str, cross: &CrossSection, width: u32, faults: &mut Faults) {
+    faults.require((1..=8).contains(&cross.layers), &format!("{key}.layers"), cross.layers, "1 to 8");
+    let rank = cross.rank.unwrap_or(1);
+    let reason = format!("1 or more, below the width of the tower's input, which is {width}");
+    faults.require(cross.rank.is_none() || (1..width).contains(&rank), &format!("{key}.rank"), rank, &reason);
 }
 
 /// All positions train in one pass where each sees only what was before it.

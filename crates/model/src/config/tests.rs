@@ -62,6 +62,15 @@ fn all_faults_are_found_at_once() {
 }
 
 #[test]
+fn cross_layers_are_few_and_their_rank_is_below_the_width() {
+    let of = |cross: &str| faults(&format!(r#"{{"item_tower": {{"cross": {cross}}}}}"#), "{}", 8);
+    assert!(of("{}").is_empty() && of(r#"{"layers": 8, "rank": 1}"#).is_empty());
+    for (cross, key) in [(r#"{"layers": 0}"#, "layers"), (r#"{"rank": 0}"#, "rank"), (r#"{"rank": 4096}"#, "rank")] {
+        assert_eq!(of(cross), [format!("model.item_tower.cross.{key}")], "{cross}");
+    }
+}
+
+#[test]
 fn a_learned_temperature_stays_within_its_bounds() {
     let of = |value: &str| {
         let loss = format!(r#"{{"loss": {{"kind": "full_softmax", "temperature": {value}}}}}"#);

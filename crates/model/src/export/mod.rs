@@ -1,7 +1,8 @@
 //! `model.safetensors`: every tensor by name, and what it takes to build the towers again.
 //!
 //! Tensors: `embedding.<side>.<field>` `[cardinality, dimension]`, `<tower>.<layer>.weight` `[inputs, outputs]`,
-//! `<tower>.<layer>.bias` `[outputs]`, `history.<feature>.<layer>…` of encoders, `head` `[2]` (factor and bias of the
+//! `<tower>.<layer>.bias` `[outputs]`, the same with `cross.` before the number for cross layers (and `down.weight` of two narrow
+//! matrices the first), `history.<feature>.<layer>…` of encoders, `head` `[2]` (factor and bias of the
 //! sigmoid layer). The metadata holds one key, so that the same model has the same bytes.
 
 mod about;
@@ -53,6 +54,12 @@ pub(crate) fn tensors<'a>(layout: &ModelLayout, parameters: &'a Parameters) -> V
 pub(crate) fn dense_tensors<'a>(layout: &ModelLayout, dense: &'a [f32]) -> Vec<Tensor<'a>> {
     let mut tensors = Vec::new();
     for (name, tower) in [("user_tower", &layout.user_tower), ("item_tower", &layout.item_tower)] {
+        for (number, layer) in tower.cross().layers().iter().enumerate() {
+            for (part, shape, offset) in layer.tensors() {
+                let numbers = &dense[offset..offset + shape.iter().product::<usize>()];
+                tensors.push((format!("{name}.cross.{number}.{part}"), shape, numbers));
+            }
+        }
         for (number, layer) in tower.layers().iter().enumerate() {
             let shape = vec![layer.inputs, layer.outputs];
             tensors.push((format!("{name}.{number}.weight"), shape, layer.weight(dense)));

@@ -56,6 +56,20 @@ for_every_level! {
         }
     }
 
+    /// `target += a ⊙ b`.
+    pub(crate) fn add_products(target: &mut [f32], a: &[f32], b: &[f32]) {
+        for ((t, a), b) in target.iter_mut().zip(a).zip(b) {
+            *t += a * b;
+        }
+    }
+
+    /// `target = a ⊙ b`.
+    pub(crate) fn product_of(target: &mut [f32], a: &[f32], b: &[f32]) {
+        for ((t, a), b) in target.iter_mut().zip(a).zip(b) {
+            *t = a * b;
+        }
+    }
+
     /// Adds a bias to every row; `values` `[rows, width]`, `bias` `[width]`.
     pub(crate) fn bias_rows(values: &mut [f32], bias: &[f32]) {
         for row in values.chunks_exact_mut(bias.len()) {

@@ -7,6 +7,7 @@
 pub(crate) mod activation_unit;
 pub(crate) mod attention;
 pub(crate) mod block;
+pub(crate) mod cross;
 pub(crate) mod distinct;
 pub(crate) mod dropout;
 pub(crate) mod embedding;

@@ -181,9 +181,25 @@ fn pooled(graph: &mut Graph, (name, table): (&str, Value), pooling: Pooling) -> 
     }
 }
 
+/// What the cross layers make of the input.
+fn crossed(graph: &mut Graph, tower: &Tower, dense: &[f32], input: Value) -> Value {
+    let mut x = input;
+    for (number, layer) in tower.cross().layers().iter().enumerate() {
+        let mut product = x;
+        for (part, shape, offset) in layer.tensors() {
+            let numbers = &dense[offset..offset + shape.iter().product::<usize>()];
+            let constant = graph.floats(&format!("cross.{number}.{part}"), &shape, numbers);
+            product = if shape.len() == 2 { graph.product(product, constant) } else { graph.add(product, constant) };
+        }
+        let scaled = graph.times(input, product);
+        x = graph.add(scaled, x);
+    }
+    x
+}
+
 /// The layers, and the division by the length.
 fn layers(graph: &mut Graph, tower: &Tower, dense: &[f32], input: Value) -> Value {
-    let mut x = input;
+    let mut x = crossed(graph, tower, dense, input);
     for (number, layer) in tower.layers().iter().enumerate() {
         let weight = graph.floats(&format!("{number}.weight"), &[layer.inputs, layer.outputs], layer.weight(dense));
         let bias = graph.floats(&format!("{number}.bias"), &[layer.outputs], layer.bias(dense));

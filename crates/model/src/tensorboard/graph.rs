@@ -71,6 +71,10 @@ impl Graph<'_> {
     /// Everything of a tower; returns the node of its vector.
     fn tower(&mut self, name: &str, tower: &Tower, input: &InputLayout) -> usize {
         let mut below = self.input(name, input);
+        for (number, layer) in tower.cross().layers().iter().enumerate() {
+            let node = format!("{name}/cross.{number}");
+            below = self.add((&node, "Cross"), layer.shape(), (layer.len(), input.width), vec![below]);
+        }
         for (number, layer) in tower.layers().iter().enumerate() {
             let op = match (number + 1 == tower.layers().len(), tower.is_residual(number)) {
                 (true, _) => "Linear",

@@ -80,7 +80,7 @@ fn compare(json: &str, section: Value, pass: Pass) {
     let encoder = encoder_of(SCHEMA);
     let files = reference.files(&encoder);
     let samples = Samples::new(&files.train, Some(&files.histories), &files.items);
-    let tower = || TowerSection { hidden: Vec::new(), residual: false, project: false };
+    let tower = || TowerSection { hidden: Vec::new(), residual: false, project: false, cross: None };
     let encoders: Vec<EncoderSection> = vec![serde_json::from_value(section).unwrap()];
     let (user_tower, item_tower) = (tower(), tower());
     let section = ModelSection { embedding_dimension: 8, output_dimension: 8, user_tower, item_tower, encoders };

@@ -2,7 +2,7 @@
 
 use super::world::{World, model, settings_of};
 use crate::batch::Samples;
-use crate::config::{LossSection, ModelSection, TrainSection, Temperature};
+use crate::config::{CrossSection, LossSection, ModelSection, Temperature, TowerSection, TrainSection};
 use crate::engine::{Batch, CHUNK_ROWS, Engine, Objective, Pairing};
 use crate::model::TwoTower;
 use crate::negative::{Drawn, Mix};
@@ -71,6 +71,26 @@ fn every_gradient_equals_the_finite_difference() {
         let world = World::new(labels_mode);
         for section in trainings(labels_mode) {
             check(&world, &model(), section, (labels_mode, Pass::default()));
+        }
+    }
+}
+
+#[test]
+fn gradients_of_cross_layers_equal_finite_differences() {
+    let world = World::new(false);
+    let tower = |hidden: Vec<u32>, rank, project| {
+        let cross = Some(CrossSection { layers: 3, rank });
+        TowerSection { hidden, residual: true, project, cross }
+    };
+    // The item tower's input has 25 columns: with a hidden layer as wide, its residual starts at what was crossed.
+    let towers = [
+        (tower(vec![16], None, true), tower(vec![25], Some(4), true)),
+        (tower(vec![], Some(1), true), tower(vec![25, 16], None, true)),
+    ];
+    for (user_tower, item_tower) in towers {
+        let crossed = ModelSection { user_tower, item_tower, ..model() };
+        for section in trainings(false).into_iter().take(2) {
+            check(&world, &crossed, section, (false, Pass::default()));
         }
     }
 }

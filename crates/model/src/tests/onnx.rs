@@ -2,7 +2,7 @@
 //! for every encoder in the long test.
 
 use super::world::{World, encoder, model};
-use crate::config::{EncoderSection, ModelSection, TowerSection};
+use crate::config::{CrossSection, EncoderSection, ModelSection, TowerSection};
 use crate::model::TwoTower;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -99,7 +99,14 @@ fn onnxruntime_gives_the_vectors_of_every_encoder() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/onnx/check.py");
     let linear = TowerSection { hidden: vec![], ..model().user_tower };
     let recency = |feature: &str| json!({"kind": "recency", "feature": feature, "half_life": 2.0});
+    let cross = |rank| Some(CrossSection { layers: 2, rank });
+    let crossed = ModelSection {
+        user_tower: TowerSection { cross: cross(None), ..model().user_tower },
+        item_tower: TowerSection { cross: cross(Some(3)), hidden: vec![], ..model().item_tower },
+        ..section(&[])
+    };
     let sections = [
+        crossed,
         section(&[]),
         ModelSection { user_tower: linear, ..section(&[]) },
         checked_in_fixtures(),

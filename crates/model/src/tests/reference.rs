@@ -3,7 +3,7 @@
 use super::world::encoder_of;
 use crate::batch::Samples;
 use crate::config::{
-    InBatchSection, KnownPositives, LossSection, ModelSection, ModelSettings, NegativesSection, TowerSection,
+    CrossSection, InBatchSection, KnownPositives, LossSection, ModelSection, ModelSettings, NegativesSection, TowerSection,
     LearnedTemperature, Temperature, TrainSection,
 };
 use crate::engine::{Batch, Engine, Objective, Pairing};
@@ -46,6 +46,9 @@ struct Reference {
     inputs: Inputs,
     initial: Tensors,
     losses: Vec<f64>,
+    /// Of the user tower and of the item tower.
+    #[serde(default)]
+    crosses: [Option<CrossSection>; 2],
     #[serde(default)]
     learned: Option<LearnedReference>,
     gradients: Vec<Tensors>,
@@ -141,13 +144,15 @@ impl Inputs {
     }
 }
 
-fn model(encoder: &FeatureEncoder) -> TwoTower {
-    let tower = || TowerSection { hidden: vec![16, 8], residual: false, project: true };
+/// The model of the reference, its towers with these cross layers.
+fn model(encoder: &FeatureEncoder, crosses: [Option<CrossSection>; 2]) -> TwoTower {
+    let tower = |cross| TowerSection { hidden: vec![16, 8], residual: false, project: true, cross };
+    let [user, item] = crosses;
     let section = ModelSection {
         embedding_dimension: 4,
         output_dimension: 6,
-        user_tower: tower(),
-        item_tower: tower(),
+        user_tower: tower(user),
+        item_tower: tower(item),
         encoders: vec![],
     };
     TwoTower::new(&section, encoder, 0)
@@ -224,7 +229,7 @@ fn compare(json: &str, loss: impl Fn(Temperature) -> LossSection) {
         lists: ListFiles::default(),
     };
     let samples = Samples::new(&files.train, Some(&files.histories), &files.items);
-    let mut model = model(&encoder);
+    let mut model = model(&encoder, reference.crosses.clone());
     let layout = model.layout.clone();
     set(&layout, &mut model.parameters, &reference.initial);
     let settings = settings(loss(reference.temperature()), &encoder);
@@ -281,6 +286,15 @@ fn ten_steps_with_a_learned_temperature_equal_pytorch() {
     let learned = serde_json::from_str::<Reference>(json).unwrap().learned.unwrap();
     let at_bound = learned.temperatures.iter().filter(|&&temperature| temperature == learned.highest).count();
     assert!((1..9).contains(&at_bound), "it moves, and is cut to its bound: {:?}", learned.temperatures);
+}
+
+#[test]
+fn ten_steps_with_cross_layers_equal_pytorch() {
+    let json = include_str!("../../../../fixtures/model/reference_cross.json");
+    let crosses = serde_json::from_str::<Reference>(json).unwrap().crosses;
+    let ranks = crosses.map(|cross| cross.map(|cross| (cross.layers, cross.rank)));
+    assert_eq!(ranks, [Some((2, None)), Some((2, Some(3)))], "both forms");
+    compare(json, |temperature| LossSection::FullSoftmax { temperature });
 }
 
 #[test]
