@@ -2,7 +2,9 @@
 //! that trains at all 50 positions. Shapes are those of other frameworks' scripts.
 
 use super::rows::ranks;
-use crate::config::{LossSection, ModelSection, NegativesSection, TrainSection, TrainedPositions, UniformSection, Temperature};
+use crate::config::{
+    LossSection, ModelSection, NegativesSection, Temperature, TrainSection, TrainedPositions, UniformSection,
+};
 use crate::error::Result;
 use crate::train::{Files, ListFiles};
 use twinspire_core::CoreError;
@@ -59,7 +61,11 @@ impl Kind {
         match self {
             Self::Tower => {
                 let (logq_correction, mask_accidental_hits) = (false, false);
-                train.loss = LossSection::InBatchSoftmax { temperature: Temperature::Fixed(0.05), logq_correction, mask_accidental_hits };
+                train.loss = LossSection::InBatchSoftmax {
+                    temperature: Temperature::Fixed(0.05),
+                    logq_correction,
+                    mask_accidental_hits,
+                };
             }
             Self::Positions => {
                 let negatives = UniformSection { count: 256, shared: true, logq: false, weight: 1.0 };

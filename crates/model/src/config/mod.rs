@@ -28,7 +28,9 @@ pub use negatives::{
     CrossBatchSection, ImpressedSection, InBatchSection, KnownPositives, ListedSection, NegativesSection,
     PopularitySection, SameAttributeSection, UniformSection,
 };
-pub use section::{CheckpointsSection, CrossSection, Keep, LossSection, ModelSection, TowerSection, TrainSection, TrainedPositions};
+pub use section::{
+    CheckpointsSection, CrossSection, Keep, LossSection, ModelSection, TowerSection, TrainSection, TrainedPositions,
+};
 pub use settings::ModelSettings;
 pub use temperature::{Learned, LearnedTemperature, Temperature};
 pub use tune::{RangeSection, TuneSection};

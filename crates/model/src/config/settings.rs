@@ -6,8 +6,8 @@ use super::movement::{check_clip, check_early_stopping, check_optimizer, check_s
 use super::temperature::check_temperature;
 use super::watching::check_tensorboard;
 use super::{
-    CrossSection, EncoderSection, LossSection, ModelSection, NegativesSection, TowerSection, TrainSection, TrainedPositions,
-    UniformSection,
+    CrossSection, EncoderSection, LossSection, ModelSection, NegativesSection, TowerSection, TrainSection,
+    TrainedPositions, UniformSection,
 };
 use twinspire_core::check::Faults;
 use twinspire_core::schema::{FeatureKind, FeatureSchema, Side};

@@ -15,8 +15,7 @@ pub(crate) use math::{exp, ln};
 pub(crate) use transpose::transpose;
 pub(crate) use vector::{
     LANES, add_bias_relu, add_column_sums, add_products, add_scaled, add_to, bias_rows, dot, join_lanes, lane_dot,
-    lane_sum,
-    mask_by_sign, product_of,
+    lane_sum, mask_by_sign, product_of,
 };
 
 /// Which of the compiled forms runs here.

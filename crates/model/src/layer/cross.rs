@@ -169,7 +169,8 @@ impl Cross {
         (x0, rows): (&[f32], usize),
         memory: &mut CrossMemory,
     ) {
-        let CrossMemory { outputs, products, narrow, gradient: above, scratch: [factors, slopes, narrow_slopes] } = memory;
+        let CrossMemory { outputs, products, narrow, gradient: above, scratch: [factors, slopes, narrow_slopes] } =
+            memory;
         factors.fill(0.0);
         for (number, CrossLayer { down, up }) in self.layers.iter().enumerate().rev() {
             let cells = rows * up.outputs;

@@ -3,7 +3,7 @@
 use super::mix::Draw;
 use super::*;
 use crate::batch::Samples;
-use crate::config::{KnownPositives, LossSection, NegativesSection, TrainSection, Temperature};
+use crate::config::{KnownPositives, LossSection, NegativesSection, Temperature, TrainSection};
 use crate::engine::Objective;
 use crate::tests::world::{self, ITEMS, USERS, World};
 use std::sync::Arc;

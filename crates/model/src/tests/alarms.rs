@@ -3,7 +3,7 @@
 use super::world::{self, ITEMS, World, context, settings, write_samples};
 use crate::batch::{CorpusItems, Samples};
 use crate::collapse::{Sign, Watch};
-use crate::config::{AlarmsSection, LossSection, ModelSettings, TrainSection, Temperature};
+use crate::config::{AlarmsSection, LossSection, ModelSettings, Temperature, TrainSection};
 use crate::error::{ModelError, Result};
 use crate::model::TwoTower;
 use crate::train::{METRICS_FILE, TrainReport, train};
@@ -16,7 +16,11 @@ use twinspire_core::progress::{Heard, Progress, Silent};
 
 /// Eight epochs of six steps.
 fn section(alarms: serde_json::Value) -> TrainSection {
-    let loss = LossSection::InBatchSoftmax { temperature: Temperature::Fixed(0.1), logq_correction: true, mask_accidental_hits: true };
+    let loss = LossSection::InBatchSoftmax {
+        temperature: Temperature::Fixed(0.1),
+        logq_correction: true,
+        mask_accidental_hits: true,
+    };
     let alarms: AlarmsSection = serde_json::from_value(alarms).unwrap();
     TrainSection { epochs: 8, batch_size: 64, learning_rate: 5e-3, loss, alarms, ..TrainSection::default() }
 }

@@ -2,7 +2,7 @@
 //! they draw from.
 
 use super::world::{ITEMS, settings, stage, write_samples};
-use crate::config::{KnownPositives, LossSection, NegativesSection, TrainSection, Temperature};
+use crate::config::{KnownPositives, LossSection, NegativesSection, Temperature, TrainSection};
 use crate::negative::{Census, census};
 use serde_json::json;
 
@@ -61,9 +61,10 @@ fn a_sampler_without_files_says_what_it_lacks_and_a_loss_without_samplers_what_i
         "{missing:?}"
     );
     assert!(found[..2].iter().all(|one| drawn(one) == 0 && one.probabilities.is_none()) && drawn(&found[2]) > 0);
-    for (loss, sampler) in
-        [(LossSection::default(), "in_batch"), (LossSection::FullSoftmax { temperature: Temperature::Fixed(0.1) }, "uniform")]
-    {
+    for (loss, sampler) in [
+        (LossSection::default(), "in_batch"),
+        (LossSection::FullSoftmax { temperature: Temperature::Fixed(0.1) }, "uniform"),
+    ] {
         let found = censuses(loss, json!([]), KnownPositives::Own);
         assert!(found.len() == 1 && found[0].sampler == sampler && drawn(&found[0]) > 0, "{found:?}");
     }

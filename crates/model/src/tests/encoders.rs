@@ -5,7 +5,8 @@ use super::reference::{Tensors, assert_close, gradients, named, set};
 use super::world::encoder_of;
 use crate::batch::Samples;
 use crate::config::{
-    EncoderSection, KnownPositives, LossSection, ModelSection, ModelSettings, TowerSection, TrainSection, Temperature};
+    EncoderSection, KnownPositives, LossSection, ModelSection, ModelSettings, Temperature, TowerSection, TrainSection,
+};
 use crate::engine::{Batch, Engine, Objective, Pairing};
 use crate::model::TwoTower;
 use crate::negative::{Drawn, Mix};

@@ -2,7 +2,7 @@
 //! the last good checkpoint.
 
 use super::world::{context, settings, write_samples};
-use crate::config::{CheckpointsSection, LossSection, NegativesSection, TrainSection, Temperature};
+use crate::config::{CheckpointsSection, LossSection, NegativesSection, Temperature, TrainSection};
 use crate::error::{ModelError, Result};
 use crate::train::{METRICS_FILE, TrainContext, TrainReport, train};
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@
 
 use super::world::{ITEMS, USERS, World, model, settings};
 use crate::batch::Samples;
-use crate::config::{KnownPositives, LossSection, NegativesSection, TrainSection, Temperature};
+use crate::config::{KnownPositives, LossSection, NegativesSection, Temperature, TrainSection};
 use crate::engine::{Batch, Engine, Objective, Pairing};
 use crate::model::TwoTower;
 use crate::negative::{Drawn, Mix};
@@ -53,7 +53,12 @@ fn mix_of(files: &Files, samples: &Samples<'_>, loss: LossSection, (negatives, k
 fn distance(files: &Files, rows: usize, negatives: Value, (known, has_earlier): (KnownPositives, bool)) -> f64 {
     let samples = Samples::new(&files.train, Some(&files.histories), &files.items);
     let tower = TwoTower::new(&model(), &files.encoder, 3);
-    let full = mix_of(files, &samples, LossSection::FullSoftmax { temperature: Temperature::Fixed(TEMPERATURE) }, (json!([]), known));
+    let full = mix_of(
+        files,
+        &samples,
+        LossSection::FullSoftmax { temperature: Temperature::Fixed(TEMPERATURE) },
+        (json!([]), known),
+    );
     let sampled = LossSection::SampledSoftmax { temperature: Temperature::Fixed(TEMPERATURE) };
     let sections = serde_json::from_value(negatives.clone()).unwrap();
     let batch_size = rows as u32;

@@ -2,7 +2,7 @@
 
 use super::world::{self, ITEMS, USERS, World, context, encoder, encoder_of, settings, shared_items, write_samples};
 use crate::batch::{Samples, UsersOf};
-use crate::config::{Keep, LossSection, NegativesSection, TrainSection, Temperature};
+use crate::config::{Keep, LossSection, NegativesSection, Temperature, TrainSection};
 use crate::error::ModelError;
 use crate::model::TwoTower;
 use crate::query::load_query_encoder;
