@@ -35,3 +35,15 @@ fn a_model_with_an_encoder_is_published_and_its_answers_follow_the_history() {
         assert_ne!(scores(&of_first), scores(&of_last), "{encoder}: one item each, and the same answer");
     }
 }
+
+#[test]
+fn a_model_with_cross_layers_and_a_learned_temperature_is_published() {
+    let folder = published().copy();
+    let crosses = ["--set", "model.user_tower.cross={}", "--set", "model.item_tower.cross={layers=1,rank=4}"];
+    let loss = ["--set", r#"train.loss={kind="full_softmax",temperature="learned"}"#];
+    let run = reply(&folder, &[&["run"], &crosses[..], &loss].concat());
+    let temperature = run["train"]["epochs"][0]["temperature"].as_f64().expect("it is in the record of the epoch");
+    assert!(temperature != 0.07 && (0.02..=10.0).contains(&temperature), "{temperature}");
+    let all = reply(&folder, &["recall", "--user", "nobody", "--channels", "two_tower", "-k", "20"]);
+    assert_eq!((&all["bundle_id"], items(&all).len()), (&run["bundle"]["bundle_id"], 20));
+}

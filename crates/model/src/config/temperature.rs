@@ -46,12 +46,6 @@ impl Default for LearnedTemperature {
     }
 }
 
-impl From<f64> for Temperature {
-    fn from(number: f64) -> Self {
-        Self::Fixed(number)
-    }
-}
-
 impl Temperature {
     /// What it is before the first step.
     pub(crate) fn start(self) -> f64 {
