@@ -209,7 +209,11 @@ fn a_key_is_explained_with_meaning_values_default_and_origin() {
 fn a_section_is_explained_by_its_keys_and_the_file_by_its_sections() {
     let folder = Folder::with(MINIMAL);
     let loss = folder.run(&["config", "explain", "train.loss"]).done();
-    for part in ["kind = \"bce\": ", "kind = \"in_batch_softmax\": ", "\n  temperature (number, or `learned`, or table, default 0.05)\n"] {
+    for part in [
+        "kind = \"bce\": ",
+        "kind = \"in_batch_softmax\": ",
+        "\n  temperature (number, or `learned`, or table, default 0.05)\n",
+    ] {
         assert!(loss.contains(part), "{part}: {loss}");
     }
     let file = folder.run(&["config", "explain"]).done();
