@@ -89,12 +89,11 @@ impl Cross {
     /// Places the layers over inputs of `width` columns from `offset` on.
     pub(crate) fn new(section: Option<&CrossSection>, width: usize, offset: usize) -> Self {
         let (mut layers, mut offset) = (Vec::new(), offset);
-        for CrossSection { layers: count, rank } in section {
-            for _ in 0..*count {
-                let layer = CrossLayer::new(width, *rank, offset);
-                offset += layer.len();
-                layers.push(layer);
-            }
+        let rank = section.and_then(|section| section.rank);
+        for _ in 0..section.map_or(0, |section| section.layers) {
+            let layer = CrossLayer::new(width, rank, offset);
+            offset += layer.len();
+            layers.push(layer);
         }
         Self { layers }
     }
