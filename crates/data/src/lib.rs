@@ -6,9 +6,9 @@
 //!
 //! Reading order: [`config`], [`files`] (where files lie), [`ingest`] (files to interactions), `bucket` (the interactions
 //! of some users in memory), `join` (impressions and clicks that are rows of their own), `clean` (rules that leave rows
-//! out), [`sample`] (interactions to samples), `unit` (the whole road in pieces), [`forget`] (users who are deleted),
-//! [`infer`] (a first config from a look at the files), [`world`] (a made-up click world), [`convert`], [`logs`] (log
-//! files by themselves), `bench`.
+//! out; `sql` for what they cannot say), [`sample`] (interactions to samples), `unit` (the whole road in pieces),
+//! [`forget`] (users who are deleted), [`infer`] (a first config from a look at the files), [`world`] (a made-up click
+//! world), [`convert`], [`logs`] (log files by themselves), `bench`.
 
 pub mod bench;
 mod bucket;
@@ -26,6 +26,7 @@ mod join;
 pub mod ledger;
 pub mod logs;
 pub mod sample;
+mod sql;
 pub mod statistics;
 pub mod unit;
 pub mod world;

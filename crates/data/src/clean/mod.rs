@@ -1,7 +1,7 @@
 //! Rules that leave rows out before samples are made, one file each, applied in the order of the keys of `[clean]`.
 //!
 //! Rules of single rows are applied by ingest: `never_shown`, `range`. Rules that look at the rows of one user or one
-//! request together are applied to a bucket: `duplicate`, `traffic`, `skip_above`. Where the rows of a key lie in many
+//! request together are applied to a bucket: `duplicate`, `traffic`, `skip_above`; and so is `wanted_rows`, which comes last. Where the rows of a key lie in many
 //! buckets, as those of an address do, they are counted over all tables (`crossing`, `tally`) before any bucket is cleaned. In: a bucket. Out: the bucket without those rows, and their number by reason.
 
 mod crossing;
@@ -12,6 +12,7 @@ mod range;
 mod skip_above;
 mod tally;
 mod traffic;
+mod wanted_rows;
 
 pub(crate) use crossing::find_suspects;
 pub(crate) use deny::DenyLists;
@@ -25,12 +26,14 @@ use crate::join::Joining;
 use duplicate::Duplicates;
 use skip_above::SkipAbove;
 use traffic::{BucketKey, Traffic};
+use wanted_rows::WantedRows;
 
 /// A rule on the rows of a bucket.
 enum Rule {
     Duplicate(Duplicates),
     Traffic(Traffic),
     SkipAbove(SkipAbove),
+    Where(WantedRows),
 }
 
 impl Rule {
@@ -39,6 +42,7 @@ impl Rule {
             Self::Duplicate(_) => duplicate::DUPLICATE,
             Self::Traffic(traffic) => &traffic.name,
             Self::SkipAbove(_) => skip_above::NOT_SEEN,
+            Self::Where(_) => wanted_rows::WHERE,
         }
     }
 
@@ -48,6 +52,7 @@ impl Rule {
             Self::Duplicate(duplicates) => duplicates.kept(bucket),
             Self::Traffic(traffic) => traffic.kept(bucket),
             Self::SkipAbove(page) => page.kept(bucket),
+            Self::Where(wanted) => wanted.kept(bucket),
         }
     }
 }
@@ -91,6 +96,10 @@ impl Cleaning {
         if let Some(page) = &settings.clean().skip_above {
             let [request, position] = [&page.request, &page.position].map(|name| cleaning.column(name));
             cleaning.rules.push(Rule::SkipAbove(SkipAbove { request, position }));
+        }
+        if let Some(predicate) = settings.predicate().cloned() {
+            let columns = predicate.columns().iter().map(|name| cleaning.column(name)).collect();
+            cleaning.rules.push(Rule::Where(WantedRows { predicate, columns }));
         }
         cleaning
     }

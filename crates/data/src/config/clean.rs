@@ -26,6 +26,9 @@ pub struct CleanSection {
     pub click_rate: Vec<ClickRateSection>,
     /// Leaves out impressions below the lowest positive of their request, since nobody knows whether they were seen; counted as `not_seen`.
     pub skip_above: Option<SkipAboveSection>,
+    /// Leaves out rows for which this SQL predicate is not true, NULL and failures included; counted as `where`. Its columns are those of the log, as text; an empty cell is NULL, and text that meets a number is read as one. Needs a build with the feature `sql`.
+    #[serde(rename = "where")]
+    pub predicate: Option<String>,
 }
 
 /// A flag that tells impressions apart that were never on a screen.

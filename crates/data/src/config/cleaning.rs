@@ -2,6 +2,7 @@
 
 use super::join::micros;
 use super::{CleanSection, Counted, DenySection, InputSection, RangeSection, TimeFormat, UserColumns};
+use crate::sql::{Expression, hint};
 use std::collections::BTreeSet;
 use twinspire_core::check::Faults;
 
@@ -111,6 +112,16 @@ pub(super) fn check_clean(clean: &CleanSection, input: &InputSection, faults: &m
         faults.require(named, &format!("{}.by", rule.config_key), "user", reason);
     }
     rules
+}
+
+/// The predicate of `where`, if there is one that can be evaluated.
+pub(super) fn check_predicate(clean: &CleanSection, faults: &mut Faults) -> Option<Expression> {
+    let text = clean.predicate.as_ref()?;
+    let checked = Expression::predicate(text);
+    if let Err(reason) = &checked {
+        faults.push("clean.where", text, reason, hint("clean.where"));
+    }
+    checked.ok()
 }
 
 fn check_range(key: &str, range: &RangeSection, faults: &mut Faults) {

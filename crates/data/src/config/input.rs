@@ -41,6 +41,8 @@ pub struct InputSection {
     pub label: Option<LabelSection>,
     /// Joins positives to the impressions that led to them, where both are rows of their own; needs `event`. Absent when each row says whether its impression was clicked.
     pub join: Option<JoinSection>,
+    /// Columns that are computed from the cells of a row of the log, each an expression of SQL. Features and rules on several rows name them like others; a request gives their values itself. Needs a build with the feature `sql`.
+    pub derived: Vec<DerivedSection>,
     /// Side table of items: extra items of the corpus, and item features. If it is delimited, it has a header line and the delimiter of the log.
     pub items: Option<ItemsSection>,
     /// Side table of users: user features. If it is delimited, it has a header line and the delimiter of the log.
@@ -66,6 +68,7 @@ impl Default for InputSection {
             event: None,
             label: None,
             join: None,
+            derived: Vec::new(),
             items: None,
             users: None,
         }
@@ -205,6 +208,16 @@ impl Default for JoinSection {
     fn default() -> Self {
         Self { request: None, horizon: "1h".into(), unmatched: Unmatched::Keep }
     }
+}
+
+/// A column that is computed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DerivedSection {
+    /// Its name, which no column of the log has.
+    pub name: String,
+    /// An expression of SQL over the columns of the log, such as `CASE WHEN dwell > 30 THEN 'long' ELSE 'short' END`. A cell is text, and an empty one is NULL; NULL, what is no finite number, and text above 4 KiB become an empty cell.
+    pub expression: String,
 }
 
 /// A side table of items.

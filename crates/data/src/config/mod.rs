@@ -5,6 +5,7 @@ mod attributes;
 mod checks;
 mod clean;
 mod cleaning;
+mod derived;
 mod form;
 mod format;
 mod input;
@@ -21,10 +22,11 @@ pub use clean::{
     RateSection, SharedSection, SkipAboveSection,
 };
 pub use cleaning::{KeyOf, SameIn, Suspicion, TrafficRule};
+pub(crate) use derived::Derived;
 pub use format::Format;
 pub use input::{
-    EventSection, InputSection, ItemsSection, JoinSection, LabelSection, PositiveEvents, TimeSection, Unmatched,
-    UserColumns, UsersSection,
+    DerivedSection, EventSection, InputSection, ItemsSection, JoinSection, LabelSection, PositiveEvents, TimeSection,
+    Unmatched, UserColumns, UsersSection,
 };
 pub use join::Join;
 pub use outcome::Outcome;

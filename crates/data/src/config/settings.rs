@@ -1,7 +1,8 @@
 //! The checked settings of the data stage, which nothing else can build.
 
 use super::checks::{check_down_sample, check_input, check_moments, check_nobody, check_requests, check_side_tables};
-use super::cleaning::check_clean;
+use super::cleaning::{check_clean, check_predicate};
+use super::derived::{Derived, check_derived};
 use super::form::check_lists;
 use super::split::check_split;
 use super::{
@@ -9,6 +10,7 @@ use super::{
     SamplesSection, Split, TimeSection, TimeSettings, TrafficRule, UsersSection,
 };
 use crate::files::is_url;
+use crate::sql::Expression;
 use jiff::tz::TimeZone;
 use std::path::Path;
 use twinspire_core::attribute::Attribute;
@@ -25,8 +27,10 @@ pub struct DataSettings {
     users_time: Option<TimeSettings>,
     outcome: Outcome,
     clean: CleanSection,
+    predicate: Option<Expression>,
     traffic: Vec<TrafficRule>,
     join: Option<Join>,
+    derived: Vec<Derived>,
     samples: SamplesSection,
     features: FeatureSchema,
 }
@@ -46,7 +50,9 @@ impl DataSettings {
         Outcome::check(input, samples, &mut own);
         check_split(input, &samples.split, &mut own);
         let traffic = check_clean(clean, input, &mut own);
+        let predicate = check_predicate(clean, &mut own);
         let join = Join::check(input, &mut own);
+        let derived = check_derived(input, features, &mut own);
         check_requests(input, clean, &mut own);
         check_down_sample(samples.down_sample, &mut own);
         check_lists(features, &mut own);
@@ -76,8 +82,10 @@ impl DataSettings {
             users_time,
             outcome: Outcome::of(input),
             clean: clean.clone(),
+            predicate,
             traffic,
             join,
+            derived,
             samples: samples.clone(),
             features: features.clone(),
         })
@@ -167,6 +175,11 @@ impl DataSettings {
         Some(same_in.collect())
     }
 
+    /// What rows must say to stay, after all other rules.
+    pub(crate) fn predicate(&self) -> Option<&Expression> {
+        self.predicate.as_ref()
+    }
+
     /// The rules against cheating traffic, in their order.
     pub fn traffic_rules(&self) -> &[TrafficRule] {
         &self.traffic
@@ -175,6 +188,16 @@ impl DataSettings {
     /// How positives find their impressions, where both are rows of their own.
     pub fn join(&self) -> Option<&Join> {
         self.join.as_ref()
+    }
+
+    /// Columns that are computed from the cells of a row.
+    pub(crate) fn derived(&self) -> &[Derived] {
+        &self.derived
+    }
+
+    /// True for the name of a column that is computed.
+    pub(crate) fn derives(&self, column: &str) -> bool {
+        self.derived.iter().any(|derived| derived.name == column)
     }
 
     /// Column whose rows must meet in one bucket, and the key of the config that names it: the request, where there are no
@@ -190,7 +213,7 @@ impl DataSettings {
         self.samples.down_sample
     }
 
-    /// Columns that the rules on several rows look at, each with the key of the config that names it.
+    /// Columns that the rules on stored rows look at, each with the key of the config that names it.
     pub fn columns_of_rules(&self) -> Vec<(String, String)> {
         let of_key = |rule: &TrafficRule| match &rule.key {
             KeyOf::User => Vec::new(),
@@ -211,6 +234,8 @@ impl DataSettings {
             columns.push((page.request.clone(), "clean.skip_above.request".to_owned()));
             columns.push((page.position.clone(), "clean.skip_above.position".to_owned()));
         }
+        let of_predicate = self.predicate.iter().flat_map(Expression::columns);
+        columns.extend(of_predicate.map(|name| (name.clone(), "clean.where".to_owned())));
         columns
     }
 

@@ -5,8 +5,9 @@
 use super::record::Record;
 use super::rules::Event;
 use super::wanted::RawColumn;
+use crate::config::Derived;
 use crate::error::{DataError, Result};
-use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt8Array, UInt64Array};
+use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray, UInt8Array, UInt64Array};
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use std::io;
@@ -124,6 +125,7 @@ pub(super) struct SlotWriter<'a> {
     vfs: &'a dyn Vfs,
     folder: PathBuf,
     columns: &'a [RawColumn],
+    derived: &'a [Derived],
     /// Part of the keys of rows without a user.
     file: u64,
     groups: Vec<Held>,
@@ -136,12 +138,19 @@ pub(super) struct SlotWriter<'a> {
 }
 
 impl<'a> SlotWriter<'a> {
-    /// Writes below `folder`, which must be there; `columns` are the raw ones, `file` is the name of the log file.
-    pub fn new(vfs: &'a dyn Vfs, folder: &Path, columns: &'a [RawColumn], file: &str) -> Self {
+    /// Writes below `folder`, which must be there; `columns` are the raw ones, `derived` those that are computed from
+    /// them, `file` is the name of the log file.
+    pub fn new(
+        vfs: &'a dyn Vfs,
+        folder: &Path,
+        (columns, derived): (&'a [RawColumn], &'a [Derived]),
+        file: &str,
+    ) -> Self {
         Self {
             vfs,
             folder: folder.to_owned(),
             columns,
+            derived,
             file: fingerprint64(file.as_bytes()),
             groups: (0..SLOTS / SLOTS_OF_A_GROUP).map(|_| Held::default()).collect(),
             bytes: 0,
@@ -222,7 +231,8 @@ impl<'a> SlotWriter<'a> {
 
     fn schema(&self, parts: &[Range<usize>]) -> SchemaRef {
         let raw = self.columns.iter().map(|column| format!("f:{}", column.named.column));
-        let texts = ["user".to_owned(), "item".to_owned()].into_iter().chain(raw);
+        let derived = self.derived.iter().map(|derived| format!("f:{}", derived.name));
+        let texts = ["user".to_owned(), "item".to_owned()].into_iter().chain(raw).chain(derived);
         let mut fields: Vec<Field> = texts.map(|name| Field::new(name, DataType::Utf8, true)).collect();
         fields.extend(PLAIN.map(|(name, kind)| Field::new(name, kind, false)));
         let first_slots: Vec<usize> = parts.iter().map(|groups| groups.start * SLOTS_OF_A_GROUP).collect();
@@ -246,8 +256,10 @@ impl<'a> SlotWriter<'a> {
             }
         }
         let damaged = |error: ArrowError| CoreError::damaged("interactions", error.to_string());
-        let texts = texts.into_iter().map(|texts| Ok(Arc::new(texts.finish()?) as ArrayRef));
-        let mut columns = texts.collect::<std::result::Result<Vec<_>, ArrowError>>().map_err(damaged)?;
+        let texts = texts.into_iter().map(Texts::finish).collect::<std::result::Result<Vec<_>, _>>().map_err(damaged)?;
+        let derived: Vec<StringArray> = self.derived.iter().map(|derived| self.computed(derived, &texts)).collect();
+        let all = texts.into_iter().chain(derived);
+        let mut columns: Vec<ArrayRef> = all.map(|texts| Arc::new(texts) as ArrayRef).collect();
         let rows = || rows.iter();
         columns.push(Arc::new(Int64Array::from_iter_values(rows().map(|row| row.time))));
         columns.push(Arc::new(UInt8Array::from_iter_values(rows().map(|row| row.kind))));
@@ -256,6 +268,15 @@ impl<'a> SlotWriter<'a> {
         columns.push(Arc::new(UInt64Array::from_iter_values(rows().map(|row| row.row))));
         columns.push(Arc::new(UInt64Array::from_iter_values(rows().map(|row| row.key))));
         RecordBatch::try_new(schema.clone(), columns).map_err(damaged)
+    }
+
+    /// A computed column over the user, the item and the raw columns of a table.
+    fn computed(&self, derived: &Derived, texts: &[StringArray]) -> StringArray {
+        let place = |name: &String| self.columns.iter().position(|column| column.named.column == *name);
+        let places = derived.expression.columns().iter().map(|name| 2 + place(name).expect("the plan wants it"));
+        let columns: Vec<&StringArray> = places.map(|place| &texts[place]).collect();
+        let cell = |column: usize, row: usize| columns[column].is_valid(row).then(|| columns[column].value(row));
+        derived.expression.texts(texts[0].len(), &cell).into_iter().collect()
     }
 }
 

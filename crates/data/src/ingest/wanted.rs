@@ -5,7 +5,7 @@ use super::account::Kind;
 use super::record::Record;
 use super::table::Header;
 use crate::config::{AttributeSection, DataSettings, Mode};
-use crate::error::Result;
+use crate::error::{DataError, Result};
 use serde::Serialize;
 use twinspire_core::attribute::AttributeKind;
 use twinspire_core::encode::{CellFault, cell_fault};
@@ -190,6 +190,22 @@ fn key_column<'a>(settings: &'a DataSettings, feature: &FeatureSpec) -> Option<&
     }
 }
 
+/// The columns that computed ones are made of, each with the key of the config that names it.
+///
+/// # Errors
+/// The log has a column of that name already.
+fn columns_of_derived(settings: &DataSettings, log: &Header) -> Result<Vec<(String, String)>> {
+    let mut columns = Vec::new();
+    for derived in settings.derived() {
+        if log.position(&derived.name)?.is_some() {
+            let reason = format!("the log has a column `{}` already", derived.name);
+            return Err(DataError::Unsuitable { what: derived.key.clone(), reason });
+        }
+        columns.extend(derived.expression.columns().iter().map(|name| (name.clone(), derived.key.clone())));
+    }
+    Ok(columns)
+}
+
 /// Any row may stand for its item or its user, and the impression that a positive is joined with lends it its cells.
 fn is_read_of_all_rows(settings: &DataSettings, feature: &FeatureSpec) -> bool {
     feature.side != Side::Context || settings.mode() == Mode::Labels || settings.join().is_some()
@@ -219,7 +235,7 @@ impl AllWanted {
             };
             let is_in_log = headers.log.position(&feature.column)?.is_some();
             let is_aside = header.map(|header| header.position(&feature.column)).transpose()?.flatten().is_some();
-            if !is_in_log && !is_aside {
+            if !is_in_log && !is_aside && !settings.derives(&feature.column) {
                 return Err(headers.nowhere(header, &column));
             }
             if is_aside {
@@ -231,7 +247,8 @@ impl AllWanted {
                 wanted.log.add_check(&column, feature);
             }
         }
-        for (column, key) in settings.columns_of_rules() {
+        let stored = settings.columns_of_rules().into_iter().filter(|(column, _)| !settings.derives(column));
+        for (column, key) in columns_of_derived(settings, headers.log)?.into_iter().chain(stored) {
             headers.log.find(&column, &key)?;
             wanted.log.add_raw(&NamedColumn { column, key }, true);
         }
@@ -242,7 +259,7 @@ impl AllWanted {
 
 impl Headers<'_> {
     /// The error for a column that is neither in the log nor in the side table.
-    fn nowhere(&self, side: Option<&Header>, column: &NamedColumn) -> crate::error::DataError {
+    fn nowhere(&self, side: Option<&Header>, column: &NamedColumn) -> DataError {
         let elsewhere = side.map(Header::names).unwrap_or_default();
         self.log.missing(&column.column, &column.key, elsewhere)
     }
