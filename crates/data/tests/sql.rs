@@ -3,7 +3,7 @@
 
 mod workplace;
 
-use workplace::{FEATURES, checked};
+use workplace::{FEATURES, checked, checked_or_faults};
 
 fn config(clean: &str) -> String {
     let input = "path = \"log.csv\"\nuser = \"user\"\nlabel = { column = \"click\" }\ntime = { column = \"t\", format = \"seconds\" }";
@@ -14,15 +14,19 @@ fn config(clean: &str) -> String {
 #[cfg(not(feature = "sql"))]
 #[test]
 fn without_the_feature_an_expression_is_refused() {
-    assert_eq!(checked(&config("where = \"dwell > 1\"")).unwrap_err(), ["clean.where"]);
     let derived = "where = \"dwell > 1\"\n[[input.derived]]\nname = \"d\"\nexpression = \"dwell\"";
-    assert_eq!(checked(&config(derived)).unwrap_err(), ["clean.where", "input.derived[0].expression"]);
+    let faults = checked_or_faults(&config(derived)).unwrap_err();
+    assert_eq!(faults.iter().map(|fault| &fault.key[..]).collect::<Vec<_>>(), ["clean.where", "input.derived[0].expression"]);
+    for fault in faults {
+        assert_eq!(fault.reason, "this program was built without SQL");
+        assert_eq!(fault.hint, "build it with `cargo build --release --features sql`");
+    }
     assert!(checked(&config("")).is_ok());
 }
 
 #[cfg(feature = "sql")]
 mod with_sql {
-    use super::{checked, config};
+    use super::{checked, checked_or_faults, config};
     use crate::workplace::{Workplace, checksums};
     use twinspire_data::DataError;
 
@@ -43,6 +47,17 @@ mod with_sql {
         assert_eq!(filtered("drop_duplicates = {}\nwhere = \"dwell > 1\""), (1, 3));
         assert_eq!(filtered("where = \"dwell > 1 OR dwell IS NULL\""), (0, 2));
         assert_eq!(filtered("where = \"\\\"user\\\" <> 'a' AND t < 6\""), (0, 4));
+    }
+
+    #[test]
+    fn a_key_that_an_object_leaves_out_is_null_as_an_empty_one_is() {
+        let row = |rest: &str| format!("{{\"user\": \"a\", \"item\": \"x\", \"t\": 1, \"click\": 1{rest}}}\n");
+        let log = ["", ", \"dwell\": null", ", \"dwell\": \"\"", ", \"dwell\": 0.5", ", \"dwell\": 5"].map(row).concat();
+        let place = Workplace::with("log.jsonl", &log);
+        for (predicate, left_out) in [("dwell > 1", 4), ("dwell > 1 OR dwell IS NULL", 1), ("dwell IS NULL", 2)] {
+            let config = config(&format!("where = \"{predicate}\"")).replace("log.csv", "log.jsonl");
+            assert_eq!(place.samples(&config).statistics.filtered["where"], left_out, "{predicate}");
+        }
     }
 
     #[test]
@@ -136,5 +151,8 @@ expression = "upper(country) || item"
         for text in ["dwell >", "dwell + 1", "sum(dwell) > 1", "random() > 0.5"] {
             assert_eq!(checked(&config(&format!("where = \"{text}\""))).unwrap_err(), ["clean.where"], "{text}");
         }
+        let [fault] = &checked_or_faults(&config("where = \"dwell > > 1\"")).unwrap_err()[..] else { panic!("one") };
+        assert_eq!((&fault.value[..], &fault.hint[..]), ("dwell > > 1", "twinspire config explain clean.where"));
+        assert_eq!(fault.reason, "Expected: an expression, found: > at Line: 1, Column: 9");
     }
 }

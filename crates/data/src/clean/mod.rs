@@ -1,8 +1,9 @@
 //! Rules that leave rows out before samples are made, one file each, applied in the order of the keys of `[clean]`.
 //!
 //! Rules of single rows are applied by ingest: `never_shown`, `range`. Rules that look at the rows of one user or one
-//! request together are applied to a bucket: `duplicate`, `traffic`, `skip_above`; and so is `wanted_rows`, which comes last. Where the rows of a key lie in many
-//! buckets, as those of an address do, they are counted over all tables (`crossing`, `tally`) before any bucket is cleaned. In: a bucket. Out: the bucket without those rows, and their number by reason.
+//! request together are applied to a bucket: `duplicate`, `traffic`, `skip_above`; and so is `wanted_rows`, the last one.
+//! Where the rows of a key lie in many buckets, as those of an address do, they are counted over all tables (`crossing`,
+//! `tally`) before any bucket is cleaned. In: a bucket. Out: the bucket without those rows, and their number by reason.
 
 mod crossing;
 mod deny;

@@ -143,7 +143,8 @@ impl<'a> SlotWriter<'a> {
     pub fn new(
         vfs: &'a dyn Vfs,
         folder: &Path,
-        (columns, derived): (&'a [RawColumn], &'a [Derived]),
+        columns: &'a [RawColumn],
+        derived: &'a [Derived],
         file: &str,
     ) -> Self {
         Self {

@@ -76,7 +76,8 @@ impl ReadFile {
 /// # Errors
 /// As [`read_unit`]; I/O.
 pub(super) fn write_log(vfs: &dyn Vfs, plan: &Plan<'_>, unit: &Unit, staging: &Path) -> Result<BTreeMap<String, u64>> {
-    let mut writer = SlotWriter::new(vfs, staging, (&plan.wanted.log.raw, plan.settings.derived()), &unit.name);
+    let (raw, derived) = (&plan.wanted.log.raw, plan.settings.derived());
+    let mut writer = SlotWriter::new(vfs, staging, raw, derived, &unit.name);
     let mut latest = None;
     let read = read_unit(plan, unit, u64::MAX, |event, record, raw, row| {
         latest = latest.max(Some(event.time).filter(|&time| time != NO_TIME));

@@ -2,7 +2,7 @@
 
 use super::plan::{Planned, plan, shown};
 use datafusion_common::arrow::array::{
-    Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringArray, new_null_array,
+    ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringArray, new_null_array,
 };
 use datafusion_common::arrow::compute::{can_cast_types, cast};
 use datafusion_common::arrow::datatypes::{DataType, Schema};

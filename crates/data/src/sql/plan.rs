@@ -8,13 +8,14 @@ use datafusion_common::{DFSchema, DataFusionError, Result, plan_err};
 use datafusion_expr::execution_props::ExecutionProps;
 use datafusion_expr::expr::{BinaryExpr, ScalarFunction, TryCast};
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion_expr::planner::{ContextProvider, PlannerContext};
+use datafusion_expr::planner::ContextProvider;
 use datafusion_expr::{Expr, ExprSchemable, Operator, Volatility};
 use datafusion_optimizer::analyzer::type_coercion::TypeCoercionRewriter;
 use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
 use datafusion_sql::parser::DFParserBuilder;
-use datafusion_sql::planner::{ParserOptions, SqlToRel};
+use datafusion_sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion_sql::sqlparser::ast::{Expr as Ast, visit_expressions};
+use datafusion_sql::sqlparser::parser::ParserError;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -61,7 +62,14 @@ pub(super) fn plan(text: &str) -> Result<Planned> {
 
 /// What an error says, without where in DataFusion it was made.
 pub(super) fn shown(error: &DataFusionError) -> String {
-    error.strip_backtrace()
+    match error {
+        DataFusionError::Diagnostic(_, error) => shown(error),
+        DataFusionError::SQL(error, _) => match error.as_ref() {
+            ParserError::TokenizerError(reason) | ParserError::ParserError(reason) => reason.clone(),
+            ParserError::RecursionLimitExceeded => "it is nested too deeply".to_owned(),
+        },
+        error => error.message().into_owned(),
+    }
 }
 
 fn columns_of(ast: &Ast) -> Result<Vec<String>> {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-use twinspire_core::check::Faults;
+use twinspire_core::check::{Fault, Faults};
 use twinspire_core::clock::FixedClock;
 use twinspire_core::encode::FeatureEncoder;
 use twinspire_core::history::Histories;
@@ -42,11 +42,16 @@ struct Config {
 
 /// Checked settings, or the keys at fault.
 pub fn checked(config: &str) -> std::result::Result<DataSettings, Vec<String>> {
+    checked_or_faults(config).map_err(|faults| faults.into_iter().map(|fault| fault.key).collect())
+}
+
+/// Checked settings, or all faults.
+pub fn checked_or_faults(config: &str) -> std::result::Result<DataSettings, Vec<Fault>> {
     let config: Config = toml::from_str(config).unwrap();
     let mut faults = Faults::default();
     let features = FeatureSchema::check(config.features, &mut faults).unwrap();
     let settings = DataSettings::check(&config.input, &config.clean, &config.samples, &features, &mut faults);
-    settings.ok_or_else(|| faults.into_vec().into_iter().map(|fault| fault.key).collect())
+    settings.ok_or_else(|| faults.into_vec())
 }
 
 /// One user feature and one item feature, for configs that are about something else.
