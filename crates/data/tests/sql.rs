@@ -16,7 +16,10 @@ fn config(clean: &str) -> String {
 fn without_the_feature_an_expression_is_refused() {
     let derived = "where = \"dwell > 1\"\n[[input.derived]]\nname = \"d\"\nexpression = \"dwell\"";
     let faults = checked_or_faults(&config(derived)).unwrap_err();
-    assert_eq!(faults.iter().map(|fault| &fault.key[..]).collect::<Vec<_>>(), ["clean.where", "input.derived[0].expression"]);
+    assert_eq!(
+        faults.iter().map(|fault| &fault.key[..]).collect::<Vec<_>>(),
+        ["clean.where", "input.derived[0].expression"]
+    );
     for fault in faults {
         assert_eq!(fault.reason, "this program was built without SQL");
         assert_eq!(fault.hint, "build it with `cargo build --release --features sql`");
@@ -52,7 +55,8 @@ mod with_sql {
     #[test]
     fn a_key_that_an_object_leaves_out_is_null_as_an_empty_one_is() {
         let row = |rest: &str| format!("{{\"user\": \"a\", \"item\": \"x\", \"t\": 1, \"click\": 1{rest}}}\n");
-        let log = ["", ", \"dwell\": null", ", \"dwell\": \"\"", ", \"dwell\": 0.5", ", \"dwell\": 5"].map(row).concat();
+        let log =
+            ["", ", \"dwell\": null", ", \"dwell\": \"\"", ", \"dwell\": 0.5", ", \"dwell\": 5"].map(row).concat();
         let place = Workplace::with("log.jsonl", &log);
         for (predicate, left_out) in [("dwell > 1", 4), ("dwell > 1 OR dwell IS NULL", 1), ("dwell IS NULL", 2)] {
             let config = config(&format!("where = \"{predicate}\"")).replace("log.csv", "log.jsonl");

@@ -140,13 +140,7 @@ pub(super) struct SlotWriter<'a> {
 impl<'a> SlotWriter<'a> {
     /// Writes below `folder`, which must be there; `columns` are the raw ones, `derived` those that are computed from
     /// them, `file` is the name of the log file.
-    pub fn new(
-        vfs: &'a dyn Vfs,
-        folder: &Path,
-        columns: &'a [RawColumn],
-        derived: &'a [Derived],
-        file: &str,
-    ) -> Self {
+    pub fn new(vfs: &'a dyn Vfs, folder: &Path, columns: &'a [RawColumn], derived: &'a [Derived], file: &str) -> Self {
         Self {
             vfs,
             folder: folder.to_owned(),
@@ -257,7 +251,8 @@ impl<'a> SlotWriter<'a> {
             }
         }
         let damaged = |error: ArrowError| CoreError::damaged("interactions", error.to_string());
-        let texts = texts.into_iter().map(Texts::finish).collect::<std::result::Result<Vec<_>, _>>().map_err(damaged)?;
+        let texts =
+            texts.into_iter().map(Texts::finish).collect::<std::result::Result<Vec<_>, _>>().map_err(damaged)?;
         let derived: Vec<StringArray> = self.derived.iter().map(|derived| self.computed(derived, &texts)).collect();
         let all = texts.into_iter().chain(derived);
         let mut columns: Vec<ArrayRef> = all.map(|texts| Arc::new(texts) as ArrayRef).collect();
