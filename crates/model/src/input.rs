@@ -35,6 +35,15 @@ pub(crate) trait RowSource {
     fn row(&self, number: usize) -> Row<'_>;
 }
 
+/// Each row of a source so many times in turn, once for each interest.
+pub(crate) struct Repeated<'a, S>(pub(crate) &'a S, pub(crate) usize);
+
+impl<S: RowSource> RowSource for Repeated<'_, S> {
+    fn row(&self, number: usize) -> Row<'_> {
+        self.0.row(number / self.1)
+    }
+}
+
 /// The looked-up input of a chunk.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ChunkInput {
@@ -96,7 +105,7 @@ impl ChunkInput {
             sequence.encoder.forward(elements, &tables[sequence.field.table], &mut self.values, columns);
         }
         for (history, encoded) in layout.histories.iter().zip(shared.histories()) {
-            encoded.copy(start, &mut self.values[..self.rows * layout.width], history.columns(layout.width));
+            encoded.copy(history, start, &mut self.values[..self.rows * layout.width], history.columns(layout.width));
         }
     }
 

@@ -71,14 +71,14 @@ pub(crate) struct TokenField {
     pub(crate) pooling: SequenceEncoder,
 }
 
-/// A history that an encoder turns into one vector.
+/// A history that an encoder turns into one vector, or into one for each interest.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct HistoryLayout {
     /// Name in the model file, as in `history.seen`.
     pub(crate) name: String,
     /// First column in the tower's input.
     pub(crate) column: usize,
-    /// Width of a token, and of the vector.
+    /// Width of a token, and of a vector.
     pub(crate) width: usize,
     /// The fields of a token, joined.
     pub(crate) fields: Vec<TokenField>,
@@ -90,12 +90,19 @@ pub(crate) struct HistoryLayout {
     pub(crate) profile: Option<Box<InputLayout>>,
     /// First parameter among the dense ones.
     pub(crate) offset: usize,
+    /// Rows of the tower that take each of its vectors: those of all interests, where another history has them.
+    pub(crate) repeats: usize,
 }
 
 impl HistoryLayout {
     /// Its columns in an input of that width.
     pub(crate) fn columns(&self, width: usize) -> Columns {
         Columns { stride: width, first: self.column, width: self.width }
+    }
+
+    /// Numbers in the vectors of one row.
+    pub(crate) fn row_cells(&self) -> usize {
+        self.encoder.interests() * self.width
     }
 }
 
@@ -124,6 +131,11 @@ pub(crate) struct InputLayout {
 }
 
 impl InputLayout {
+    /// Rows of the tower for each row of samples: one for each interest that a history has.
+    pub(crate) fn interests(&self) -> usize {
+        self.histories.iter().map(|history| history.encoder.interests()).max().unwrap_or(1)
+    }
+
     /// Number of fields that read a table.
     fn readers(&self, table: usize) -> usize {
         let fields = self.single.iter().chain(self.sequences.iter().map(|sequence| &sequence.field));
@@ -167,7 +179,9 @@ impl ModelLayout {
         let user_tower = Tower::new(&section.user_tower, user.width, dimension, 0);
         let item_tower = Tower::new(&section.item_tower, item.width, dimension, user_tower.len());
         let mut head = user_tower.len() + item_tower.len();
+        let interests = user.interests();
         for history in &mut user.histories {
+            history.repeats = interests / history.encoder.interests();
             history.offset = head;
             head += history.encoder.len();
         }
@@ -271,6 +285,7 @@ impl Tables {
             reading,
             profile,
             offset: 0,
+            repeats: 1,
         });
     }
 

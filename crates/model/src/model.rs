@@ -5,7 +5,7 @@
 
 use crate::config::ModelSection;
 use crate::engine::CHUNK_ROWS;
-use crate::input::{ChunkInput, Row, RowSource};
+use crate::input::{ChunkInput, Repeated, Row, RowSource};
 use crate::kernel::Buffer;
 use crate::layer::linear::Linear;
 use crate::layout::{InputLayout, ModelLayout};
@@ -106,6 +106,11 @@ impl TwoTower {
         self.layout.dimension()
     }
 
+    /// Vectors of a user: her interests, of which an item is worth the one that it is nearest to.
+    pub fn interests(&self) -> usize {
+        self.layout.user.interests()
+    }
+
     /// Vectors of items, `[items, dimension]`, each of length 1 (or 0, when a row has no direction). `threads` workers
     /// share the work, 0 stands for all cores; the result does not depend on it.
     ///
@@ -130,7 +135,7 @@ impl TwoTower {
         self.vectors((&self.layout.item_tower, &self.layout.item), items, (rows, source))
     }
 
-    /// Vectors of users, `[rows, dimension]`; `source(start)` gives the rows from `start` on.
+    /// Vectors of users, `[rows, interests, dimension]`; `source(start)` gives the rows from `start` on.
     pub(crate) fn user_vectors<S: RowSource>(
         &self,
         items: &EncodedView<'_>,
@@ -146,9 +151,11 @@ impl TwoTower {
         items: &EncodedView<'_>,
         (rows, source): (usize, impl Fn(usize) -> S + Sync),
     ) -> Vec<f32> {
-        let mut vectors = vec![0.0; rows * self.dimension()];
-        let chunks = vectors.par_chunks_mut(CHUNK_ROWS * self.dimension()).enumerate();
-        let memory = || (ChunkInput::default(), Shared::default(), tower.workspace(CHUNK_ROWS.min(rows), false));
+        let (interests, width) = (input.interests(), input.interests() * self.dimension());
+        let mut vectors = vec![0.0; rows * width];
+        let chunks = vectors.par_chunks_mut(CHUNK_ROWS * width).enumerate();
+        let most = CHUNK_ROWS.min(rows) * interests;
+        let memory = || (ChunkInput::default(), Shared::default(), tower.workspace(most, false));
         chunks.for_each_init(memory, |memory, (number, target)| {
             self.chunk((tower, input), (items, &source(number * CHUNK_ROWS)), memory, target);
         });
@@ -169,9 +176,9 @@ impl TwoTower {
         (values, histories, workspace): &mut (ChunkInput, Shared, TowerWorkspace),
         target: &mut [f32],
     ) {
-        let count = target.len() / self.dimension();
-        values.read(input, items, (source, count));
-        histories.encode(input, &self.parameters, (items, (source, count)), (Pass::default(), None));
+        let (count, interests) = (target.len() / self.dimension(), input.interests());
+        values.read(input, items, (&Repeated(source, interests), count));
+        histories.encode(input, &self.parameters, (items, (source, count / interests)), (Pass::default(), None));
         values.look_up(input, &self.parameters.tables, (histories, 0));
         tower.forward(&self.parameters.dense, (values, histories), workspace);
         target.copy_from_slice(workspace.vectors(count));

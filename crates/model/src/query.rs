@@ -49,8 +49,8 @@ impl UserTower {
     /// Refuses a batch that would read outside a table.
     fn check(&self, queries: &QueryBatch<'_>, vectors: &[f32]) -> Result<()> {
         let invalid = |field: &str, reason: String| Err(CoreError::Invalid { field: field.into(), reason });
-        let rows = queries.features.rows;
-        if queries.histories.len() != rows || vectors.len() != rows * self.model.dimension() {
+        let (rows, width) = (queries.features.rows, self.interests() * self.dimension());
+        if queries.histories.len() != rows || vectors.len() != rows * width {
             return invalid("queries", format!("{rows} rows of features do not fit histories and vectors"));
         }
         check_ids(&queries.features, &self.fields)?;
@@ -66,10 +66,15 @@ impl QueryEncoder for UserTower {
         self.model.dimension()
     }
 
+    fn interests(&self) -> usize {
+        self.model.interests()
+    }
+
     fn encode(&self, queries: &QueryBatch<'_>, vectors: &mut [f32]) -> Result<()> {
         self.check(queries, vectors)?;
         let items = self.items.features();
-        for (number, target) in vectors.chunks_mut(CHUNK_ROWS * self.dimension()).enumerate() {
+        let width = self.interests() * self.dimension();
+        for (number, target) in vectors.chunks_mut(CHUNK_ROWS * width).enumerate() {
             self.model.user_chunk(&items, &Queries(queries, number * CHUNK_ROWS), target);
         }
         Ok(())

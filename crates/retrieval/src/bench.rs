@@ -45,7 +45,7 @@ pub struct BenchReport {
     pub metrics: BTreeMap<String, f64>,
 }
 
-/// Vectors of all queries, `[queries, dimension]`, with features and history as of the query.
+/// Vectors of all queries, `[queries, interests, dimension]`, with features and history as of the query.
 ///
 /// # Errors
 /// A vector that is not finite; queries of another encoder.

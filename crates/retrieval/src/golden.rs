@@ -7,6 +7,7 @@
 use crate::channel::encode_each;
 use crate::context::RetrievalContext;
 use crate::error::Result;
+use crate::index::best_of_interests;
 use crate::scan::{ItemBlocks, ScanQueries};
 use std::path::Path;
 use twinspire_core::CoreError;
@@ -81,8 +82,10 @@ fn compute(bundle: &Bundle, queries: &[Asked]) -> Result<Vec<GoldenCase>> {
     }
     let (table, excluded) = (bundle.item_embeddings(), vec![&[][..]; queries.len()]);
     let blocks = ItemBlocks::new(&table.values, table.dimension);
-    let found = blocks.top_k(ScanQueries { vectors: &vectors, excluded: &excluded }, TOP);
-    let vectors = vectors.chunks_exact(table.dimension);
+    let (asked, interests) =
+        (ScanQueries { vectors: &vectors, excluded: &excluded }, bundle.query_encoder().interests());
+    let found = best_of_interests(asked, interests, TOP, |asked| blocks.top_k(asked, TOP));
+    let vectors = vectors.chunks_exact(interests * table.dimension);
     let cases = queries.iter().zip(encoded).zip(vectors.zip(found));
     Ok(cases.map(|((asked, encoded), (vector, top))| case(bundle, asked, encoded, (vector, &top))).collect())
 }

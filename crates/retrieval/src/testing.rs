@@ -336,15 +336,21 @@ fn item_vector(items: &ItemTable, item: u32) -> Vec<f32> {
     unit(own.iter().zip(parity).map(|(own, parity)| own * 0.5 + parity).collect())
 }
 
-/// A user tower without weights: the mean of the history's item vectors and vectors of the feature values.
+/// A user tower without weights: the mean of the history's item vectors and vectors of the feature values. Of several
+/// interests, each has its share of the history.
 struct FakeTower {
     items: Arc<ItemTable>,
+    interests: usize,
 }
+
+/// What the file of a model of two interests holds.
+pub(crate) const TWO_INTERESTS: &[u8] = b"fake of two";
 
 /// Fits [`twinspire_core::bundle::LoadQueryEncoder`]; the model file holds `fake`.
 pub(crate) fn load(path: &Path, _: &FeatureEncoder, items: Arc<ItemTable>) -> Result<Box<dyn QueryEncoder>> {
     match fs::read(path).map_err(|error| CoreError::io(path, error))?.as_slice() {
-        b"fake" => Ok(Box::new(FakeTower { items })),
+        b"fake" => Ok(Box::new(FakeTower { items, interests: 1 })),
+        TWO_INTERESTS => Ok(Box::new(FakeTower { items, interests: 2 })),
         _ => Err(CoreError::damaged(path, "not the fake model")),
     }
 }
@@ -354,9 +360,15 @@ impl QueryEncoder for FakeTower {
         DIMENSION
     }
 
+    fn interests(&self) -> usize {
+        self.interests
+    }
+
     fn encode(&self, queries: &QueryBatch<'_>, vectors: &mut [f32]) -> Result<()> {
-        for (row, vector) in vectors.chunks_exact_mut(DIMENSION).enumerate() {
-            let history = queries.histories[row].iter().map(|&item| item_vector(&self.items, item));
+        for (number, vector) in vectors.chunks_exact_mut(DIMENSION).enumerate() {
+            let (row, interest) = (number / self.interests, number % self.interests);
+            let own = queries.histories[row].iter().skip(interest).step_by(self.interests);
+            let history = own.map(|&item| item_vector(&self.items, item));
             let city = queries.features.single_row(row)[1];
             let features = (city != MISSING).then(|| vector_of(2_000_000 + city));
             let mut sum = vec![0.0; DIMENSION];

@@ -15,6 +15,7 @@ use twinspire_retrieval::config::IndexSettings;
 use twinspire_retrieval::index::{
     Change, IndexInput, LiveIndex, StoredIndex, VectorIndex, best_of_interests, build, read_attributes,
 };
+use twinspire_retrieval::scan::ScanQueries;
 use twinspire_retrieval::{IndexSection, in_pool};
 
 /// Runs one of the commands.
@@ -169,7 +170,9 @@ fn search(context: &CommandContext<'_>, arguments: &IndexSearchArguments) -> Res
     }
     let allowed = arguments.filter.as_ref().map(|filter| index.fitting(filter)).transpose()?;
     let lists = in_pool(context.globals.threads.unwrap_or(0), || {
-        best_of_interests(&index, (&table.values, table.dimension), interests, arguments.k as usize, allowed.as_ref())
+        let (k, excluded) = (arguments.k as usize, vec![&[][..]; table.ids.len() / interests]);
+        let asked = ScanQueries { vectors: &table.values, excluded: &excluded };
+        best_of_interests(asked, interests, k, |asked| index.search(asked, k, allowed.as_ref()))
     })?;
     let mut found = Vec::with_capacity(lists.len());
     // The index of a bundle has no ids of its own: its items are rows of the bundle's corpus.

@@ -22,7 +22,7 @@ pub struct GoldenCase {
     pub dense: Vec<f32>,
     /// Encoded (id, weight) lists, one a multi field.
     pub multi: Vec<Vec<(u32, f32)>>,
-    /// User vector.
+    /// User vector, or those of all interests in turn.
     pub vector: Vec<f32>,
     /// Exact top items of the two-tower channel, best first.
     pub top: Vec<GoldenItem>,

@@ -44,7 +44,11 @@ pub struct QueryBatch<'a> {
 pub trait QueryEncoder: Send + Sync {
     /// Length of a vector.
     fn dimension(&self) -> usize;
-    /// Writes `[queries, dimension]`, row-major, into `vectors`.
+    /// Vectors of a query: the interests of a user, of which an item is worth the one that it is nearest to.
+    fn interests(&self) -> usize {
+        1
+    }
+    /// Writes `[queries, interests, dimension]`, row-major, into `vectors`.
     ///
     /// # Errors
     /// When a batch does not fit the tower's fields.

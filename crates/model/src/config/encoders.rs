@@ -19,6 +19,8 @@ pub enum EncoderSection {
     Din(DinSection),
     /// The deep interest evolution network: a GRU, and a second one that takes what goes with a query.
     Dien(DienSection),
+    /// Several interests of a user, each of which is searched with.
+    Interests(InterestsSection),
     /// A mean in which newer items count more.
     Recency(RecencySection),
 }
@@ -125,6 +127,29 @@ impl Default for DienSection {
     }
 }
 
+/// Settings of `interests`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct InterestsSection {
+    /// Name of the history feature.
+    pub feature: String,
+    /// Interests of a user: vectors, of which an item is worth the nearest; 1 to 16.
+    pub count: u32,
+    /// Width of the hidden layer that looks for them; 1 to 4096.
+    pub hidden: u32,
+    /// What an item's place adds to what that layer reads: `age` (counted from the newest), `order` (counted from the oldest)
+    /// or `none`.
+    pub positions: Positions,
+    /// Share of numbers of the items that training drops; 0.0 to below 1.0.
+    pub dropout: f64,
+}
+
+impl Default for InterestsSection {
+    fn default() -> Self {
+        Self { feature: String::new(), count: 4, hidden: 64, positions: Positions::Age, dropout: 0.2 }
+    }
+}
+
 /// What the items of a history are compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -193,6 +218,7 @@ impl EncoderSection {
             Self::Gru(own) => &own.feature,
             Self::Din(own) => &own.feature,
             Self::Dien(own) => &own.feature,
+            Self::Interests(own) => &own.feature,
             Self::Recency(own) => &own.feature,
         }
     }
@@ -201,7 +227,7 @@ impl EncoderSection {
     pub(crate) fn reading(&self) -> Reading {
         match self {
             Self::SelfAttention(SelfAttentionSection { output: HistoryOutput::Mean, .. }) => Reading::Mean,
-            Self::SelfAttention(_) | Self::Gru(_) | Self::Din(_) | Self::Dien(_) => Reading::Last,
+            Self::SelfAttention(_) | Self::Gru(_) | Self::Din(_) | Self::Dien(_) | Self::Interests(_) => Reading::Last,
             Self::Recency(own) => Reading::Recent { decay: 0.5f64.powf(1.0 / own.half_life) as f32 },
         }
     }
@@ -210,7 +236,15 @@ impl EncoderSection {
     pub fn is_causal(&self) -> bool {
         match self {
             Self::SelfAttention(own) => own.causal,
-            Self::Gru(_) | Self::Din(_) | Self::Dien(_) | Self::Recency(_) => true,
+            Self::Gru(_) | Self::Din(_) | Self::Dien(_) | Self::Interests(_) | Self::Recency(_) => true,
+        }
+    }
+
+    /// Vectors that it gives to a user.
+    pub(super) fn interests(&self) -> u32 {
+        match self {
+            Self::Interests(own) => own.count,
+            Self::SelfAttention(_) | Self::Gru(_) | Self::Din(_) | Self::Dien(_) | Self::Recency(_) => 1,
         }
     }
 }
@@ -246,6 +280,14 @@ pub(super) fn check_encoders(model: &ModelSection, schema: &FeatureSchema, fault
                 let sound = own.auxiliary_weight.is_finite() && own.auxiliary_weight >= 0.0;
                 faults.require(sound, &key("auxiliary_weight"), own.auxiliary_weight, "a finite number, 0 or more");
                 check_query(own.attention_query, schema, &key("attention_query"), faults);
+            }
+            EncoderSection::Interests(own) => {
+                check_dropout(own.dropout, &key, faults);
+                faults.require((1..=16).contains(&own.count), &key("count"), own.count, "1 to 16");
+                faults.require((1..=4096).contains(&own.hidden), &key("hidden"), own.hidden, "1 to 4096");
+                let is_first = model.encoders[..number].iter().all(|other| other.interests() == 1);
+                let reason = "1: another encoder has several already, and each needs its rows of the tower";
+                faults.require(is_first || own.count <= 1, &key("count"), own.count, reason);
             }
             EncoderSection::Recency(own) => {
                 let sound = own.half_life.is_finite() && own.half_life > 0.0;

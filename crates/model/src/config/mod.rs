@@ -17,8 +17,8 @@ pub use alarms::{
     AlarmAction, AlarmsSection, EffectiveRankSection, HotShareSection, LossShareSection, MeanCosineSection,
 };
 pub use encoders::{
-    AttentionQuery, DienSection, DinSection, EncoderSection, GruSection, HistoryOutput, NormPlace, Positions,
-    RecencySection, SelfAttentionSection,
+    AttentionQuery, DienSection, DinSection, EncoderSection, GruSection, HistoryOutput, InterestsSection, NormPlace,
+    Positions, RecencySection, SelfAttentionSection,
 };
 pub use movement::{
     AdagradSection, AdamSection, AdamWSection, ClipSection, EarlyStoppingSection, OptimizerSection, ScheduleSection,

@@ -42,6 +42,7 @@ impl ModelSettings {
         check_model(model, schema, &mut own);
         check_encoders(model, schema, &mut own);
         check_positions(model, train, &mut own);
+        check_interests(model, train, &mut own);
         check_dimensions(schema, &mut own);
         check_train(train, &mut own);
         check_loss(train, &mut own);
@@ -129,6 +130,14 @@ fn check_positions(model: &ModelSection, train: &TrainSection, faults: &mut Faul
     let is_causal = !model.encoders.is_empty() && model.encoders.iter().all(EncoderSection::is_causal);
     let reason = "`all` needs an entry in model.encoders, and `causal = true` in each";
     faults.require(train.positions == TrainedPositions::Single || is_causal, "train.positions", "all", reason);
+}
+
+/// The positive says which interest meets the negatives.
+fn check_interests(model: &ModelSection, train: &TrainSection, faults: &mut Faults) {
+    let several = model.encoders.iter().any(|encoder| encoder.interests() > 1);
+    let reason = "not with several interests: they meet the items of a row by its positive, and a pair of `bce` has a label \
+                  of its own; take a softmax, `bpr`, `hinge` or `cosine_contrastive`";
+    faults.require(!several || train.loss != LossSection::Bce {}, "train.loss.kind", "bce", reason);
 }
 
 fn check_dimensions(schema: &FeatureSchema, faults: &mut Faults) {

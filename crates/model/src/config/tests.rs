@@ -207,6 +207,16 @@ fn encoders_are_checked_with_the_features_that_they_read() {
         {"kind": "dien", "feature": "seen", "auxiliary_weight": -1.0, "attention_query": "profile"}]});
     let keys = ["[0].dropout", "[0].hidden", "[0].attention_query"];
     let expected = [&keys[..], &["[1].feature", "[1].auxiliary_weight", "[1].attention_query"]].concat();
+    let several =
+        serde_json::json!({"kind": "interests", "feature": "seen", "count": 17, "hidden": 0, "dropout": -0.1});
+    let expected_of_several = ["dropout", "count", "hidden"].map(|key| format!("model.encoders[0].{key}"));
+    assert_eq!(faults(serde_json::json!({"encoders": [several]}), TrainedPositions::All), expected_of_several);
+    let model: ModelSection =
+        serde_json::from_value(serde_json::json!({"encoders": [{"kind": "interests", "feature": "seen"}]})).unwrap();
+    let train = TrainSection { loss: LossSection::Bce {}, ..TrainSection::default() };
+    let mut found = Faults::default();
+    ModelSettings::check(&model, &train, &schema, false, &mut found);
+    assert_eq!(found.into_vec().into_iter().map(|fault| fault.key).collect::<Vec<_>>(), ["train.loss.kind"]);
     assert_eq!(
         faults(attending, TrainedPositions::Single),
         expected.iter().map(|key| format!("model.encoders{key}")).collect::<Vec<_>>()

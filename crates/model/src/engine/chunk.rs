@@ -1,8 +1,9 @@
 //! One chunk of a batch: what is kept until the optimizer has read it, and the passes over it.
 
+use super::interests::{read_out, spread};
 use super::{Batch, Pairing};
 use crate::batch::{CorpusItems, ItemsOf, UsersOf};
-use crate::input::ChunkInput;
+use crate::input::{ChunkInput, Repeated};
 use crate::kernel::{Buffer, add_to};
 use crate::layout::ModelLayout;
 use crate::loss::LossSum;
@@ -27,6 +28,8 @@ pub(super) struct Chunk {
     /// Added to the score in a softmax.
     shifts: Vec<f32>,
     scores: Vec<f32>,
+    /// The interest of each row that meets its items, where users have several.
+    chosen: Vec<usize>,
     sum: LossSum,
 }
 
@@ -63,7 +66,7 @@ impl Buffers {
         self.item_gradient.resize(rows.1 * layout.dimension());
     }
 
-    /// Unit vectors of the users and the items of a chunk.
+    /// Unit vectors of the users, of all their interests, and of the items of a chunk.
     pub(super) fn vectors(&self, chunk: &Chunk) -> (&[f32], &[f32]) {
         self.towers.vectors(chunk)
     }
@@ -91,7 +94,9 @@ impl Chunk {
         self.scores.resize(self.labels.len(), 0.0);
         self.items.extend(drawn.iter().map(|draw| draw.item));
         let corpus = samples.corpus();
-        self.user.read(&layout.user, corpus, (&UsersOf(samples, rows), rows.len()));
+        let interests = layout.user.interests();
+        let users = (&Repeated(&UsersOf(samples, rows), interests), rows.len() * interests);
+        self.user.read(&layout.user, corpus, users);
         match batch.pairing {
             Pairing::Own => self.item.read(&layout.item, corpus, (&ItemsOf(samples, rows), rows.len())),
             Pairing::Drawn { .. } => {
@@ -135,21 +140,40 @@ impl Chunk {
         buffers: &mut Buffers,
     ) {
         let (Parameters { tables, dense }, [users, items]) = (parameters, shared);
-        self.user.look_up(&layout.user, tables, (users, starts[0]));
+        self.user.look_up(&layout.user, tables, (users, starts[0] * layout.user.interests()));
         self.item.look_up(&layout.item, tables, (items, starts[1]));
         layout.user_tower.forward(dense, (&self.user, users), &mut buffers.towers.user);
         layout.item_tower.forward(dense, (&self.item, items), &mut buffers.towers.item);
     }
 
-    fn pairs<'a>(&'a self, (users, items): (&'a [f32], &'a [f32]), dimension: usize) -> Pairs<'a> {
-        let group = items.len() / users.len();
-        Pairs { users, items, group, dimension, labels: &self.labels, weights: &self.weights }
+    fn pairs<'a>(&'a self, (users, items): (&'a [f32], &'a [f32]), layout: &ModelLayout) -> Pairs<'a> {
+        let (interests, dimension) = (layout.user.interests(), layout.dimension());
+        let group = items.len() * interests / users.len();
+        Pairs { users, items, interests, group, dimension, labels: &self.labels, weights: &self.weights }
+    }
+
+    /// Writes the vectors of the users of a chunk, `[rows, dimension]`: of several interests the one that meets its items.
+    pub(super) fn read_users(
+        &mut self,
+        layout: &ModelLayout,
+        (buffers, group): (&Buffers, usize),
+        vectors: &mut [f32],
+    ) {
+        let (users, items) = buffers.vectors(self);
+        match layout.user.interests() {
+            1 => vectors.copy_from_slice(users),
+            count => {
+                let mut chosen = std::mem::take(&mut self.chosen);
+                read_out((users, items), (count, group, layout.dimension()), &mut chosen, vectors);
+                self.chosen = chosen;
+            }
+        }
     }
 
     /// Logits and loss of the pairs; no gradient is computed.
     pub(super) fn pairs_forward(&mut self, layout: &ModelLayout, weights: Weights<'_>, buffers: &mut Buffers) {
         let mut scores = std::mem::take(&mut self.scores);
-        let pairs = self.pairs(buffers.vectors(self), layout.dimension());
+        let pairs = self.pairs(buffers.vectors(self), layout);
         self.sum = bce::forward(&pairs, &weights.dense[layout.head..], &mut scores);
         self.scores = scores;
     }
@@ -160,7 +184,7 @@ impl Chunk {
         let vectors = buffers.towers.vectors(self);
         let users = &mut buffers.user_gradient[..vectors.0.len()];
         let items = &mut buffers.item_gradient[..vectors.1.len()];
-        let pairs = self.pairs(vectors, layout.dimension());
+        let pairs = self.pairs(vectors, layout);
         let gradients = Gradients { users: &mut *users, items: &mut *items, head: &mut head };
         self.sum = bce::backward(&pairs, &weights.dense[layout.head..], &mut scores, gradients);
         self.scores = scores;
@@ -175,9 +199,15 @@ impl Chunk {
         layout: &ModelLayout,
         weights: Weights<'_>,
         buffers: &mut Buffers,
-        gradients: (&[f32], &[f32]),
+        (users, items): (&[f32], &[f32]),
     ) {
-        self.towers_backward(layout, weights, &mut buffers.towers, gradients);
+        let count = layout.user.interests();
+        if count == 1 {
+            return self.towers_backward(layout, weights, &mut buffers.towers, (users, items));
+        }
+        let slopes = &mut buffers.user_gradient[..count * users.len()];
+        spread(&self.chosen, users, (count, layout.dimension()), slopes);
+        self.towers_backward(layout, weights, &mut buffers.towers, (slopes, items));
     }
 
     fn towers_backward(

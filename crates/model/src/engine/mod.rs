@@ -7,6 +7,7 @@
 //! a model do not depend on the number of threads.
 
 mod chunk;
+mod interests;
 mod look;
 mod objective;
 mod softmax;
@@ -300,7 +301,8 @@ impl<'a> Engine<'a> {
     fn reserve(&mut self, batch: &Batch<'_>, buffers: usize) {
         self.draw(batch);
         let (layout, users) = (self.layout, batch.pairing.chunk_rows());
-        let rows = (users, users * batch.pairing.group() + self.drawn.len().div_ceil(batch.chunks().max(1)));
+        let items = users * batch.pairing.group() + self.drawn.len().div_ceil(batch.chunks().max(1));
+        let rows = (users * layout.user.interests(), items);
         self.chunks.resize_with(self.chunks.len().max(batch.chunks()), Chunk::default);
         self.gradients.resize_with(self.gradients.len().max(batch.groups()), || Buffer::zeros(layout.dense_len()));
         self.buffers.resize_with(self.buffers.len().max(buffers), Mutex::default);

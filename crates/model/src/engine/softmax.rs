@@ -48,9 +48,8 @@ impl Engine<'_> {
         self.team.each(work, |_, (number, ((chunk, buffers), (users, items)))| {
             let mut buffers = lock(buffers);
             chunk.forward(layout, parameters, (shared, batch.starts(number, drawn)), &mut buffers);
-            let (user_vectors, item_vectors) = buffers.vectors(chunk);
-            users.copy_from_slice(user_vectors);
-            items.copy_from_slice(&item_vectors[..items.len()]);
+            chunk.read_users(layout, (&buffers, group), users);
+            items.copy_from_slice(&buffers.vectors(chunk).1[..items.len()]);
         });
         columns.read(batch, (&self.chunks[..chunks], buffers), dimension, repeated);
         let met = Met { rows: &self.items, earlier };

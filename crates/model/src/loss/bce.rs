@@ -7,13 +7,14 @@ use crate::kernel::{LANES, exp, for_every_level, lane_dot, ln};
 /// `p` is kept this far from 0 and 1.
 const MARGIN: f32 = 1e-6;
 
-/// Rows of a chunk: a user and `group` items each. `labels` and `weights` have one value an item.
+/// Rows of a chunk: a user and `group` items each. Of several interests, an item is worth the nearest; a backward pass takes one. `labels` and `weights` have one value an item.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pairs<'a> {
-    /// `[users, dimension]`.
+    /// `[users, interests, dimension]`.
     pub(crate) users: &'a [f32],
     /// `[users · group, dimension]`.
     pub(crate) items: &'a [f32],
+    pub(crate) interests: usize,
     pub(crate) group: usize,
     pub(crate) dimension: usize,
     pub(crate) labels: &'a [f32],
@@ -94,13 +95,18 @@ fn block_slopes(
 }
 
 for_every_level! {
-    /// Cosines of users with their items.
+    /// Cosines of users with their items, each with the nearest interest.
     pub(crate) fn cosines(pairs: Pairs<'_>, scores: &mut [f32]) {
         let width = pairs.dimension;
         let groups = pairs.items.chunks_exact(width * pairs.group).zip(scores.chunks_exact_mut(pairs.group));
-        for (user, (items, scores)) in pairs.users.chunks_exact(width).zip(groups) {
+        for (user, (items, scores)) in pairs.users.chunks_exact(pairs.interests * width).zip(groups) {
+            let (first, others) = user.split_at(width);
             for (item, score) in items.chunks_exact(width).zip(scores) {
-                *score = lane_dot(user, item);
+                *score = lane_dot(first, item);
+                for other in others.chunks_exact(width) {
+                    let found = lane_dot(other, item);
+                    *score = if found > *score { found } else { *score };
+                }
             }
         }
     }
@@ -200,6 +206,23 @@ mod tests {
         assert!((f64::from(head[0]) - by_factor).abs() < 1e-4 && (f64::from(head[1]) - by_bias).abs() < 1e-4);
         let mut scores = cosines.clone();
         assert!((losses(&mut scores, &labels, &weights, &HEAD) / sum - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn an_item_is_worth_the_nearest_of_several_interests() {
+        let (users, items) = ([1.0, 0.0, 0.0, 1.0, -1.0, 0.0, 0.6, 0.8], [0.6, 0.8, -1.0, 0.0, 0.0, -1.0, 1.0, 0.0]);
+        let (labels, weights, mut scores) = ([0.0; 4], [1.0; 4], [0.0; 4]);
+        let pairs = Pairs {
+            users: &users,
+            items: &items,
+            interests: 2,
+            group: 2,
+            dimension: 2,
+            labels: &labels,
+            weights: &weights,
+        };
+        cosines(pairs, &mut scores);
+        assert_eq!(scores, [0.8, 0.0, 0.0, 0.6]);
     }
 
     #[test]

@@ -31,7 +31,7 @@ impl TwoTower {
         let numbers: Vec<u32> = (0..count as u32).collect();
         let source = UsersOf(&samples, &numbers);
         let features = items.features();
-        let mut vectors = vec![0.0; count * self.dimension()];
+        let mut vectors = vec![0.0; count * self.interests() * self.dimension()];
         self.user_chunk(&features, &source, &mut vectors);
         let mut of_users = inputs(layout, &queries.user_features().slice(0..count));
         for history in &layout.history {

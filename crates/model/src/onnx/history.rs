@@ -111,7 +111,9 @@ impl Histories {
             Encoder::SelfAttention(own) => encoding.attend(own, tokens),
             Encoder::Gru(own) => encoding.recur(own, tokens),
             Encoder::Recency => tokens,
-            Encoder::Din(_) | Encoder::Dien(_) => unreachable!("refused before a graph is begun"),
+            Encoder::Din(_) | Encoder::Dien(_) | Encoder::Interests(_) => {
+                unreachable!("refused before a graph is begun")
+            }
         };
         self.read(graph, layout.reading, states)
     }

@@ -41,7 +41,8 @@ impl TwoTower {
             return Err(ModelError::unsuitable("onnx", reason));
         }
         let mut histories = self.layout.user.histories.iter().chain(&self.layout.item.histories);
-        let refused = histories.find(|history| matches!(history.encoder, Encoder::Din(_) | Encoder::Dien(_)));
+        let refused =
+            histories.find(|own| matches!(own.encoder, Encoder::Din(_) | Encoder::Dien(_) | Encoder::Interests(_)));
         if let Some(HistoryLayout { name, encoder, .. }) = refused {
             let reason = format!("the encoder of `{name}`, {}, has no form in ONNX", encoder.name());
             return Err(ModelError::unsuitable("onnx", reason));

@@ -5,6 +5,7 @@ use super::RowMemory;
 use super::dien::{Dien, DienMemory};
 use super::din::{Din, DinMemory};
 use super::gru::{Gru, GruMemory};
+use super::interests::{Interests, InterestsMemory};
 use super::self_attention::{AttentionMemory, SelfAttention};
 use crate::config::EncoderSection;
 use crate::kernel::Buffer;
@@ -19,6 +20,7 @@ pub(crate) enum Encoder {
     Gru(Gru),
     Din(Din),
     Dien(Dien),
+    Interests(Interests),
     /// The tokens as they are; what weighs them is how they are read.
     Recency,
 }
@@ -34,6 +36,7 @@ pub(crate) struct Memory {
     pub(crate) gru: GruMemory,
     pub(crate) din: DinMemory,
     pub(crate) dien: DienMemory,
+    pub(crate) interests: InterestsMemory,
     pub(crate) rows: RowMemory,
 }
 
@@ -93,6 +96,7 @@ impl Encoder {
             EncoderSection::Gru(own) => Self::Gru(Gru::new(own.dropout, width, 0)),
             EncoderSection::Din(own) => Self::Din(Din::new(own, (width, profile))),
             EncoderSection::Dien(own) => Self::Dien(Dien::new(own, (width, profile))),
+            EncoderSection::Interests(own) => Self::Interests(Interests::new(own, width, max_length)),
             EncoderSection::Recency(_) => Self::Recency,
         }
     }
@@ -104,6 +108,7 @@ impl Encoder {
             Self::Gru(own) => own.len(),
             Self::Din(own) => own.len(),
             Self::Dien(own) => own.len(),
+            Self::Interests(own) => own.len(),
             Self::Recency => 0,
         }
     }
@@ -115,6 +120,7 @@ impl Encoder {
             Self::Gru(own) => own.tensors(),
             Self::Din(own) => own.tensors(),
             Self::Dien(own) => own.tensors(),
+            Self::Interests(own) => own.tensors(),
             Self::Recency => Vec::new(),
         }
     }
@@ -126,6 +132,7 @@ impl Encoder {
             Self::Gru(_) => "gru",
             Self::Din(_) => "din",
             Self::Dien(_) => "dien",
+            Self::Interests(_) => "interests",
             Self::Recency => "weighted by age",
         }
     }
@@ -135,14 +142,22 @@ impl Encoder {
         match self {
             Self::SelfAttention(own) => Some(own.blocks().len()),
             Self::Gru(_) | Self::Recency => Some(1),
-            Self::Din(_) | Self::Dien(_) => None,
+            Self::Din(_) | Self::Dien(_) | Self::Interests(_) => None,
         }
     }
 
-    /// Does it give one vector a row, from what the row sees of the tokens, instead of one state a token?
+    /// Vectors of a row: more than one only of an encoder that attends.
+    pub(crate) fn interests(&self) -> usize {
+        match self {
+            Self::Interests(own) => own.count(),
+            Self::SelfAttention(_) | Self::Gru(_) | Self::Din(_) | Self::Dien(_) | Self::Recency => 1,
+        }
+    }
+
+    /// Does it give vectors to a row, from what the row sees of the tokens, instead of one state a token?
     pub(crate) fn attends(&self) -> bool {
         match self {
-            Self::Din(_) | Self::Dien(_) => true,
+            Self::Din(_) | Self::Dien(_) | Self::Interests(_) => true,
             Self::SelfAttention(_) | Self::Gru(_) | Self::Recency => false,
         }
     }
@@ -152,7 +167,7 @@ impl Encoder {
         match self {
             Self::Din(own) => own.query().reads_profile(),
             Self::Dien(own) => own.query().reads_profile(),
-            Self::SelfAttention(_) | Self::Gru(_) | Self::Recency => false,
+            Self::SelfAttention(_) | Self::Gru(_) | Self::Interests(_) | Self::Recency => false,
         }
     }
 
@@ -160,7 +175,7 @@ impl Encoder {
     pub(crate) fn auxiliary(&self) -> f64 {
         match self {
             Self::Dien(own) => own.auxiliary(),
-            Self::SelfAttention(_) | Self::Gru(_) | Self::Din(_) | Self::Recency => 0.0,
+            Self::SelfAttention(_) | Self::Gru(_) | Self::Din(_) | Self::Interests(_) | Self::Recency => 0.0,
         }
     }
 
@@ -171,6 +186,7 @@ impl Encoder {
             Self::Gru(own) => own.dropout(),
             Self::Din(own) => own.dropout(),
             Self::Dien(own) => own.dropout(),
+            Self::Interests(own) => own.dropout(),
             Self::Recency => 0.0,
         }
     }
@@ -182,16 +198,17 @@ impl Encoder {
             Self::Gru(own) => own.forward(dense, read, memory),
             Self::Din(own) => own.forward(dense, read, memory),
             Self::Dien(own) => own.forward(dense, read, memory),
+            Self::Interests(own) => own.forward(dense, read, memory),
             Self::Recency => {}
         }
     }
 
-    /// The states of the last forward pass, `[tokens, width]`, or `[rows, width]` of an encoder that attends.
+    /// The states of the last forward pass, `[tokens, width]`, or `[rows, interests, width]` of an encoder that attends.
     pub(crate) fn states<'a>(&self, memory: &'a Memory) -> &'a [f32] {
         match self {
             Self::SelfAttention(own) => own.states(&memory.attention),
             Self::Gru(own) => own.states(&memory.gru),
-            Self::Din(_) | Self::Dien(_) => &memory.rows.vectors,
+            Self::Din(_) | Self::Dien(_) | Self::Interests(_) => &memory.rows.vectors,
             Self::Recency => &memory.tokens,
         }
     }
@@ -209,6 +226,7 @@ impl Encoder {
             Self::Gru(own) => own.backward(parameters, read, memory),
             Self::Din(own) => own.backward(parameters, read, memory),
             Self::Dien(own) => own.backward(parameters, read, memory),
+            Self::Interests(own) => own.backward(parameters, read, memory),
             Self::Recency => {}
         }
     }
@@ -225,6 +243,7 @@ impl Memory {
             Encoder::Gru(own) => own.reserve(ends, &mut self.gru),
             Encoder::Din(own) => own.reserve(self.rows.pairs(), &mut self.din),
             Encoder::Dien(own) => own.reserve(ends, self),
+            Encoder::Interests(own) => own.reserve((tokens, self.rows.pairs()), &mut self.interests),
             Encoder::Recency => {}
         }
     }

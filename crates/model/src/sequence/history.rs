@@ -53,7 +53,7 @@ pub(crate) struct History {
     dropout: Dropout,
     /// What negatives of the encoder's own loss are drawn with; nothing where there is no such loss.
     draws: Option<u64>,
-    /// Vectors of the rows `[rows, width]`, and their gradients.
+    /// Vectors of the rows `[rows, interests, width]`, and their gradients.
     values: Buffer,
     slopes: Buffer,
     /// Gradients of the tokens `[tokens, width]`.
@@ -116,7 +116,7 @@ impl History {
         });
         let draws = pass.training.filter(|_| layout.encoder.auxiliary() > 0.0);
         self.draws = draws.map(|(seed, step)| Rng::stream(seed, "next_item", step).next_u64());
-        self.values.resize(source.1 * layout.width);
+        self.values.resize(source.1 * layout.row_cells());
     }
 
     /// Encodes all sequences; a team, if there is one, shares the work.
@@ -125,13 +125,14 @@ impl History {
         if let Some(layout) = &layout.profile {
             profile.look_up(layout, &parameters.tables, (&Shared::default(), 0));
         }
-        let (width, size) = (layout.width, team.map_or(pieces.len(), |_| pieces.len().div_ceil(MAX_GROUPS)).max(1));
+        let (width, cells) = (layout.width, layout.row_cells());
+        let size = team.map_or(pieces.len(), |_| pieces.len().div_ceil(MAX_GROUPS)).max(1);
         groups.resize_with(groups.len().max(pieces.len().div_ceil(size)), Group::default);
         let read =
             Read { layout, parameters, tokens, fields, profile: profile.values(), dropout: *dropout, draws: *draws };
-        let jobs = jobs(pieces, size, (groups, values), |piece| tokens.rows(piece).len() * width);
+        let jobs = jobs(pieces, size, (groups, values), |piece| tokens.rows(piece).len() * cells);
         let encode = |(number, (group, pieces, values)): (usize, Job<'_>)| {
-            let first = tokens.rows(&pieces[0]).start;
+            let first = tokens.rows(&pieces[0]).start * layout.encoder.interests();
             group.loss = 0.0;
             group.memories.resize_with(group.memories.len().max(if *kept { pieces.len() } else { 1 }), Memory::default);
             for (at, piece) in pieces.iter().enumerate() {
@@ -139,8 +140,8 @@ impl History {
                 read.forward(piece, number * size + at, memory);
                 group.loss += memory.dien.next_item.loss;
                 let states = layout.encoder.states(memory);
-                read.for_each_row(piece, |row, seen| {
-                    layout.reading.take(states, seen, &mut values[(row - first) * width..][..width]);
+                read.for_each_vector(piece, |number, seen| {
+                    layout.reading.take(states, seen, &mut values[(number - first) * width..][..width]);
                 });
             }
         };
@@ -151,10 +152,10 @@ impl History {
         }
     }
 
-    /// Copies the vectors of rows from `start` on into the history's columns of `values`.
-    pub(crate) fn copy(&self, start: usize, values: &mut [f32], columns: Columns) {
-        let vectors = self.values[start * columns.width..].chunks_exact(columns.width);
-        for (row, vector) in values.chunks_exact_mut(columns.stride).zip(vectors) {
+    /// Copies vectors into the history's columns of `values`, rows of the tower from `start` on.
+    pub(crate) fn copy(&self, layout: &HistoryLayout, start: usize, values: &mut [f32], columns: Columns) {
+        for (row, number) in values.chunks_exact_mut(columns.stride).zip(start..) {
+            let vector = &self.values[number / layout.repeats * columns.width..][..columns.width];
             row[columns.first..columns.first + columns.width].copy_from_slice(vector);
         }
     }
@@ -186,8 +187,10 @@ impl History {
         let (width, size) = (layout.width, pieces.len().div_ceil(MAX_GROUPS).max(1));
         slopes.resize(values.len());
         let rows = inputs.flat_map(|input| input.values().chunks_exact(columns.stride).take(input.rows()));
-        for (slope, row) in slopes.chunks_exact_mut(width).zip(rows) {
-            slope.copy_from_slice(&row[columns.first..columns.first + width]);
+        for (number, row) in rows.enumerate() {
+            let (slope, own) =
+                (&mut slopes[number / layout.repeats * width..][..width], &row[columns.first..][..width]);
+            if number.is_multiple_of(layout.repeats) { slope.copy_from_slice(own) } else { add_to(slope, own) }
         }
         gradients.resize(tokens.items().len() * width);
         let profile_width = layout.profile.as_ref().map_or(0, |profile| profile.width);
@@ -309,12 +312,17 @@ impl Read<'_> {
         &self.profile[rows.start * width..rows.end * width]
     }
 
-    /// Calls `visit` for each row of a piece with its states: those of the tokens that it sees, or one of its own.
-    fn for_each_row(&self, piece: &Range<usize>, mut visit: impl FnMut(usize, Range<usize>)) {
-        let (first, start) = (self.tokens.rows(piece).start, self.tokens.range(piece).start);
+    /// Calls `visit` for each vector of the rows of a piece with its states: those of the tokens that the row sees, or one
+    /// of the vector's own.
+    fn for_each_vector(&self, piece: &Range<usize>, mut visit: impl FnMut(usize, Range<usize>)) {
+        let (encoder, start) = (&self.layout.encoder, self.tokens.range(piece).start);
+        let first = self.tokens.rows(piece).start * encoder.interests();
         self.tokens.for_each_row(piece, |row, seen| {
-            let own = row - first..row - first + 1;
-            visit(row, if self.layout.encoder.attends() { own } else { seen.start - start..seen.end - start });
+            if !encoder.attends() {
+                return visit(row, seen.start - start..seen.end - start);
+            }
+            let own = row * encoder.interests()..(row + 1) * encoder.interests();
+            own.for_each(|number| visit(number, number - first..number - first + 1));
         });
     }
 
@@ -322,7 +330,8 @@ impl Read<'_> {
     fn forward(&self, piece: &Range<usize>, place: usize, memory: &mut Memory) {
         let (layout, ends, range) = (self.layout, self.tokens.ends(piece), self.tokens.range(piece));
         if layout.encoder.attends() {
-            memory.rows.read(self.tokens, piece, layout.width, self.profile_of(piece));
+            let shape = (layout.encoder.interests(), layout.width);
+            memory.rows.read(self.tokens, piece, shape, self.profile_of(piece));
         }
         memory.reserve(layout, ends);
         let target = &mut memory.tokens[..range.len() * layout.width];
@@ -344,7 +353,9 @@ impl Read<'_> {
         let (layout, ends, width) = (self.layout, self.tokens.ends(piece), self.layout.width);
         let target = layout.encoder.state_slopes(memory);
         target.fill(0.0);
-        self.for_each_row(piece, |row, seen| layout.reading.spread(&slopes[row * width..][..width], seen, target));
+        self.for_each_vector(piece, |number, seen| {
+            layout.reading.spread(&slopes[number * width..][..width], seen, target);
+        });
         let parameters = (self.dense(), &mut gradient[..]);
         layout.encoder.backward(parameters, (ends, self.dropout.at(place)), memory);
     }

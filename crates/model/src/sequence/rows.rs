@@ -1,4 +1,4 @@
-//! What encoders that attend remember of the rows of a piece. They give one vector a row, not one state a token: rows that
+//! What encoders that attend remember of the rows of a piece. They give vectors to a row, not a state to a token: rows that
 //! see the same tokens may compare them with different queries.
 
 use super::Tokens;
@@ -17,23 +17,29 @@ pub(crate) struct RowMemory {
     pub(crate) queries: Buffer,
     /// Gradients of the queries.
     pub(crate) query_slopes: Buffer,
-    /// What the encoder gives, `[rows, width]`.
+    /// What the encoder gives, `[rows, interests, width]`.
     pub(crate) vectors: Buffer,
     /// Gradients of the vectors.
     pub(crate) slopes: Buffer,
 }
 
 impl RowMemory {
-    /// Takes the rows of these sequences, of vectors `width` wide, with their profiles.
-    pub(crate) fn read(&mut self, tokens: &Tokens, piece: &Range<usize>, width: usize, profile: &[f32]) {
+    /// Takes the rows of these sequences, with their profiles; each gets `interests` vectors, as wide as tokens.
+    pub(crate) fn read(
+        &mut self,
+        tokens: &Tokens,
+        piece: &Range<usize>,
+        (interests, width): (usize, usize),
+        profile: &[f32],
+    ) {
         let start = tokens.range(piece).start;
         self.seen.clear();
         tokens.for_each_row(piece, |_, seen| self.seen.push(seen.start - start..seen.end - start));
         grow(&mut self.profile, profile.len());
         self.profile[..profile.len()].copy_from_slice(profile);
         let cells = self.seen.len() * width;
-        let buffers = [&mut self.queries, &mut self.query_slopes, &mut self.vectors, &mut self.slopes];
-        buffers.into_iter().for_each(|buffer| grow(buffer, cells));
+        [&mut self.queries, &mut self.query_slopes].into_iter().for_each(|buffer| grow(buffer, cells));
+        [&mut self.vectors, &mut self.slopes].into_iter().for_each(|buffer| grow(buffer, interests * cells));
     }
 
     /// Pairs of a row and a token that it sees.

@@ -114,7 +114,7 @@ impl SelfAttention {
     /// Reads the tokens of `memory`, to which their places are added.
     pub(crate) fn forward(&self, dense: &[f32], (ends, dropout): (&[usize], Dropout), memory: &mut Memory) {
         let tokens = ends[ends.len() - 1] - ends[0];
-        self.for_each_place(ends, |token, place| {
+        self.positions.for_each(ends, |token, place| {
             let cells = &mut memory.tokens[token * self.width..][..self.width];
             add_to(cells, &dense[place * self.width..][..self.width]);
         });
@@ -164,22 +164,8 @@ impl SelfAttention {
             block.backward((dense, &mut *gradient), read, (&blocks[number], scratch), dx);
         }
         dropout.at(0).apply(dx, 0);
-        self.for_each_place(ends, |token, place| {
+        self.positions.for_each(ends, |token, place| {
             add_to(&mut gradient[place * self.width..][..self.width], &dx[token * self.width..][..self.width]);
         });
-    }
-
-    /// Calls `visit` with each token and the number of its place.
-    fn for_each_place(&self, ends: &[usize], mut visit: impl FnMut(usize, usize)) {
-        for pair in ends.windows(2) {
-            let (first, length) = (pair[0] - ends[0], pair[1] - pair[0]);
-            for position in 0..length {
-                match self.positions {
-                    Positions::Age => visit(first + position, length - 1 - position),
-                    Positions::Order => visit(first + position, position),
-                    Positions::None => {}
-                }
-            }
-        }
     }
 }

@@ -147,6 +147,15 @@ fn a_hundred_steps_of_din_follow_pytorch() {
 }
 
 #[test]
+fn a_hundred_steps_of_several_interests_follow_pytorch() {
+    let section = |count: u32, positions: &str| json!({"kind": "interests", "feature": "seen", "count": count, "hidden": 12, "positions": positions, "dropout": 0.0});
+    let json = include_str!("../../../../fixtures/model/reference_interests_age.json");
+    compare(json, section(3, "age"), Pass::default());
+    let json = include_str!("../../../../fixtures/model/reference_interests_none.json");
+    compare(json, section(2, "none"), JOINED);
+}
+
+#[test]
 fn a_hundred_steps_of_dien_follow_pytorch() {
     let json = include_str!("../../../../fixtures/model/reference_dien_last_click.json");
     let last_click = json!({"kind": "dien", "feature": "seen", "auxiliary_weight": 0.5, "dropout": 0.0});

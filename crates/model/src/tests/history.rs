@@ -27,7 +27,10 @@ fn encoders() -> Vec<Value> {
         "dropout": 0.0});
     let profile = json!({"kind": "din", "feature": "seen", "hidden": 6, "attention_query": "profile", "dropout": 0.0});
     let dien = json!({"kind": "dien", "feature": "seen", "auxiliary_weight": 0.5, "dropout": 0.0});
-    vec![first, last, gru, din, learned, profile, dien, json!({"kind": "recency", "feature": "seen", "half_life": 2})]
+    let interests = json!({"kind": "interests", "feature": "seen", "count": 3, "hidden": 7, "positions": "order",
+        "dropout": 0.0});
+    let recency = json!({"kind": "recency", "feature": "seen", "half_life": 2});
+    vec![first, last, gru, din, learned, profile, dien, interests, recency]
 }
 
 fn with(encoder: &Value, changes: Value) -> ModelSection {
@@ -35,6 +38,13 @@ fn with(encoder: &Value, changes: Value) -> ModelSection {
     encoder.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
     let section: EncoderSection = serde_json::from_value(encoder).unwrap();
     ModelSection { encoders: vec![section], ..model() }
+}
+
+/// Interests of one history, which share what a GRU makes of another.
+fn two_encoders() -> ModelSection {
+    let mut section = with(&encoders()[7], json!({}));
+    section.encoders.push(serde_json::from_value(json!({"kind": "gru", "feature": "genres", "dropout": 0.0})).unwrap());
+    section
 }
 
 #[test]
@@ -49,6 +59,14 @@ fn every_gradient_equals_the_finite_difference() {
             gradient::check(&world, &section, TrainSection::default(), (false, pass));
         }
     }
+    let sampled = TrainSection {
+        loss: LossSection::SampledSoftmax { temperature: 0.5 },
+        negatives: serde_json::from_value(json!([{"kind": "uniform", "count": 2}, {"kind": "popularity", "count": 3}]))
+            .unwrap(),
+        ..TrainSection::default()
+    };
+    let interests = two_encoders();
+    gradient::check(&World::new(false), &interests, sampled, (false, Pass::default()));
     let pairs = TrainSection { loss: LossSection::Bce {}, ..TrainSection::default() };
     gradient::check(&World::new(false), &with(&encoders()[0], json!({})), pairs, (false, Pass::default()));
 }
@@ -121,7 +139,7 @@ fn joined_histories_give_the_gradients_of_single_ones() {
 fn all_positions_train_to_the_same_bytes_with_one_two_and_four_threads_and_learn() {
     let encoders = encoders();
     let positions = [TrainedPositions::All, TrainedPositions::Single, TrainedPositions::All].into_iter();
-    for (encoder, positions) in encoders[..7].iter().zip(positions.cycle()) {
+    for (encoder, positions) in encoders[..8].iter().zip(positions.cycle()) {
         let model = with(encoder, json!({"dropout": 0.2}));
         let section =
             TrainSection { epochs: 4, batch_size: 300, learning_rate: 5e-3, positions, ..TrainSection::default() };
@@ -151,10 +169,10 @@ fn a_query_has_the_bits_of_batch_encoding() {
         let path = folder.path().join("model.safetensors");
         tower.save(&RealVfs, &path, &encoder()).unwrap();
         let query_encoder = load_query_encoder(&path, &encoder(), shared_items()).unwrap();
-        for (row, vector) in rows.iter().zip(vectors.chunks(tower.dimension())) {
+        for (row, vector) in rows.iter().zip(vectors.chunks(tower.interests() * tower.dimension())) {
             let own = samples.user(*row);
             let features = own.features.slice(own.row..own.row + 1);
-            let mut found = vec![0.0; tower.dimension()];
+            let mut found = vec![0.0; vector.len()];
             query_encoder.encode(&QueryBatch { features, histories: vec![own.history] }, &mut found).unwrap();
             assert_eq!(found, vector, "row {row}");
         }

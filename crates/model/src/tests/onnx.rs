@@ -68,7 +68,7 @@ fn numbers(value: &Value) -> Vec<f64> {
 
 #[test]
 fn an_encoder_without_a_form_is_refused_by_name() {
-    for kind in ["din", "dien"] {
+    for kind in ["din", "dien", "interests"] {
         let tower = grown(&section(&[json!({"kind": kind, "feature": "seen"})]));
         let world = World::new(false);
         let error = tower.to_onnx(&encoder(), &world.items, "{}").unwrap_err().to_string();

@@ -59,7 +59,7 @@ pub struct TrainContext<'a> {
     pub fresh: bool,
 }
 
-/// (query vectors `[queries, dimension]`, item vectors `[items, dimension]`, dimension) to metrics by name, such as
+/// (query vectors `[queries, interests, dimension]`, item vectors `[items, dimension]`, dimension) to metrics by name, such as
 /// `recall@20`; higher is better. Queries are the rows of `samples/queries/validation.arrow`.
 pub type Validator<'a> = &'a (dyn Fn(&[f32], &[f32], usize) -> BTreeMap<String, f64> + Sync);
 

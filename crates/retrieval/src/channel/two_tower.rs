@@ -1,9 +1,9 @@
 //! Items whose vectors are nearest to the user's. In: the user tower and the index over item vectors, both of one
-//! bundle. Out: items by falling dot product (the cosine, where vectors have length 1).
+//! bundle. Out: items by falling dot product (the cosine, where vectors have length 1); of a user's interests, an item is worth the best.
 
 use super::{RecallChannel, RecallQueries};
 use crate::error::{Result, RetrievalError};
-use crate::index::{StoredIndex, VectorIndex};
+use crate::index::{StoredIndex, VectorIndex, best_of_interests};
 use crate::item_index::open_item_index;
 use crate::scan::{ItemBlocks, Panels, ScanQueries};
 use rayon::prelude::*;
@@ -48,8 +48,7 @@ impl RecallChannel for TwoTower {
     }
 
     fn retrieve(&self, queries: &RecallQueries<'_>, k: usize) -> Result<Vec<Vec<Scored>>> {
-        let vectors = encode_each(self.bundle.query_encoder(), &queries.batch)?;
-        Ok(self.index.search(ScanQueries { vectors: &vectors, excluded: &queries.excluded }, k, queries.allowed))
+        search(&self.bundle, queries, k, |asked| self.index.search(asked, k, queries.allowed))
     }
 
     fn exact(&self) -> Option<&dyn RecallChannel> {
@@ -63,20 +62,32 @@ impl RecallChannel for Scanned {
     }
 
     fn retrieve(&self, queries: &RecallQueries<'_>, k: usize) -> Result<Vec<Vec<Scored>>> {
-        let (vectors, items) =
-            (encode_each(self.bundle.query_encoder(), &queries.batch)?, self.bundle.item_embeddings());
+        let items = self.bundle.item_embeddings();
         let panels = self.panels.get_or_init(|| Panels::new(&items.values, items.dimension));
-        let asked = ScanQueries { vectors: &vectors, excluded: &queries.excluded };
-        Ok(ItemBlocks::of(&items.values, panels).top_k_among(asked, k, queries.allowed))
+        let blocks = ItemBlocks::of(&items.values, panels);
+        search(&self.bundle, queries, k, |asked| blocks.top_k_among(asked, k, queries.allowed))
     }
 }
 
-/// Vectors `[queries, dimension]`, each encoded alone, as a request is: matrix products of another size may round
+/// Encodes the queries of a bundle and asks `nearest` for all their interests.
+fn search(
+    bundle: &Bundle,
+    queries: &RecallQueries<'_>,
+    k: usize,
+    nearest: impl FnOnce(ScanQueries<'_>) -> Vec<Vec<Scored>>,
+) -> Result<Vec<Vec<Scored>>> {
+    let encoder = bundle.query_encoder();
+    let vectors = encode_each(encoder, &queries.batch)?;
+    let asked = ScanQueries { vectors: &vectors, excluded: &queries.excluded };
+    Ok(best_of_interests(asked, encoder.interests(), k, nearest))
+}
+
+/// Vectors `[queries, interests, dimension]`, each query encoded alone, as a request is: matrix products of another size may round
 /// otherwise, and what is judged must be what is served, bit for bit.
 pub(crate) fn encode_each(encoder: &dyn QueryEncoder, batch: &QueryBatch<'_>) -> Result<Vec<f32>> {
-    let dimension = encoder.dimension();
-    let mut vectors = vec![0.0; batch.features.rows * dimension];
-    vectors.par_chunks_exact_mut(dimension).enumerate().try_for_each(|(row, vector)| {
+    let width = encoder.interests() * encoder.dimension();
+    let mut vectors = vec![0.0; batch.features.rows * width];
+    vectors.par_chunks_exact_mut(width).enumerate().try_for_each(|(row, vector)| {
         let features = batch.features.slice(row..row + 1);
         encoder.encode(&QueryBatch { features, histories: vec![batch.histories[row]] }, vector)?;
         if vector.iter().all(|value| value.is_finite()) {

@@ -48,7 +48,7 @@ impl IndexJudgement {
         let vectors = rows.map(vector_of).collect::<Result<Vec<Vec<f32>>>>()?.concat();
         let items = bundle.item_embeddings();
         let measured = index.curve_of(&items.values, &vectors);
-        let queries = vectors.len() / items.dimension;
+        let queries = vectors.len() / (items.dimension * bundle.query_encoder().interests());
         Ok(Some(Self { k: index.report().k, queries, reach: cells.reach, stored: cells.curve.clone(), measured }))
     }
 

@@ -11,11 +11,13 @@ use crate::channel::encode_each;
 use crate::config::RetrievalSettings;
 use crate::context::RetrievalContext;
 use crate::error::Result;
+use crate::index::best_of_interests;
 use crate::scan::{ItemBlocks, ScanQueries};
 use std::collections::BTreeMap;
 use twinspire_core::query::{QueryBatch, QueryEncoder};
 
-/// Query vectors `[queries, dimension]` in the order of the query table, item vectors `[items, dimension]`, dimension.
+/// Query vectors `[queries, interests, dimension]` in the order of the query table, item vectors `[items, dimension]`,
+/// dimension; there are as many interests as vectors for a query.
 pub type Vectors<'a> = (&'a [f32], &'a [f32], usize);
 
 /// `recall@K` for each length of the settings, as [`super::evaluate`] gives it for an exact two-tower channel. Runs in
@@ -70,7 +72,8 @@ pub fn segment_sizes(truth: &Truth<'_>, positives: &[u64]) -> Vec<SegmentSize> {
 }
 
 fn tally(settings: &RetrievalSettings, truth: Truth<'_>, (queries, items, dimension): Vectors<'_>) -> Tally {
-    assert_eq!(queries.len(), truth.len() * dimension, "one vector for each query");
+    let cells = queries.len() / truth.len().max(1);
+    assert!(cells * truth.len() == queries.len() && cells.is_multiple_of(dimension), "as many vectors for each query");
     let blocks = ItemBlocks::new(items, dimension);
     let longest = settings.lengths().last().copied().unwrap_or_default();
     let tallier = Tallier { truth, lengths: settings.lengths(), items: blocks.len(), block: BLOCK };
@@ -78,9 +81,10 @@ fn tally(settings: &RetrievalSettings, truth: Truth<'_>, (queries, items, dimens
         let excluded: Vec<Vec<u32>> =
             rows.clone().map(|row| truth.excluded(row, settings.judge_without_seen())).collect();
         let excluded: Vec<&[u32]> = excluded.iter().map(Vec::as_slice).collect();
-        let vectors = &queries[rows.start * dimension..rows.end * dimension];
+        let vectors = &queries[rows.start * cells..rows.end * cells];
         let queries = ScanQueries { vectors, excluded: &excluded };
-        let found = blocks.top_k_among(queries, longest, truth.candidates());
+        let nearest = |asked: ScanQueries<'_>| blocks.top_k_among(asked, longest, truth.candidates());
+        let found = best_of_interests(queries, cells / dimension, longest, nearest);
         Ok(vec![found.iter().map(|list| list.iter().map(|scored| scored.item).collect()).collect()])
     });
     tallies.ok().and_then(|mut tallies| tallies.pop()).expect("a scan cannot fail, and there is one way")

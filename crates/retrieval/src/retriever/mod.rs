@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod filters;
 #[cfg(test)]
+mod interests;
+#[cfg(test)]
 mod tests;
 
 use crate::answer::{Answer, Candidate, ChannelHit, ChannelStatus, Outcome};
