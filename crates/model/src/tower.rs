@@ -1,12 +1,12 @@
-//! A tower: cross layers if there are any, linear layers with ReLU between them, the last one linear, then division by the
-//! length. A tower without layers only divides.
+//! A tower: cross layers if there are any, linear layers with ReLU or GELU between them, the last one linear, then division by
+//! the length. A tower without layers only divides.
 //!
 //! In: rows `[rows, input width]`. Out: unit vectors `[rows, dimension]`; backward, gradients of the parameters and of
 //! the input. The input's buffer is reused for its gradient.
 
-use crate::config::TowerSection;
+use crate::config::{Activation, TowerSection};
 use crate::input::ChunkInput;
-use crate::kernel::{Buffer, add_bias_relu, add_to, bias_rows, mask_by_sign};
+use crate::kernel::{Buffer, add_to, bias_rows};
 use crate::layer::cross::{Cross, CrossMemory};
 use crate::layer::linear::Linear;
 use crate::layer::normalize;
@@ -18,6 +18,7 @@ use crate::shared::Shared;
 pub(crate) struct Tower {
     cross: Cross,
     layers: Vec<Linear>,
+    activation: Activation,
     residual: bool,
     /// Length of the vectors.
     dimension: usize,
@@ -38,7 +39,7 @@ pub(crate) struct TowerWorkspace {
     cross: CrossMemory,
     /// Output of each layer, `[rows, outputs]`; the last one holds the unit vectors.
     outputs: Vec<Buffer>,
-    /// Output of ReLU where the layer adds its input to it, else empty.
+    /// What the activation's backward pass reads, where the output is not that: empty, or as long as the output.
     branches: Vec<Buffer>,
     /// `1 / length` of each row before it was normalised.
     factors: Vec<f32>,
@@ -58,7 +59,7 @@ impl Tower {
             inputs = outputs;
             layers.push(layer);
         }
-        Self { cross, layers, residual: section.residual, dimension }
+        Self { cross, layers, activation: section.activation, residual: section.residual, dimension }
     }
 
     /// The cross layers, below the others.
@@ -74,6 +75,11 @@ impl Tower {
     /// Number of parameters.
     pub(crate) fn len(&self) -> usize {
         self.cross.len() + self.layers.iter().map(Linear::len).sum::<usize>()
+    }
+
+    /// What bends the outputs of all layers but the last.
+    pub(crate) fn activation(&self) -> Activation {
+        self.activation
     }
 
     /// Length of the vectors.
@@ -93,7 +99,10 @@ impl Tower {
         if outputs.is_empty() {
             outputs.push(Buffer::zeros(rows * self.dimension));
         }
-        let branch = |number: usize| if self.is_residual(number) { rows * self.layers[number].outputs } else { 0 };
+        let keeps = |number: usize| number + 1 < self.layers.len() && self.activation.keeps_input();
+        let branch = |number: usize| {
+            if self.is_residual(number) || keeps(number) { rows * self.layers[number].outputs } else { 0 }
+        };
         let branches = (0..self.layers.len()).map(|number| Buffer::zeros(branch(number))).collect();
         let widest = self.layers.iter().map(|layer| layer.outputs).max().unwrap_or(self.dimension);
         let gradients = [(); 3].map(|()| Buffer::zeros(if training { rows * widest } else { 0 }));
@@ -145,9 +154,8 @@ impl Tower {
                 normalize::forward(&mut y[..cells], layer.outputs, &mut workspace.factors[..rows]);
                 continue;
             }
-            add_bias_relu(&mut y[..cells], layer.bias(dense));
+            self.activation.forward(&mut y[..cells], layer.bias(dense), &mut workspace.branches[number]);
             if self.is_residual(number) {
-                workspace.branches[number][..cells].copy_from_slice(&y[..cells]);
                 let x = below.last().map_or(crossed, |output| output);
                 add_to(&mut y[..cells], &x[..cells]);
             }
@@ -181,9 +189,10 @@ impl Tower {
             let residual = self.is_residual(number);
             if residual {
                 spare[..cells].copy_from_slice(&above[..cells]);
-                mask_by_sign(&mut above[..cells], &branches[number][..cells]);
-            } else if number + 1 < self.layers.len() {
-                mask_by_sign(&mut above[..cells], &outputs[number][..cells]);
+            }
+            if number + 1 < self.layers.len() {
+                let kept = if branches[number].is_empty() { &outputs[number] } else { &branches[number] };
+                self.activation.backward(&mut above[..cells], &kept[..cells]);
             }
             let skipped = residual.then_some(&spare[..cells]);
             if number == 0 && self.cross.is_empty() {

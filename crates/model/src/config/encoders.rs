@@ -1,6 +1,7 @@
 //! `[[model.encoders]]`: how the items of a history become one vector, one entry a history feature.
 
 use super::ModelSection;
+use super::activation::Activation;
 use crate::sequence::Reading;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,10 @@ pub struct SelfAttentionSection {
     pub heads: u32,
     /// Width of the inner layer of a block; 1 to 4096.
     pub inner: u32,
+    /// What bends the outputs of that layer: `relu` or `gelu` (its tanh form).
+    #[serde(skip_serializing_if = "Activation::is_relu")]
+    #[schemars(extend("default" = "relu"))]
+    pub activation: Activation,
     /// Share of numbers that training drops, in the items, the attention and the results of both parts; 0.0 to below 1.0.
     pub dropout: f64,
     /// Where layers are normalised: `first` (what each part of a block reads, and the end) or `last` (what each part gives).
@@ -56,6 +61,7 @@ impl Default for SelfAttentionSection {
             blocks: 1,
             heads: 1,
             inner: 64,
+            activation: Activation::Relu,
             dropout: 0.2,
             norm: NormPlace::First,
             positions: Positions::Age,

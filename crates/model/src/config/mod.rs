@@ -1,6 +1,7 @@
 //! The `[model]`, `[train]` and `[tune]` sections: parsed types end in `Section`, [`ModelSettings`] is what the rest of the crate
 //! holds. Checking collects every fault; it reads no file.
 
+mod activation;
 mod alarms;
 mod encoders;
 mod movement;
@@ -13,6 +14,7 @@ mod tests;
 mod tune;
 mod watching;
 
+pub use activation::Activation;
 pub use alarms::{
     AlarmAction, AlarmsSection, EffectiveRankSection, HotShareSection, LossShareSection, MeanCosineSection,
 };

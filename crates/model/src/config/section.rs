@@ -1,5 +1,6 @@
 //! The `[model]` and `[train]` sections as they are written.
 
+use super::activation::Activation;
 use super::alarms::AlarmsSection;
 use super::encoders::EncoderSection;
 use super::movement::{ClipSection, EarlyStoppingSection, OptimizerSection, ScheduleSection};
@@ -33,13 +34,17 @@ impl Default for ModelSection {
     }
 }
 
-/// One tower: cross layers if there are any, hidden layers with ReLU, then, unless it is left out, a linear layer, then division
-/// by the length.
+/// One tower: cross layers if there are any, hidden layers, then, unless it is left out, a linear layer, then division by the
+/// length.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TowerSection {
     /// Widths of the hidden layers, 2 to 4096 each; `[]` makes the tower linear.
     pub hidden: Vec<u32>,
+    /// What bends the outputs of hidden layers: `relu` or `gelu` (its tanh form).
+    #[serde(skip_serializing_if = "Activation::is_relu")]
+    #[schemars(extend("default" = "relu"))]
+    pub activation: Activation,
     /// Adds a hidden layer's input to its output where both are equally wide; true or false.
     pub residual: bool,
     /// Ends with a linear layer to `output_dimension`; without it the input itself, as wide as `output_dimension`, becomes
@@ -70,7 +75,8 @@ impl Default for CrossSection {
 
 impl Default for TowerSection {
     fn default() -> Self {
-        Self { hidden: vec![128, 64], residual: false, project: true, cross: None }
+        let (activation, hidden) = (Activation::Relu, vec![128, 64]);
+        Self { hidden, activation, residual: false, project: true, cross: None }
     }
 }
 

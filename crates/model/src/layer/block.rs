@@ -1,5 +1,5 @@
-//! A transformer block (Vaswani et al., 2017) over packed sequences: self-attention and a feed-forward part with ReLU,
-//! each added to its input, with layer normalisation before each part or after each sum.
+//! A transformer block (Vaswani et al., 2017) over packed sequences: self-attention and a feed-forward part with ReLU
+//! or GELU, each added to its input, with layer normalisation before each part or after each sum.
 //!
 //! In: tokens `[tokens, width]`. Out: as many. What the backward pass needs stays in [`BlockMemory`].
 
@@ -7,7 +7,8 @@ use super::attention::{Attention, HeadMemory};
 use super::dropout::Dropout;
 use super::layer_norm::{LayerNorm, Moments};
 use super::linear::Linear;
-use crate::kernel::{Buffer, add_bias_relu, add_to, bias_rows, mask_by_sign};
+use crate::config::Activation;
+use crate::kernel::{Buffer, add_to, bias_rows};
 
 /// Layers of a block, and where they lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,7 @@ pub(crate) struct Block {
     pub(crate) out: Linear,
     pub(crate) up: Linear,
     pub(crate) down: Linear,
+    pub(crate) activation: Activation,
     pub(crate) norms: [LayerNorm; 2],
     /// Normalises what each part reads; else, what each sum gives.
     pub(crate) norm_first: bool,
@@ -30,6 +32,8 @@ pub(crate) struct BlockMemory {
     probabilities: Buffer,
     attended: Buffer,
     inner: Buffer,
+    /// The same before the activation, where that reads it again.
+    unbent: Buffer,
     /// Input plus attention, and that plus feed-forward.
     sums: [Buffer; 2],
     normal: [Buffer; 2],
@@ -55,7 +59,12 @@ pub(crate) fn grow(buffer: &mut Buffer, count: usize) {
 
 impl Block {
     /// Places the layers from `offset` on.
-    pub(crate) fn new(attention: Attention, inner: usize, norm_first: bool, offset: usize) -> Self {
+    pub(crate) fn new(
+        attention: Attention,
+        (inner, activation): (usize, Activation),
+        norm_first: bool,
+        offset: usize,
+    ) -> Self {
         let (width, mut offset) = (attention.width, offset);
         let mut linear = |inputs: usize, outputs: usize| {
             let layer = Linear { inputs, outputs, offset };
@@ -65,7 +74,7 @@ impl Block {
         let (joined, out) = (linear(width, 3 * width), linear(width, width));
         let (up, down) = (linear(width, inner), linear(inner, width));
         let norms = [0, 1].map(|number| LayerNorm { width, offset: offset + number * 2 * width });
-        Self { attention, joined, out, up, down, norms, norm_first }
+        Self { attention, joined, out, up, down, activation, norms, norm_first }
     }
 
     /// Number of parameters.
@@ -81,6 +90,9 @@ impl Block {
         grow(&mut memory.joined, tokens * 3 * width);
         grow(&mut memory.probabilities, self.attention.cells(ends));
         grow(&mut memory.inner, tokens * inner);
+        if self.activation.keeps_input() {
+            grow(&mut memory.unbent, tokens * inner);
+        }
         let narrow = [&mut memory.attended].into_iter().chain(&mut memory.sums).chain(&mut memory.normal);
         narrow.chain(&mut scratch.narrow).for_each(|buffer| grow(buffer, tokens * width));
         grow(&mut scratch.wide, tokens * inner.max(3 * width));
@@ -98,7 +110,7 @@ impl Block {
         let tokens = ends[ends.len() - 1] - ends[0];
         let cells = tokens * self.attention.width;
         let site = |number: usize| dropout.at(number);
-        let BlockMemory { joined, probabilities, attended, inner, sums, normal, moments } = memory;
+        let BlockMemory { joined, probabilities, attended, inner, unbent, sums, normal, moments } = memory;
         let [(sum, normal_1), (sum_2, normal_2)] = pairs(sums, normal);
         let [moments_1, moments_2] = moments.each_mut().map(|moments| &mut moments[..tokens]);
         if self.norm_first {
@@ -120,7 +132,7 @@ impl Block {
         let read: &[f32] = if self.norm_first { normal_2 } else { middle };
         self.up.forward(dense, read, tokens, inner);
         let inner_cells = tokens * self.up.outputs;
-        add_bias_relu(&mut inner[..inner_cells], self.up.bias(dense));
+        self.activation.forward(&mut inner[..inner_cells], self.up.bias(dense), unbent);
         site(2).apply(&mut inner[..inner_cells], 0);
         self.down.forward(dense, inner, tokens, sum_2);
         add_dropped(&mut sum_2[..cells], self.down.bias(dense), site(3), middle);
@@ -167,7 +179,8 @@ impl Block {
         self.down.backward_parameters(&memory.inner, upstream, tokens, gradient);
         self.down.backward_input(dense, upstream, tokens, (wide, false));
         dropout.at(2).apply(&mut wide[..inner_cells], 0);
-        mask_by_sign(&mut wide[..inner_cells], &memory.inner[..inner_cells]);
+        let kept = if self.activation.keeps_input() { &memory.unbent } else { &memory.inner };
+        self.activation.backward(&mut wide[..inner_cells], &kept[..inner_cells]);
         let read = if self.norm_first { &memory.normal[1] } else { &memory.normal[0] };
         self.up.backward_parameters(read, wide, tokens, gradient);
         if self.norm_first {

@@ -4,6 +4,7 @@
 //! flat buffers of the same shape. A layer holds shapes and offsets only; what a pass must remember lies in the
 //! caller's workspace, so nothing is allocated in a step.
 
+pub(crate) mod activation;
 pub(crate) mod activation_unit;
 pub(crate) mod attention;
 pub(crate) mod block;

@@ -220,7 +220,7 @@ impl Encoding<'_, '_> {
         let middle = if first { sum } else { self.norm(&name("norm_1"), block.norms[0], sum) };
         let read = if first { self.norm(&name("norm_2"), block.norms[1], middle) } else { middle };
         let up = self.linear(&name("up"), block.up, read);
-        let inner = self.graph.node("Relu", &[up], &[]);
+        let inner = self.graph.bent(block.activation, up);
         let down = self.linear(&name("down"), block.down, inner);
         let sum = self.graph.add(down, middle);
         if first { sum } else { self.norm(&name("norm_2"), block.norms[1], sum) }

@@ -1,6 +1,8 @@
 //! The operators that the towers need, by what they compute.
 
 use super::graph::{Graph, Kind, Setting, Value};
+use crate::config::Activation;
+use crate::layer::activation::{CUBE, SLOPE};
 
 impl Graph {
     pub(super) fn add(&mut self, a: Value, b: Value) -> Value {
@@ -17,6 +19,23 @@ impl Graph {
 
     pub(super) fn divided(&mut self, a: Value, b: Value) -> Value {
         self.node("Div", &[a, b], &[])
+    }
+
+    /// What stands between two layers.
+    pub(super) fn bent(&mut self, activation: Activation, x: Value) -> Value {
+        match activation {
+            Activation::Relu => self.node("Relu", &[x], &[]),
+            Activation::Gelu => {
+                let (square, cube, one, slope) =
+                    (self.times(x, x), self.float(CUBE), self.float(1.0), self.float(SLOPE));
+                let factor = self.times(square, cube);
+                let factor = self.add(factor, one);
+                let factor = self.times(factor, slope);
+                let inner = self.times(x, factor);
+                let share = self.node("Sigmoid", &[inner], &[]);
+                self.times(x, share)
+            }
+        }
     }
 
     /// `x · W`.

@@ -209,7 +209,7 @@ fn layers(graph: &mut Graph, tower: &Tower, dense: &[f32], input: Value) -> Valu
             x = y;
             continue;
         }
-        let y = graph.node("Relu", &[y], &[]);
+        let y = graph.bent(tower.activation(), y);
         x = if tower.is_residual(number) { graph.add(x, y) } else { y };
     }
     let squares = graph.times(x, x);

@@ -38,7 +38,8 @@ impl SelfAttention {
         let mut blocks = Vec::new();
         for _ in 0..section.blocks {
             let attention = Attention { width, heads: section.heads as usize, causal: section.causal };
-            let block = Block::new(attention, section.inner as usize, section.norm == NormPlace::First, offset);
+            let inner = (section.inner as usize, section.activation);
+            let block = Block::new(attention, inner, section.norm == NormPlace::First, offset);
             offset += block.len();
             blocks.push(block);
         }

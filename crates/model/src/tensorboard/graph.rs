@@ -76,14 +76,15 @@ impl Graph<'_> {
             below = self.add((&node, "Cross"), layer.shape(), (layer.len(), input.width), vec![below]);
         }
         for (number, layer) in tower.layers().iter().enumerate() {
+            let activation = tower.activation().name();
             let op = match (number + 1 == tower.layers().len(), tower.is_residual(number)) {
-                (true, _) => "Linear",
-                (false, true) => "Linear, ReLU, + input",
-                (false, false) => "Linear, ReLU",
+                (true, _) => "Linear".to_owned(),
+                (false, true) => format!("Linear, {activation}, + input"),
+                (false, false) => format!("Linear, {activation}"),
             };
             let detail = format!("{} x {}", layer.inputs, layer.outputs);
             let node = format!("{name}/{number}");
-            below = self.add((&node, op), detail, (layer.len(), layer.outputs), vec![below]);
+            below = self.add((&node, &op), detail, (layer.len(), layer.outputs), vec![below]);
         }
         let node = format!("{name}/unit_length");
         self.add((&node, "Normalize"), String::new(), (0, tower.dimension()), vec![below])

@@ -81,7 +81,7 @@ fn compare(json: &str, section: Value, pass: Pass) {
     let encoder = encoder_of(SCHEMA);
     let files = reference.files(&encoder);
     let samples = Samples::new(&files.train, Some(&files.histories), &files.items);
-    let tower = || TowerSection { hidden: Vec::new(), residual: false, project: false, cross: None };
+    let tower = || TowerSection { hidden: Vec::new(), project: false, ..TowerSection::default() };
     let encoders: Vec<EncoderSection> = vec![serde_json::from_value(section).unwrap()];
     let (user_tower, item_tower) = (tower(), tower());
     let section = ModelSection { embedding_dimension: 8, output_dimension: 8, user_tower, item_tower, encoders };
@@ -122,6 +122,13 @@ fn a_hundred_steps_of_the_mean_of_all_tokens_follow_pytorch() {
     let section = json!({"kind": "self_attention", "feature": "seen", "heads": 2, "inner": 12, "dropout": 0.0,
         "norm": "last", "positions": "order", "causal": false, "output": "mean"});
     compare(json, section, Pass::default());
+}
+
+#[test]
+fn a_hundred_steps_of_a_block_with_gelu_follow_pytorch() {
+    let json = include_str!("../../../../fixtures/model/reference_self_attention_gelu.json");
+    let section = json!({"kind": "self_attention", "feature": "seen", "inner": 12, "activation": "gelu", "dropout": 0.0});
+    compare(json, section, JOINED);
 }
 
 #[test]

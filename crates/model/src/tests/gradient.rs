@@ -2,7 +2,7 @@
 
 use super::world::{World, model, settings_of};
 use crate::batch::Samples;
-use crate::config::{CrossSection, LossSection, ModelSection, Temperature, TowerSection, TrainSection};
+use crate::config::{Activation, CrossSection, LossSection, ModelSection, Temperature, TowerSection, TrainSection};
 use crate::engine::{Batch, CHUNK_ROWS, Engine, Objective, Pairing};
 use crate::model::TwoTower;
 use crate::negative::{Drawn, Mix};
@@ -72,6 +72,9 @@ fn every_gradient_equals_the_finite_difference() {
         for section in trainings(labels_mode) {
             check(&world, &model(), section, (labels_mode, Pass::default()));
         }
+        let mut bent = model();
+        (bent.user_tower.activation, bent.item_tower.activation) = (Activation::Gelu, Activation::Gelu);
+        check(&world, &bent, TrainSection::default(), (labels_mode, Pass::default()));
     }
 }
 
@@ -80,7 +83,7 @@ fn gradients_of_cross_layers_equal_finite_differences() {
     let world = World::new(false);
     let tower = |hidden: Vec<u32>, rank, project| {
         let cross = Some(CrossSection { layers: 3, rank });
-        TowerSection { hidden, residual: true, project, cross }
+        TowerSection { hidden, residual: true, project, cross, ..TowerSection::default() }
     };
     // The item tower's input has 25 columns: with a hidden layer as wide, its residual starts at what was crossed.
     let towers = [

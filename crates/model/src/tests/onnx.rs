@@ -2,7 +2,7 @@
 //! for every encoder in the long test.
 
 use super::world::{World, encoder, model};
-use crate::config::{CrossSection, EncoderSection, ModelSection, TowerSection};
+use crate::config::{Activation, CrossSection, EncoderSection, ModelSection, TowerSection};
 use crate::model::TwoTower;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -105,8 +105,12 @@ fn onnxruntime_gives_the_vectors_of_every_encoder() {
         item_tower: TowerSection { cross: cross(Some(3)), hidden: vec![], ..model().item_tower },
         ..section(&[])
     };
+    let mut bent = attention("first", "age", true, "last");
+    bent["activation"] = "gelu".into();
+    let of_gelu = TowerSection { activation: Activation::Gelu, ..model().user_tower };
     let sections = [
         crossed,
+        ModelSection { user_tower: of_gelu, ..section(&[bent]) },
         section(&[]),
         ModelSection { user_tower: linear, ..section(&[]) },
         checked_in_fixtures(),

@@ -3,7 +3,7 @@
 use super::world::encoder_of;
 use crate::batch::Samples;
 use crate::config::{
-    CrossSection, InBatchSection, KnownPositives, LearnedTemperature, LossSection, ModelSection, ModelSettings,
+    Activation, CrossSection, InBatchSection, KnownPositives, LearnedTemperature, LossSection, ModelSection, ModelSettings,
     NegativesSection, Temperature, TowerSection, TrainSection,
 };
 use crate::engine::{Batch, Engine, Objective, Pairing};
@@ -145,8 +145,8 @@ impl Inputs {
 }
 
 /// The model of the reference, its towers with these cross layers.
-fn model(encoder: &FeatureEncoder, crosses: [Option<CrossSection>; 2]) -> TwoTower {
-    let tower = |cross| TowerSection { hidden: vec![16, 8], residual: false, project: true, cross };
+fn model(encoder: &FeatureEncoder, activation: Activation, crosses: [Option<CrossSection>; 2]) -> TwoTower {
+    let tower = |cross| TowerSection { hidden: vec![16, 8], activation, cross, ..TowerSection::default() };
     let [user, item] = crosses;
     let section = ModelSection {
         embedding_dimension: 4,
@@ -215,7 +215,7 @@ fn settings(loss: LossSection, encoder: &FeatureEncoder) -> ModelSettings {
     checked.unwrap_or_else(|| panic!("{:?}", faults.into_vec()))
 }
 
-fn compare(json: &str, loss: impl Fn(Temperature) -> LossSection) {
+fn compare(json: &str, activation: Activation, loss: impl Fn(Temperature) -> LossSection) {
     let reference: Reference = serde_json::from_str(json).unwrap();
     let encoder = encoder_of(SCHEMA);
     let inputs = &reference.inputs;
@@ -229,7 +229,7 @@ fn compare(json: &str, loss: impl Fn(Temperature) -> LossSection) {
         lists: ListFiles::default(),
     };
     let samples = Samples::new(&files.train, Some(&files.histories), &files.items);
-    let mut model = model(&encoder, reference.crosses.clone());
+    let mut model = model(&encoder, activation, reference.crosses.clone());
     let layout = model.layout.clone();
     set(&layout, &mut model.parameters, &reference.initial);
     let settings = settings(loss(reference.temperature()), &encoder);
@@ -262,27 +262,29 @@ fn compare(json: &str, loss: impl Fn(Temperature) -> LossSection) {
 #[test]
 fn ten_steps_of_bce_equal_pytorch() {
     let json = include_str!("../../../../fixtures/model/reference_bce.json");
-    compare(json, |_| LossSection::Bce {});
+    compare(json, Activation::Relu, |_| LossSection::Bce {});
+}
+
+fn in_batch(temperature: Temperature) -> LossSection {
+    LossSection::InBatchSoftmax { temperature, logq_correction: true, mask_accidental_hits: true }
 }
 
 #[test]
 fn ten_steps_of_in_batch_softmax_equal_pytorch() {
     let json = include_str!("../../../../fixtures/model/reference_in_batch.json");
-    compare(json, |temperature| LossSection::InBatchSoftmax {
-        temperature,
-        logq_correction: true,
-        mask_accidental_hits: true,
-    });
+    compare(json, Activation::Relu, in_batch);
+}
+
+#[test]
+fn ten_steps_of_towers_with_gelu_equal_pytorch() {
+    let json = include_str!("../../../../fixtures/model/reference_gelu.json");
+    compare(json, Activation::Gelu, in_batch);
 }
 
 #[test]
 fn ten_steps_with_a_learned_temperature_equal_pytorch() {
     let json = include_str!("../../../../fixtures/model/reference_learned.json");
-    compare(json, |temperature| LossSection::InBatchSoftmax {
-        temperature,
-        logq_correction: true,
-        mask_accidental_hits: true,
-    });
+    compare(json, Activation::Relu, in_batch);
     let learned = serde_json::from_str::<Reference>(json).unwrap().learned.unwrap();
     let at_bound = learned.temperatures.iter().filter(|&&temperature| temperature == learned.highest).count();
     assert!((1..9).contains(&at_bound), "it moves, and is cut to its bound: {:?}", learned.temperatures);
@@ -294,17 +296,17 @@ fn ten_steps_with_cross_layers_equal_pytorch() {
     let crosses = serde_json::from_str::<Reference>(json).unwrap().crosses;
     let ranks = crosses.map(|cross| cross.map(|cross| (cross.layers, cross.rank)));
     assert_eq!(ranks, [Some((2, None)), Some((2, Some(3)))], "both forms");
-    compare(json, |temperature| LossSection::FullSoftmax { temperature });
+    compare(json, Activation::Relu, |temperature| LossSection::FullSoftmax { temperature });
 }
 
 #[test]
 fn ten_steps_of_sampled_softmax_equal_pytorch() {
     let json = include_str!("../../../../fixtures/model/reference_sampled.json");
-    compare(json, |temperature| LossSection::SampledSoftmax { temperature });
+    compare(json, Activation::Relu, |temperature| LossSection::SampledSoftmax { temperature });
 }
 
 #[test]
 fn ten_steps_of_full_softmax_equal_pytorch() {
     let json = include_str!("../../../../fixtures/model/reference_full.json");
-    compare(json, |temperature| LossSection::FullSoftmax { temperature });
+    compare(json, Activation::Relu, |temperature| LossSection::FullSoftmax { temperature });
 }

@@ -51,7 +51,7 @@ pub(super) fn encoder() -> FeatureEncoder {
 
 /// Small towers of the default kind.
 pub(super) fn model() -> ModelSection {
-    let tower = |residual| TowerSection { hidden: vec![16, 16], residual, project: true, cross: None };
+    let tower = |residual| TowerSection { hidden: vec![16, 16], residual, ..TowerSection::default() };
     ModelSection {
         embedding_dimension: 8,
         output_dimension: 8,
