@@ -141,6 +141,15 @@ impl Histories {
         &items[..(end as usize).min(items.len())]
     }
 
+    /// Times of [`Histories::before`], microseconds UTC.
+    pub fn times_before(&self, user: u32, end: u32) -> &[i64] {
+        if user == MISSING {
+            return &[];
+        }
+        let times = self.times(user);
+        &times[..(end as usize).min(times.len())]
+    }
+
     /// Times of [`Histories::items`], microseconds UTC.
     pub fn times(&self, row: u32) -> &[i64] {
         self.times.view().row(row as usize)

@@ -146,7 +146,8 @@ fn row_of_request(rows: &EncodedRows) -> RowValues {
 
 /// Compares every row of a table with what requests get; returns the number of rows.
 fn rows_equal_requests(tables: &Tables, table: &SampleTable) -> usize {
-    let lookup = Lookup { encoder: &tables.encoder, items: &tables.items, histories: &tables.histories };
+    let lookup =
+        Lookup { encoder: &tables.encoder, items: &tables.items, histories: &tables.histories, needs_times: false };
     for row in 0..table.len() {
         let (user, end, time) = (table.users()[row], table.history_end()[row], table.times()[row]);
         let past = tables.histories.before(user, end).iter().map(|&item| tables.items.id(item).to_owned());

@@ -255,7 +255,8 @@ fn a_query_reads_the_user_key_as_the_samples_did_whatever_side_its_feature_is_on
     let of_context = FEATURES.replace("side = \"user\"", "side = \"context\"");
     place.samples(&config(USER_AND_TIME, LAST_OUT).replace(FEATURES, &of_context));
     let tables = place.tables();
-    let lookup = Lookup { encoder: &tables.encoder, items: &tables.items, histories: &tables.histories };
+    let lookup =
+        Lookup { encoder: &tables.encoder, items: &tables.items, histories: &tables.histories, needs_times: false };
     let set = tables.set(Part::Train);
     for (table, row) in (0..set.len()).map(|row| set.locate(row)) {
         let user = tables.histories.user(table.users()[row]).to_owned();

@@ -127,25 +127,26 @@ impl<'a> Samples<'a> {
     pub(crate) fn user(&self, row: u32) -> Row<'_> {
         let (view, row) = self.locate(row);
         let Some(histories) = self.histories else {
-            return Row { features: &view.users, row, user: MISSING, history: &[], skip: MISSING };
+            return Row::of(&view.users, row);
         };
-        let user = view.table.users()[row];
-        let history = histories.before(user, view.table.history_end()[row]);
-        Row { features: &view.users, row, user, history, skip: view.table.history_skip()[row] }
+        let (user, end) = (view.table.users()[row], view.table.history_end()[row]);
+        let (history, times) = (histories.before(user, end), histories.times_before(user, end));
+        let (skip, time) = (view.table.history_skip()[row], view.table.times()[row]);
+        Row { features: &view.users, row, user, history, skip, times, time }
     }
 
     /// The sample's own item features where it has them, else those of its item in the corpus.
     pub(crate) fn item(&self, row: u32) -> Row<'_> {
         let (view, row) = self.locate(row);
         match &view.items {
-            Some(features) => Row { features, row, user: MISSING, history: &[], skip: MISSING },
+            Some(features) => Row::of(features, row),
             None => self.corpus_item(view.table.items()[row]),
         }
     }
 
     /// An item of the corpus.
     pub(crate) fn corpus_item(&self, item: u32) -> Row<'_> {
-        Row { features: &self.corpus, row: item as usize, user: MISSING, history: &[], skip: MISSING }
+        Row::of(&self.corpus, item as usize)
     }
 
     /// Numbers of all samples, or of those with label 1, ascending.

@@ -13,6 +13,7 @@ use crate::sequence::Elements;
 use crate::shared::Shared;
 use std::ops::Range;
 use twinspire_core::encode::EncodedView;
+use twinspire_core::ids::MISSING;
 
 /// One row before its embeddings are looked up.
 #[derive(Clone, Copy)]
@@ -27,6 +28,17 @@ pub(crate) struct Row<'a> {
     pub(crate) history: &'a [u32],
     /// Position of the history that is left out, or MISSING.
     pub(crate) skip: u32,
+    /// When the items were chosen, microseconds UTC; one an item, or none where nothing reads them.
+    pub(crate) times: &'a [i64],
+    /// When the row's event is, microseconds UTC.
+    pub(crate) time: i64,
+}
+
+impl<'a> Row<'a> {
+    /// A row of features alone.
+    pub(crate) fn of(features: &'a EncodedView<'a>, row: usize) -> Self {
+        Self { features, row, user: MISSING, history: &[], skip: MISSING, times: &[], time: 0 }
+    }
 }
 
 /// The rows of a chunk.

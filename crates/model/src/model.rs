@@ -14,7 +14,6 @@ use crate::shared::Shared;
 use crate::tower::{Tower, TowerWorkspace};
 use rayon::prelude::*;
 use twinspire_core::encode::{EncodedView, FeatureEncoder};
-use twinspire_core::ids::MISSING;
 use twinspire_core::rng::Rng;
 
 /// Deviation of a new embedding.
@@ -89,7 +88,7 @@ struct Features<'a>(&'a EncodedView<'a>, usize);
 
 impl RowSource for Features<'_> {
     fn row(&self, number: usize) -> Row<'_> {
-        Row { features: self.0, row: self.1 + number, user: MISSING, history: &[], skip: MISSING }
+        Row::of(self.0, self.1 + number)
     }
 }
 

@@ -9,9 +9,8 @@ use crate::model::TwoTower;
 use std::path::Path;
 use std::sync::Arc;
 use twinspire_core::encode::{FeatureEncoder, TowerLayout};
-use twinspire_core::ids::MISSING;
 use twinspire_core::items::ItemTable;
-use twinspire_core::query::{QueryBatch, QueryEncoder};
+use twinspire_core::query::{PastItems, QueryBatch, QueryEncoder};
 use twinspire_core::table::check_ids;
 use twinspire_core::{CoreError, Result};
 
@@ -41,7 +40,8 @@ struct Queries<'a>(&'a QueryBatch<'a>, usize);
 impl RowSource for Queries<'_> {
     fn row(&self, number: usize) -> Row<'_> {
         let row = self.1 + number;
-        Row { features: &self.0.features, row, user: MISSING, history: self.0.histories[row], skip: MISSING }
+        let PastItems { items, times, asked } = self.0.histories[row];
+        Row { history: items, times, time: asked, ..Row::of(&self.0.features, row) }
     }
 }
 
@@ -54,8 +54,13 @@ impl UserTower {
             return invalid("queries", format!("{rows} rows of features do not fit histories and vectors"));
         }
         check_ids(&queries.features, &self.fields)?;
-        if queries.histories.iter().any(|history| history.iter().any(|&item| item as usize >= self.items.len())) {
+        let is_outside = |item: &u32| *item as usize >= self.items.len();
+        if queries.histories.iter().any(|history| history.items.iter().any(is_outside)) {
             return invalid("history", "an item lies outside the corpus".into());
+        }
+        let lacks_times = |history: &PastItems<'_>| history.times.len() != history.items.len();
+        if self.reads_times() && queries.histories.iter().any(lacks_times) {
+            return invalid("history_times", "the user tower reads one time for each item".into());
         }
         Ok(())
     }
@@ -68,6 +73,10 @@ impl QueryEncoder for UserTower {
 
     fn interests(&self) -> usize {
         self.model.interests()
+    }
+
+    fn reads_times(&self) -> bool {
+        self.model.layout.user.histories.iter().any(|history| history.encoder.reads_gaps())
     }
 
     fn encode(&self, queries: &QueryBatch<'_>, vectors: &mut [f32]) -> Result<()> {

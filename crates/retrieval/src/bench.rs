@@ -52,8 +52,8 @@ pub struct BenchReport {
 pub fn query_vectors(context: &RetrievalContext<'_>, retriever: &Retriever, queries: &SampleTable) -> Result<Vec<f32>> {
     let bundle = retriever.bundle();
     let truth = Truth::new(queries, bundle.histories())?;
-    let histories: Vec<Vec<u32>> = (0..queries.len()).map(|row| truth.history(row)).collect();
-    let histories = histories.iter().map(Vec::as_slice).collect();
+    let histories: Vec<_> = (0..queries.len()).map(|row| truth.past(row)).collect();
+    let histories = histories.iter().map(|past| past.view()).collect();
     let batch = QueryBatch { features: queries.user_features(), histories };
     context.install(|| encode_each(bundle.query_encoder(), &batch))
 }

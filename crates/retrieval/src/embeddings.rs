@@ -26,7 +26,8 @@ pub fn user_embeddings(
     query_encoder: &dyn QueryEncoder,
     threads: usize,
 ) -> Result<EmbeddingTable> {
-    let (lookup, interests) = (Lookup { encoder, items, histories }, query_encoder.interests());
+    let (needs_times, interests) = (query_encoder.reads_times(), query_encoder.interests());
+    let lookup = Lookup { encoder, items, histories, needs_times };
     let (dimension, width) = (query_encoder.dimension(), interests * query_encoder.dimension());
     let after = histories.last_time().saturating_add(1);
     let mut values = vec![0.0; histories.len() * width];

@@ -85,10 +85,12 @@ impl Miner<'_> {
     fn mine(&self, positives: &[Chosen]) -> Result<(u32, Vec<u32>)> {
         let (user, MinedSamples { histories, items, .. }) = (positives[0].0, self.samples);
         let chosen: Vec<String> = positives.iter().map(|&(_, _, item)| items.id(item).to_owned()).collect();
+        let times = positives.iter().map(|&(_, time, _)| time).collect();
         let query = Query {
             user: Some(histories.user(user).to_owned()),
             exclude: chosen.clone(),
             history: Some(chosen),
+            history_times: Some(times),
             k: self.band.last,
             channels: vec![self.channel.to_owned()],
             ..Query::default()

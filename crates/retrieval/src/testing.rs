@@ -367,7 +367,7 @@ impl QueryEncoder for FakeTower {
     fn encode(&self, queries: &QueryBatch<'_>, vectors: &mut [f32]) -> Result<()> {
         for (number, vector) in vectors.chunks_exact_mut(DIMENSION).enumerate() {
             let (row, interest) = (number / self.interests, number % self.interests);
-            let own = queries.histories[row].iter().skip(interest).step_by(self.interests);
+            let own = queries.histories[row].items.iter().skip(interest).step_by(self.interests);
             let history = own.map(|&item| item_vector(&self.items, item));
             let city = queries.features.single_row(row)[1];
             let features = (city != MISSING).then(|| vector_of(2_000_000 + city));

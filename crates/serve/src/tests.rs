@@ -32,7 +32,7 @@ impl QueryEncoder for Fragile {
     }
 
     fn encode(&self, queries: &QueryBatch<'_>, vectors: &mut [f32]) -> twinspire_core::Result<()> {
-        assert!(queries.histories.iter().all(|history| history.is_empty()), "a test wants this panic");
+        assert!(queries.histories.iter().all(|history| history.items.is_empty()), "a test wants this panic");
         vectors.fill(1.0);
         Ok(())
     }

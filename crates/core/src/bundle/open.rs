@@ -114,7 +114,8 @@ impl Bundle {
 
     /// The way from a query to what the user tower reads.
     pub fn lookup(&self) -> Lookup<'_> {
-        Lookup { encoder: &self.parts.encoder, items: &self.parts.items, histories: &self.parts.histories }
+        let Parts { encoder, items, histories, .. } = &self.parts;
+        Lookup { encoder, items, histories, needs_times: self.query_encoder().reads_times() }
     }
 
     /// Item vectors, one row an item of the corpus.

@@ -2,7 +2,7 @@
 //! embeddings. It searches nothing and knows no vector.
 
 use super::past::Past;
-use super::{Query, QueryBatch};
+use super::{PastItems, Query, QueryBatch};
 use crate::behaviour::{TimedItems, WindowValue};
 use crate::encode::{EncodedRows, FeatureEncoder, Raw, RawFeatures};
 use crate::history::Histories;
@@ -19,6 +19,8 @@ pub struct Lookup<'a> {
     pub items: &'a ItemTable,
     /// Histories and raw user features.
     pub histories: &'a Histories,
+    /// Does the user tower read the times of a history? Windows do it in any case.
+    pub needs_times: bool,
 }
 
 /// One query, looked up and encoded.
@@ -28,6 +30,10 @@ pub struct EncodedQuery {
     pub rows: EncodedRows,
     /// Item indices, oldest first.
     pub history: Vec<u32>,
+    /// Their times, microseconds UTC, one an item; or none, where the request has none and nothing reads them.
+    pub times: Vec<i64>,
+    /// When it is asked, microseconds UTC.
+    pub asked: i64,
     /// The user key is in the history table.
     pub user_known: bool,
     /// Ids of the request's history that the corpus does not have; they are left out.
@@ -42,18 +48,19 @@ impl EncodedQuery {
 
     /// A batch of this one query.
     pub fn batch(&self) -> QueryBatch<'_> {
-        QueryBatch { features: self.rows.view(), histories: vec![&self.history] }
+        let past = PastItems { items: &self.history, times: &self.times, asked: self.asked };
+        QueryBatch { features: self.rows.view(), histories: vec![past] }
     }
 }
 
 impl<'a> Lookup<'a> {
-    /// Looks up and encodes a query as of `time` (microseconds UTC), which decides what its windows hold. A feature of the
+    /// Looks up and encodes a query as of `time` (microseconds UTC), which decides what its windows hold, and how long ago its history was. A feature of the
     /// request wins over the stored value of the user; a feature whose column is the user key has the query's user as its
     /// value. The request's history replaces the stored one.
     ///
     /// # Errors
     /// [`CoreError::Invalid`] that names the field (`user`, `history.3`, `history_times`, `features.city`): an id that is
-    /// none, a history without the times that a window needs, a feature that no one knows, a value that its feature
+    /// none, a history without the times that a window or the user tower needs, a feature that no one knows, a value that its feature
     /// refuses. `Damaged` when a stored value is refused.
     pub fn encode(&self, query: &Query, time: i64) -> Result<EncodedQuery> {
         if let Some(user) = &query.user {
@@ -68,7 +75,8 @@ impl<'a> Lookup<'a> {
         let mut rows = self.encoder.empty_user_rows();
         let encoded = self.encoder.encode_user(&values, &self.windows(&past, time), &mut rows);
         encoded.map_err(|error| at_feature(query, error))?;
-        Ok(EncodedQuery { rows, history: past.items, user_known: user_row.is_some(), unknown_history: past.unknown })
+        let Past { items: history, times, unknown: unknown_history } = past;
+        Ok(EncodedQuery { rows, history, times, asked: time, user_known: user_row.is_some(), unknown_history })
     }
 
     fn check_names(&self, features: &RawFeatures) -> Result<()> {
@@ -166,8 +174,12 @@ mod tests {
     }
 
     impl World {
+        fn lookup(&self, needs_times: bool) -> Lookup<'_> {
+            Lookup { encoder: &self.encoder, items: &self.items, histories: &self.histories, needs_times }
+        }
+
         fn encode(&self, query: &Query) -> Result<EncodedQuery> {
-            Lookup { encoder: &self.encoder, items: &self.items, histories: &self.histories }.encode(query, 10)
+            self.lookup(false).encode(query, 10)
         }
 
         fn row(&self, values: [Raw<'_>; 4]) -> EncodedRows {
@@ -256,7 +268,7 @@ mod tests {
     #[test]
     fn windows_look_at_the_stored_history_or_at_the_one_of_the_request_as_of_now() {
         let world = with_window();
-        let lookup = Lookup { encoder: &world.encoder, items: &world.items, histories: &world.histories };
+        let lookup = world.lookup(false);
         let second = 1_000_000;
         let clicks = |query: &Query, time| lookup.encode(query, time).unwrap().rows.dense[0];
         let stored =

@@ -36,8 +36,19 @@ pub struct Query {
 pub struct QueryBatch<'a> {
     /// User and context features, `[queries, …]`.
     pub features: EncodedView<'a>,
-    /// Item indices of each query's history, oldest first (`[queries]`).
-    pub histories: Vec<&'a [u32]>,
+    /// Each query's history (`[queries]`).
+    pub histories: Vec<PastItems<'a>>,
+}
+
+/// What a user did before a query.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PastItems<'a> {
+    /// Item indices, oldest first.
+    pub items: &'a [u32],
+    /// Their times, microseconds UTC, one an item; or none, where the user tower reads none.
+    pub times: &'a [i64],
+    /// When the query is asked, microseconds UTC.
+    pub asked: i64,
 }
 
 /// Queries to vectors; implemented by the user tower, so that search never sees a layer.
@@ -47,6 +58,10 @@ pub trait QueryEncoder: Send + Sync {
     /// Vectors of a query: the interests of a user, of which an item is worth the one that it is nearest to.
     fn interests(&self) -> usize {
         1
+    }
+    /// Does it read the times of a history?
+    fn reads_times(&self) -> bool {
+        false
     }
     /// Writes `[queries, interests, dimension]`, row-major, into `vectors`.
     ///

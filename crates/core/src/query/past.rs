@@ -5,7 +5,7 @@ use super::{Lookup, Query};
 use crate::ids::check_id;
 use crate::{CoreError, Result};
 
-/// Items with times, oldest first. The times may be missing where no window needs them.
+/// Items with times, oldest first. The times may be missing where nothing needs them.
 #[derive(Debug, Default)]
 pub(super) struct Past {
     /// Rows of the corpus.
@@ -24,7 +24,7 @@ impl Past {
     /// The history of `query`, whose user has the row `user` in the history table.
     ///
     /// # Errors
-    /// `Invalid` for an id that is none, times that do not fit the history, or missing times that a window needs.
+    /// `Invalid` for an id that is none, times that do not fit the history, or missing times that are needed.
     pub fn of(query: &Query, user: Option<u32>, lookup: &Lookup<'_>) -> Result<Self> {
         let Some(ids) = &query.history else {
             if query.history_times.is_some() {
@@ -39,7 +39,7 @@ impl Past {
             check_id(&format!("history.{position}"), id)?;
         }
         let times = query.history_times.as_deref();
-        check_times(times, ids.len(), !lookup.encoder.windows().is_empty())?;
+        check_times(times, ids.len(), lookup.needs_times || !lookup.encoder.windows().is_empty())?;
         let mut past = Self::default();
         for (position, id) in ids.iter().enumerate() {
             match lookup.items.find(id) {
@@ -57,8 +57,7 @@ impl Past {
 fn check_times(times: Option<&[i64]>, items: usize, are_needed: bool) -> Result<()> {
     let Some(times) = times else {
         if are_needed && items > 0 {
-            let reason =
-                "some features look at what happened in a window of time, so each item of the history needs one";
+            let reason = "some features look at what happened in a window of time, or the model at how long ago it was, so each item of the history needs one";
             return refused("history_times", reason);
         }
         return Ok(());

@@ -48,6 +48,11 @@ pub struct SelfAttentionSection {
     pub norm: NormPlace,
     /// What an item's place adds to it: `age` (counted from the newest), `order` (counted from the oldest) or `none`.
     pub positions: Positions,
+    /// How long after an item the next one came, or the query after the newest, adds a vector to it, one for each power of two
+    /// of seconds; a request then has to send the times of its history; true or false.
+    #[serde(skip_serializing_if = "is_off")]
+    #[schemars(extend("default" = false))]
+    pub time_gaps: bool,
     /// An item sees only itself and older ones; true or false.
     pub causal: bool,
     /// What becomes the vector of the history: `last` (the newest item) or `mean` (of all items).
@@ -65,10 +70,16 @@ impl Default for SelfAttentionSection {
             dropout: 0.2,
             norm: NormPlace::First,
             positions: Positions::Age,
+            time_gaps: false,
             causal: true,
             output: HistoryOutput::Last,
         }
     }
+}
+
+/// What is as it was before there was a choice is not written: a model keeps its bytes.
+fn is_off(setting: &bool) -> bool {
+    !setting
 }
 
 /// Settings of `gru`.

@@ -16,7 +16,6 @@ mod tower;
 use crate::error::{ModelError, Result};
 use crate::layout::HistoryLayout;
 use crate::model::TwoTower;
-use crate::sequence::Encoder;
 use twinspire_core::encode::FeatureEncoder;
 use twinspire_core::items::ItemTable;
 
@@ -41,8 +40,7 @@ impl TwoTower {
             return Err(ModelError::unsuitable("onnx", reason));
         }
         let mut histories = self.layout.user.histories.iter().chain(&self.layout.item.histories);
-        let refused =
-            histories.find(|own| matches!(own.encoder, Encoder::Din(_) | Encoder::Dien(_) | Encoder::Interests(_)));
+        let refused = histories.find(|own| own.encoder.attends() || own.encoder.reads_gaps());
         if let Some(HistoryLayout { name, encoder, .. }) = refused {
             let reason = format!("the encoder of `{name}`, {}, has no form in ONNX", encoder.name());
             return Err(ModelError::unsuitable("onnx", reason));

@@ -28,6 +28,8 @@ pub(crate) enum Encoder {
 /// What a pass over a piece remembers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Memory {
+    /// Buckets of the gaps after the tokens, where the encoder reads them.
+    pub(crate) gaps: Vec<u32>,
     /// Embeddings of the tokens `[tokens, width]`.
     pub(crate) tokens: Buffer,
     /// Gradient of the states; after the backward pass, that of the tokens.
@@ -128,6 +130,7 @@ impl Encoder {
     /// Name in the table of the model.
     pub(crate) fn name(&self) -> &'static str {
         match self {
+            Self::SelfAttention(own) if own.reads_gaps() => "self-attention with time gaps",
             Self::SelfAttention(_) => "self-attention",
             Self::Gru(_) => "gru",
             Self::Din(_) => "din",
@@ -168,6 +171,14 @@ impl Encoder {
             Self::Din(own) => own.query().reads_profile(),
             Self::Dien(own) => own.query().reads_profile(),
             Self::SelfAttention(_) | Self::Gru(_) | Self::Interests(_) | Self::Recency => false,
+        }
+    }
+
+    /// Does it read how long after a token the next one came?
+    pub(crate) fn reads_gaps(&self) -> bool {
+        match self {
+            Self::SelfAttention(own) => own.reads_gaps(),
+            Self::Gru(_) | Self::Din(_) | Self::Dien(_) | Self::Interests(_) | Self::Recency => false,
         }
     }
 

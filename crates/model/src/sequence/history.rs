@@ -5,7 +5,7 @@
 //! cache. What a pass over a piece remembers is kept for its backward pass as long as a batch remembers no more than
 //! [`KEPT_BYTES`]; else the backward pass runs the forward pass again, a third more products.
 
-use super::{Elements, Memory, Tokens};
+use super::{Elements, Memory, Tokens, gaps};
 use crate::input::{ChunkInput, RowSource};
 use crate::kernel::{Buffer, add_to};
 use crate::layer::dropout::Dropout;
@@ -44,6 +44,8 @@ pub(crate) struct Pass {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct History {
     tokens: Tokens,
+    /// Buckets of the gaps after the tokens, where the encoder reads them.
+    gaps: Vec<u32>,
     /// One for each field of a token.
     fields: Vec<TokenIds>,
     /// Sequences of each piece.
@@ -97,6 +99,9 @@ impl History {
         for (field, ids) in layout.fields.iter().zip(&mut self.fields) {
             ids.read(field, self.tokens.items(), items);
         }
+        if layout.encoder.reads_gaps() {
+            gaps::read(&self.tokens, source.0, &mut self.gaps);
+        }
         if let Some(profile) = &layout.profile {
             self.profile.read(profile, items, source);
         }
@@ -121,15 +126,23 @@ impl History {
 
     /// Encodes all sequences; a team, if there is one, shares the work.
     pub(crate) fn forward(&mut self, layout: &HistoryLayout, parameters: &Parameters, team: Option<&Team>) {
-        let Self { tokens, fields, pieces, kept, dropout, draws, values, groups, profile, .. } = self;
+        let Self { tokens, gaps, fields, pieces, kept, dropout, draws, values, groups, profile, .. } = self;
         if let Some(layout) = &layout.profile {
             profile.look_up(layout, &parameters.tables, (&Shared::default(), 0));
         }
         let (width, cells) = (layout.width, layout.row_cells());
         let size = team.map_or(pieces.len(), |_| pieces.len().div_ceil(MAX_GROUPS)).max(1);
         groups.resize_with(groups.len().max(pieces.len().div_ceil(size)), Group::default);
-        let read =
-            Read { layout, parameters, tokens, fields, profile: profile.values(), dropout: *dropout, draws: *draws };
+        let read = Read {
+            layout,
+            parameters,
+            tokens,
+            gaps,
+            fields,
+            profile: profile.values(),
+            dropout: *dropout,
+            draws: *draws,
+        };
         let jobs = jobs(pieces, size, (groups, values), |piece| tokens.rows(piece).len() * cells);
         let encode = |(number, (group, pieces, values)): (usize, Job<'_>)| {
             let first = tokens.rows(&pieces[0]).start * layout.encoder.interests();
@@ -172,6 +185,7 @@ impl History {
         let scale = self.auxiliary_factor(layout) * weight;
         let Self {
             tokens,
+            gaps,
             fields,
             pieces,
             kept,
@@ -195,8 +209,16 @@ impl History {
         gradients.resize(tokens.items().len() * width);
         let profile_width = layout.profile.as_ref().map_or(0, |profile| profile.width);
         profile_slopes.resize(profile.values().len());
-        let read =
-            Read { layout, parameters, tokens, fields, profile: profile.values(), dropout: *dropout, draws: *draws };
+        let read = Read {
+            layout,
+            parameters,
+            tokens,
+            gaps,
+            fields,
+            profile: profile.values(),
+            dropout: *dropout,
+            draws: *draws,
+        };
         let jobs = jobs(pieces, size, (groups, gradients), |piece| tokens.range(piece).len() * width);
         let profiles = parts(pieces, size, profile_slopes, |piece| tokens.rows(piece).len() * profile_width);
         let jobs = jobs.into_iter().zip(profiles).enumerate();
@@ -295,6 +317,7 @@ struct Read<'a> {
     layout: &'a HistoryLayout,
     parameters: &'a Parameters,
     tokens: &'a Tokens,
+    gaps: &'a [u32],
     fields: &'a [TokenIds],
     /// `[rows, profile]` of the batch.
     profile: &'a [f32],
@@ -338,6 +361,10 @@ impl Read<'_> {
         for (field, ids) in layout.fields.iter().zip(self.fields) {
             let (table, columns) = (&self.parameters.tables[field.table], field.columns(layout.width));
             ids.look_up(field.of, table, range.clone(), (target, columns));
+        }
+        if layout.encoder.reads_gaps() {
+            memory.gaps.clear();
+            memory.gaps.extend_from_slice(&self.gaps[range.clone()]);
         }
         memory.dien.next_item.rng = self.draws.map(|seed| Rng::stream(seed, "next_item", place as u64));
         layout.encoder.forward(self.dense(), (ends, self.dropout.at(place)), memory);

@@ -9,6 +9,7 @@ mod din;
 mod elements;
 mod encoder;
 mod evolution;
+mod gaps;
 mod gru;
 mod history;
 mod interests;

@@ -1,7 +1,8 @@
 //! Causal self-attention over a history (Kang, McAuley: "Self-Attentive Sequential Recommendation", ICDM 2018): items plus
-//! what their places add, transformer blocks, and a last normalisation where the blocks normalise what they read.
+//! what their places and the gaps after them add, transformer blocks, and a last normalisation where the blocks normalise what they read.
 
-use super::{Memory, TensorSpec};
+use super::gaps::GAPS;
+use super::{Initial, Memory, TensorSpec};
 use crate::config::{NormPlace, Positions, SelfAttentionSection};
 use crate::kernel::{Buffer, add_to};
 use crate::layer::attention::Attention;
@@ -10,12 +11,13 @@ use crate::layer::dropout::Dropout;
 use crate::layer::layer_norm::{LayerNorm, Moments};
 use crate::layer::linear::Linear;
 
-/// Layers of the encoder; offsets count from its first parameter, where the vectors of positions lie.
+/// Layers of the encoder; offsets count from its first parameter, where the vectors of positions lie, then those of gaps.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SelfAttention {
     width: usize,
     max_length: usize,
     positions: Positions,
+    gaps: bool,
     blocks: Vec<Block>,
     norm: Option<LayerNorm>,
     dropout: f64,
@@ -34,7 +36,8 @@ impl SelfAttention {
     /// Over histories of up to `max_length` items, each `width` wide.
     pub(crate) fn new(section: &SelfAttentionSection, width: usize, max_length: usize) -> Self {
         let placed = section.positions != Positions::None;
-        let mut offset = if placed { max_length * width } else { 0 };
+        let gaps = section.time_gaps;
+        let mut offset = (if placed { max_length } else { 0 } + if gaps { GAPS } else { 0 }) * width;
         let mut blocks = Vec::new();
         for _ in 0..section.blocks {
             let attention = Attention { width, heads: section.heads as usize, causal: section.causal };
@@ -44,12 +47,15 @@ impl SelfAttention {
             blocks.push(block);
         }
         let norm = (section.norm == NormPlace::First).then_some(LayerNorm { width, offset });
-        Self { width, max_length, positions: section.positions, blocks, norm, dropout: section.dropout }
+        Self { width, max_length, positions: section.positions, gaps, blocks, norm, dropout: section.dropout }
     }
 
     /// Number of parameters.
     pub(crate) fn len(&self) -> usize {
-        self.places() + self.blocks.iter().map(Block::len).sum::<usize>() + self.norm.map_or(0, |norm| norm.len())
+        self.places()
+            + self.gap_cells()
+            + self.blocks.iter().map(Block::len).sum::<usize>()
+            + self.norm.map_or(0, |norm| norm.len())
     }
 
     /// Width of the tokens.
@@ -72,6 +78,16 @@ impl SelfAttention {
         self.norm
     }
 
+    /// Does it read how long after a token the next one came?
+    pub(crate) fn reads_gaps(&self) -> bool {
+        self.gaps
+    }
+
+    /// Numbers in the vectors of gaps.
+    fn gap_cells(&self) -> usize {
+        if self.gaps { GAPS * self.width } else { 0 }
+    }
+
     fn places(&self) -> usize {
         if self.positions == Positions::None { 0 } else { self.max_length * self.width }
     }
@@ -81,6 +97,9 @@ impl SelfAttention {
         let mut tensors = Vec::new();
         if self.positions != Positions::None {
             tensors.push(TensorSpec::positions(self.max_length, self.width));
+        }
+        if self.gaps {
+            tensors.push(TensorSpec::new("gaps", &[GAPS, self.width], Initial::Embedding));
         }
         for (number, block) in self.blocks.iter().enumerate() {
             let name = |layer: &str| format!("block.{number}.{layer}");
@@ -112,12 +131,12 @@ impl SelfAttention {
         }
     }
 
-    /// Reads the tokens of `memory`, to which their places are added.
+    /// Reads the tokens of `memory`, to which their places and gaps are added.
     pub(crate) fn forward(&self, dense: &[f32], (ends, dropout): (&[usize], Dropout), memory: &mut Memory) {
         let tokens = ends[ends.len() - 1] - ends[0];
-        self.positions.for_each(ends, |token, place| {
-            let cells = &mut memory.tokens[token * self.width..][..self.width];
-            add_to(cells, &dense[place * self.width..][..self.width]);
+        let Memory { tokens: cells, gaps, .. } = &mut *memory;
+        self.for_each_added(ends, gaps, |token, added| {
+            add_to(&mut cells[token * self.width..][..self.width], &dense[added..added + self.width]);
         });
         dropout.at(0).apply(&mut memory.tokens[..tokens * self.width], 0);
         let AttentionMemory { blocks, scratch, output, moments } = &mut memory.attention;
@@ -165,8 +184,16 @@ impl SelfAttention {
             block.backward((dense, &mut *gradient), read, (&blocks[number], scratch), dx);
         }
         dropout.at(0).apply(dx, 0);
-        self.positions.for_each(ends, |token, place| {
-            add_to(&mut gradient[place * self.width..][..self.width], &dx[token * self.width..][..self.width]);
+        self.for_each_added(ends, &memory.gaps, |token, added| {
+            add_to(&mut gradient[added..added + self.width], &dx[token * self.width..][..self.width]);
         });
+    }
+
+    /// Calls `visit` with each token and where a vector that is added to it lies.
+    fn for_each_added(&self, ends: &[usize], gaps: &[u32], mut visit: impl FnMut(usize, usize)) {
+        self.positions.for_each(ends, |token, place| visit(token, place * self.width));
+        let gaps = if self.gaps { gaps } else { &[] };
+        let added = gaps.iter().map(|gap| self.places() + *gap as usize * self.width);
+        added.enumerate().for_each(|(token, added)| visit(token, added));
     }
 }

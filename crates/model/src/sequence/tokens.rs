@@ -134,7 +134,7 @@ mod tests {
     impl RowSource for Rows<'_> {
         fn row(&self, number: usize) -> Row<'_> {
             let (user, length, skip) = self.1[number];
-            Row { features: self.0, row: number, user, history: &HISTORY[..length], skip }
+            Row { user, history: &HISTORY[..length], skip, ..Row::of(self.0, number) }
         }
     }
 

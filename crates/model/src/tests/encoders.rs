@@ -33,6 +33,8 @@ struct Reference {
     rate: f64,
     temperature: f64,
     histories: Vec<Vec<u32>>,
+    /// Seconds of each user's items, and of a query after the last one.
+    times: Option<Vec<Vec<i64>>>,
     /// User, length of the history, item.
     rows: Vec<(u32, u32, u32)>,
     initial: Tensors,
@@ -41,6 +43,11 @@ struct Reference {
 }
 
 impl Reference {
+    /// Microseconds of an event.
+    fn time(&self, user: usize, event: usize) -> i64 {
+        self.times.as_ref().map_or(0, |times| times[user][event] * 1_000_000)
+    }
+
     fn files(&self, encoder: &FeatureEncoder) -> Files {
         let (count, no_features) = (self.rows.len(), EncodedRows { rows: self.rows.len(), ..EncodedRows::default() });
         let rows = SampleRows {
@@ -48,7 +55,7 @@ impl Reference {
             item: self.rows.iter().map(|row| row.2).collect(),
             label: vec![1.0; count],
             weight: vec![1.0; count],
-            time: vec![0; count],
+            time: self.rows.iter().map(|row| self.time(row.0 as usize, row.1 as usize)).collect(),
             history_end: self.rows.iter().map(|row| row.1).collect(),
             history_skip: vec![MISSING; count],
             user_features: no_features,
@@ -59,9 +66,9 @@ impl Reference {
         for (user, items) in self.histories.iter().enumerate() {
             histories.users.push(user.to_string());
             histories.items.extend(items);
+            histories.times.extend((0..items.len()).map(|event| self.time(user, event)));
             histories.offsets.push(histories.items.len() as i32);
         }
-        histories.times = vec![0; histories.items.len()];
         let ids: Vec<String> = (0..ITEMS).map(|item| format!("{item:02}")).collect();
         let features = EncodedRows { rows: ITEMS, single: (0..ITEMS as u32).collect(), ..EncodedRows::default() };
         Files {
@@ -125,9 +132,17 @@ fn a_hundred_steps_of_the_mean_of_all_tokens_follow_pytorch() {
 }
 
 #[test]
+fn a_hundred_steps_of_time_gaps_follow_pytorch() {
+    let json = include_str!("../../../../fixtures/model/reference_self_attention_gaps.json");
+    let section = json!({"kind": "self_attention", "feature": "seen", "inner": 12, "time_gaps": true, "dropout": 0.0});
+    compare(json, section, JOINED);
+}
+
+#[test]
 fn a_hundred_steps_of_a_block_with_gelu_follow_pytorch() {
     let json = include_str!("../../../../fixtures/model/reference_self_attention_gelu.json");
-    let section = json!({"kind": "self_attention", "feature": "seen", "inner": 12, "activation": "gelu", "dropout": 0.0});
+    let section =
+        json!({"kind": "self_attention", "feature": "seen", "inner": 12, "activation": "gelu", "dropout": 0.0});
     compare(json, section, JOINED);
 }
 

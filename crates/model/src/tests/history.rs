@@ -12,13 +12,13 @@ use crate::train::train;
 use serde_json::{Value, json};
 use twinspire_core::ids::MISSING;
 use twinspire_core::progress::Silent;
-use twinspire_core::query::QueryBatch;
+use twinspire_core::query::{PastItems, QueryBatch};
 use twinspire_core::vfs::RealVfs;
 
 /// Both kinds of blocks, with what differs between them, then the other encoders.
 fn encoders() -> Vec<Value> {
-    let first =
-        json!({"kind": "self_attention", "feature": "seen", "blocks": 2, "heads": 2, "inner": 12, "dropout": 0.0});
+    let first = json!({"kind": "self_attention", "feature": "seen", "blocks": 2, "heads": 2, "inner": 12, "dropout": 0.0,
+        "time_gaps": true, "activation": "gelu"});
     let last = json!({"kind": "self_attention", "feature": "seen", "heads": 4, "inner": 6, "dropout": 0.0, "norm": "last",
         "positions": "order", "causal": false, "output": "mean"});
     let gru = json!({"kind": "gru", "feature": "seen", "dropout": 0.0});
@@ -172,8 +172,9 @@ fn a_query_has_the_bits_of_batch_encoding() {
         for (row, vector) in rows.iter().zip(vectors.chunks(tower.interests() * tower.dimension())) {
             let own = samples.user(*row);
             let features = own.features.slice(own.row..own.row + 1);
+            let past = PastItems { items: own.history, times: own.times, asked: own.time };
             let mut found = vec![0.0; vector.len()];
-            query_encoder.encode(&QueryBatch { features, histories: vec![own.history] }, &mut found).unwrap();
+            query_encoder.encode(&QueryBatch { features, histories: vec![past] }, &mut found).unwrap();
             assert_eq!(found, vector, "row {row}");
         }
     }

@@ -68,11 +68,14 @@ fn numbers(value: &Value) -> Vec<f64> {
 
 #[test]
 fn an_encoder_without_a_form_is_refused_by_name() {
-    for kind in ["din", "dien", "interests"] {
-        let tower = grown(&section(&[json!({"kind": kind, "feature": "seen"})]));
+    let gaps = json!({"kind": "self_attention", "feature": "seen", "time_gaps": true});
+    let of_kind = |kind: &str| (json!({"kind": kind, "feature": "seen"}), kind.to_owned());
+    let refused = ["din", "dien", "interests"].map(of_kind).into_iter().chain([(gaps, "time gaps".into())]);
+    for (own, kind) in refused {
+        let tower = grown(&section(&[own]));
         let world = World::new(false);
         let error = tower.to_onnx(&encoder(), &world.items, "{}").unwrap_err().to_string();
-        assert!(error.contains("history.seen") && error.contains(kind), "{error}");
+        assert!(error.contains("history.seen") && error.contains(&kind), "{error}");
     }
 }
 

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use twinspire_core::CoreError;
 use twinspire_core::progress::{Heard, Silent};
-use twinspire_core::query::QueryBatch;
+use twinspire_core::query::{PastItems, QueryBatch};
 use twinspire_core::vfs::RealVfs;
 
 const BCE: LossSection = LossSection::Bce {};
@@ -176,7 +176,10 @@ fn a_query_has_the_bits_of_batch_encoding() {
     let table = &world.train.tables()[0];
     for row in (0..rows.len()).filter(|&row| table.history_skip()[row] == twinspire_core::ids::MISSING) {
         let history = world.histories.before(table.users()[row], table.history_end()[row]);
-        let batch = QueryBatch { features: table.user_features().slice(row..row + 1), histories: vec![history] };
+        let batch = QueryBatch {
+            features: table.user_features().slice(row..row + 1),
+            histories: vec![PastItems { items: history, ..PastItems::default() }],
+        };
         let mut vector = vec![0.0; queries.dimension()];
         queries.encode(&batch, &mut vector).unwrap();
         assert_eq!(vector, whole[row * 8..row * 8 + 8], "row {row}");
@@ -191,8 +194,10 @@ fn a_query_that_does_not_fit_is_refused() {
     let world = World::new(false);
     let features = || world.train.tables()[0].user_features().slice(0..1);
     let mut vector = vec![0.0; 8];
-    let mut encode =
-        |histories: Vec<&[u32]>, features| queries.encode(&QueryBatch { features, histories }, &mut vector);
+    let mut encode = |histories: Vec<&[u32]>, features| {
+        let histories = histories.into_iter().map(|items| PastItems { items, ..PastItems::default() }).collect();
+        queries.encode(&QueryBatch { features, histories }, &mut vector)
+    };
     assert!(encode(vec![&[0, 39]], features()).is_ok());
     assert!(encode(vec![&[40]], features()).is_err(), "an item outside the corpus");
     assert!(encode(vec![], features()).is_err(), "no history for the row");

@@ -86,6 +86,11 @@ fn item_of(user: usize, event: usize) -> usize {
     (rng.below((ITEMS / GENRES) as u32) as usize) * GENRES + genre
 }
 
+/// When an event is, microseconds: later ones are farther apart.
+fn time_of(event: usize) -> i64 {
+    (event * event) as i64 * 7_000_000
+}
+
 fn item_rows(encoder: &FeatureEncoder, items: impl Iterator<Item = usize>) -> EncodedRows {
     let mut rows = encoder.empty_item_rows();
     for item in items {
@@ -102,7 +107,7 @@ fn histories() -> HistoryRows {
     for user in 0..USERS {
         rows.users.push(format!("u{user:03}"));
         rows.items.extend((0..EVENTS).map(|event| item_of(user, event) as u32));
-        rows.times.extend(0..EVENTS as i64);
+        rows.times.extend((0..EVENTS).map(time_of));
         rows.offsets.push(rows.items.len() as i32);
     }
     rows
@@ -130,7 +135,7 @@ fn samples(encoder: &FeatureEncoder, labels_mode: bool, mut wanted: impl FnMut(u
             rows.item.push(item as u32);
             rows.label.push(label);
             rows.weight.push(if event.is_multiple_of(5) { 0.5 } else { 1.0 });
-            rows.time.push(event as i64);
+            rows.time.push(time_of(event));
             rows.history_end.push(if event.is_multiple_of(2) { event as u32 } else { EVENTS as u32 });
             rows.history_skip.push(if event.is_multiple_of(2) { MISSING } else { event as u32 });
         }

@@ -10,7 +10,7 @@ use crate::testing::{
 };
 use twinspire_core::encode::{RawFeatures, RawValue};
 use twinspire_core::ids::MISSING;
-use twinspire_core::query::{EncodedQuery, Query};
+use twinspire_core::query::{EncodedQuery, PastItems, Query};
 use twinspire_core::vfs::RealVfs;
 
 /// Stored users, a stranger, a stranger with a history, a user without a city.
@@ -99,7 +99,8 @@ fn a_batch_gets_the_lists_of_its_queries() {
     let world = World::new();
     let retriever = world.retriever(&settings(ALL_KINDS));
     let table = world.test_queries();
-    let histories: Vec<&[u32]> = (0..USERS).map(|user| retriever.bundle().histories().items(user)).collect();
+    let past = |user| PastItems { items: retriever.bundle().histories().items(user), ..PastItems::default() };
+    let histories = (0..USERS).map(past).collect();
     let batch = QueryBatch { features: table.user_features(), histories };
     let queries = RecallQueries { excluded: vec![&[3, 8]; USERS as usize], allowed: None, batch };
     let encoded: Vec<EncodedQuery> =

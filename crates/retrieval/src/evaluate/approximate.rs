@@ -43,7 +43,7 @@ impl IndexJudgement {
         let index = open_item_index(bundle)?;
         let Some(cells) = &index.report().cells else { return Ok(None) };
         let vector_of =
-            |row: usize| encode_each(bundle.query_encoder(), &queries_of(truth, row..row + 1, &[truth.history(row)]));
+            |row: usize| encode_each(bundle.query_encoder(), &queries_of(truth, row..row + 1, &[truth.past(row)]));
         let rows = (0..truth.len()).into_par_iter().step_by(truth.len().div_ceil(MOST).max(1));
         let vectors = rows.map(vector_of).collect::<Result<Vec<Vec<f32>>>>()?.concat();
         let items = bundle.item_embeddings();

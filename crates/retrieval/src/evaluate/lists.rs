@@ -4,6 +4,7 @@
 
 use super::Truth;
 use super::tally::Lists;
+use super::truth::Past;
 use crate::channel::{RecallChannel, RecallQueries};
 use crate::config::RetrievalSettings;
 use crate::error::Result;
@@ -54,8 +55,8 @@ impl Mapping {
 }
 
 /// Some rows of the query table with their histories.
-pub(super) fn queries_of<'a>(truth: Truth<'a>, rows: Range<usize>, histories: &'a [Vec<u32>]) -> QueryBatch<'a> {
-    let histories = histories.iter().map(Vec::as_slice).collect();
+pub(super) fn queries_of<'a>(truth: Truth<'a>, rows: Range<usize>, histories: &'a [Past]) -> QueryBatch<'a> {
+    let histories = histories.iter().map(Past::view).collect();
     QueryBatch { features: truth.queries().user_features().slice(rows), histories }
 }
 
@@ -101,6 +102,18 @@ impl<'a> ListMaker<'a> {
         items.into_iter().map(|item| mapping.forth[item as usize]).filter(|&item| item != MISSING).collect()
     }
 
+    /// The history of a query as the retriever knows it.
+    fn past(&self, row: usize) -> Past {
+        let mut past = self.truth.past(row);
+        if let Some(mapping) = &self.mapping {
+            let known = |item: &u32| mapping.forth[*item as usize] != MISSING;
+            let mut kept = past.items.iter().map(known).collect::<Vec<bool>>().into_iter();
+            past.times.retain(|_| kept.next().unwrap_or(true));
+            past.items = self.forth(past.items);
+        }
+        past
+    }
+
     /// Found items as the queries know them; one that they lack keeps its place, as MISSING.
     fn back(&self, lists: &mut [Lists]) {
         if let Some(mapping) = &self.mapping {
@@ -110,7 +123,7 @@ impl<'a> ListMaker<'a> {
 
     /// The lists of some rows of the query table.
     pub fn make(&self, rows: Range<usize>) -> Result<Vec<Lists>> {
-        let histories: Vec<Vec<u32>> = rows.clone().map(|row| self.forth(self.truth.history(row))).collect();
+        let histories: Vec<Past> = rows.clone().map(|row| self.past(row)).collect();
         let excluded = rows.clone().map(|row| self.forth(self.truth.excluded(row, self.leave_out_seen)));
         let excluded: Vec<Vec<u32>> = excluded.collect();
         let queries = RecallQueries {

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 use twinspire_core::bundle::file;
 use twinspire_core::check::Faults;
-use twinspire_core::query::Query;
+use twinspire_core::query::{PastItems, Query};
 use twinspire_core::sample::SampleRows;
 
 #[derive(Deserialize)]
@@ -247,7 +247,8 @@ fn training_hears_the_recall_that_evaluation_reports() {
     let chosen = settings(ALL_KINDS);
     let (retriever, table) = (world.retriever(&chosen), world.test_queries());
     let bundle = retriever.bundle();
-    let histories = (0..USERS).map(|user| bundle.histories().items(user)).collect();
+    let past = |user| PastItems { items: bundle.histories().items(user), ..PastItems::default() };
+    let histories = (0..USERS).map(past).collect();
     let batch = twinspire_core::query::QueryBatch { features: table.user_features(), histories };
     let vectors = crate::channel::encode_each(bundle.query_encoder(), &batch).unwrap();
     let truth = Truth::new(&table, bundle.histories()).unwrap();

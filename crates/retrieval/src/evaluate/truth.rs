@@ -5,6 +5,7 @@ use crate::set::ItemSet;
 use twinspire_core::CoreError;
 use twinspire_core::history::Histories;
 use twinspire_core::ids::MISSING;
+use twinspire_core::query::PastItems;
 use twinspire_core::sample::SampleTable;
 use twinspire_core::table::ListView;
 
@@ -15,6 +16,21 @@ pub struct Truth<'a> {
     histories: &'a Histories,
     items: ListView<'a, u32>,
     candidates: Option<&'a ItemSet>,
+}
+
+/// A history that is owned: see [`PastItems`].
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Past {
+    pub(super) items: Vec<u32>,
+    pub(super) times: Vec<i64>,
+    asked: i64,
+}
+
+impl Past {
+    /// Borrowed.
+    pub(crate) fn view(&self) -> PastItems<'_> {
+        PastItems { items: &self.items, times: &self.times, asked: self.asked }
+    }
 }
 
 impl<'a> Truth<'a> {
@@ -59,7 +75,18 @@ impl<'a> Truth<'a> {
         (0..self.len()).map(|row| self.of(row).len()).sum()
     }
 
-    /// The history as of the query, oldest first.
+    /// The history as of the query, with times.
+    pub(crate) fn past(&self, row: usize) -> Past {
+        let (user, end) = (self.queries.users()[row], self.queries.history_end()[row]);
+        let (items, skip) = (self.history(row), self.queries.history_skip()[row]);
+        let mut times = self.histories.times_before(user, end).to_vec();
+        if skip != MISSING && (skip as usize) < times.len() {
+            times.remove(skip as usize);
+        }
+        Past { items, times, asked: self.queries.times()[row] }
+    }
+
+    /// The items of the history as of the query, oldest first.
     pub(crate) fn history(&self, row: usize) -> Vec<u32> {
         let (user, end) = (self.queries.users()[row], self.queries.history_end()[row]);
         let mut items = self.histories.before(user, end).to_vec();

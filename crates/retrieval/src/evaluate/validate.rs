@@ -57,8 +57,8 @@ pub fn judge_towers(
     (tower, items): (&dyn QueryEncoder, &[f32]),
     (name, seed): (&str, u64),
 ) -> Result<ReportRow> {
-    let histories: Vec<Vec<u32>> = (0..truth.len()).map(|row| truth.history(row)).collect();
-    let histories = histories.iter().map(Vec::as_slice).collect();
+    let histories: Vec<_> = (0..truth.len()).map(|row| truth.past(row)).collect();
+    let histories = histories.iter().map(|past| past.view()).collect();
     let batch = QueryBatch { features: truth.queries().user_features(), histories };
     context.install(|| {
         let vectors = encode_each(tower, &batch)?;

@@ -58,8 +58,8 @@ fn training_hears_the_recall_of_all_interests() {
     let (retriever, table, chosen) = (retriever(&world), world.test_queries(), settings(TWO_TOWERS));
     let bundle = retriever.bundle();
     let truth = Truth::new(&table, bundle.histories()).unwrap();
-    let histories: Vec<Vec<u32>> = (0..table.len()).map(|row| truth.history(row)).collect();
-    let histories = histories.iter().map(Vec::as_slice).collect();
+    let histories: Vec<_> = (0..table.len()).map(|row| truth.past(row)).collect();
+    let histories = histories.iter().map(|past| past.view()).collect();
     let batch = QueryBatch { features: table.user_features(), histories };
     let vectors = crate::channel::encode_each(bundle.query_encoder(), &batch).unwrap();
     let items = bundle.item_embeddings();
