@@ -5,12 +5,13 @@
 //! cache. What a pass over a piece remembers is kept for its backward pass as long as a batch remembers no more than
 //! [`KEPT_BYTES`]; else the backward pass runs the forward pass again, a third more products.
 
-use super::{Elements, Memory, Tokens, gaps};
+use super::token_ids::TokenIds;
+use super::{Memory, Tokens, gaps};
 use crate::input::{ChunkInput, RowSource};
 use crate::kernel::{Buffer, add_to};
 use crate::layer::dropout::Dropout;
-use crate::layer::embedding::{Columns, gather, pool};
-use crate::layout::{HistoryLayout, ItemColumn, TokenField};
+use crate::layer::embedding::Columns;
+use crate::layout::HistoryLayout;
 use crate::model::Parameters;
 use crate::optimizer::Shard;
 use crate::shared::Shared;
@@ -64,13 +65,6 @@ pub(crate) struct History {
     profile: ChunkInput,
     profile_slopes: Buffer,
     groups: Vec<Group>,
-}
-
-/// What the tokens of a field are looked up with: one id each, or several.
-#[derive(Debug, Clone, Default)]
-struct TokenIds {
-    single: Vec<u32>,
-    multi: Elements,
 }
 
 /// Pieces that follow each other on one thread.
@@ -173,6 +167,25 @@ impl History {
         }
     }
 
+    /// Takes the gradients of the vectors from the inputs of the tower; where several of its rows took one, their sum.
+    /// Makes room for the other gradients.
+    fn read_slopes<'i>(
+        &mut self,
+        (layout, columns): (&HistoryLayout, Columns),
+        inputs: impl Iterator<Item = &'i ChunkInput>,
+    ) {
+        let width = layout.width;
+        self.slopes.resize(self.values.len());
+        self.gradients.resize(self.tokens.items().len() * width);
+        self.profile_slopes.resize(self.profile.values().len());
+        let rows = inputs.flat_map(|input| input.values().chunks_exact(columns.stride).take(input.rows()));
+        for (number, row) in rows.enumerate() {
+            let slope = &mut self.slopes[number / layout.repeats * width..][..width];
+            let own = &row[columns.first..columns.first + width];
+            if number.is_multiple_of(layout.repeats) { slope.copy_from_slice(own) } else { add_to(slope, own) }
+        }
+    }
+
     /// Computes all gradients; `inputs` are the chunks of the batch, whose columns hold those of the vectors, `weight` the sum
     /// of the weights of its rows.
     pub(crate) fn backward<'i>(
@@ -183,6 +196,7 @@ impl History {
         team: &Team,
     ) {
         let scale = self.auxiliary_factor(layout) * weight;
+        self.read_slopes((layout, columns), inputs);
         let Self {
             tokens,
             gaps,
@@ -191,24 +205,15 @@ impl History {
             kept,
             dropout,
             draws,
-            values,
             slopes,
             gradients,
             groups,
             profile,
             profile_slopes,
+            ..
         } = self;
         let (width, size) = (layout.width, pieces.len().div_ceil(MAX_GROUPS).max(1));
-        slopes.resize(values.len());
-        let rows = inputs.flat_map(|input| input.values().chunks_exact(columns.stride).take(input.rows()));
-        for (number, row) in rows.enumerate() {
-            let (slope, own) =
-                (&mut slopes[number / layout.repeats * width..][..width], &row[columns.first..][..width]);
-            if number.is_multiple_of(layout.repeats) { slope.copy_from_slice(own) } else { add_to(slope, own) }
-        }
-        gradients.resize(tokens.items().len() * width);
         let profile_width = layout.profile.as_ref().map_or(0, |profile| profile.width);
-        profile_slopes.resize(profile.values().len());
         let read = Read {
             layout,
             parameters,
@@ -271,42 +276,10 @@ impl History {
     pub(crate) fn collect(&self, layout: &HistoryLayout, table: usize, shard: &mut Shard) {
         for (field, ids) in layout.fields.iter().zip(&self.fields).filter(|(field, _)| field.table == table) {
             let columns = field.columns(layout.width);
-            match field.of {
-                ItemColumn::Single { .. } => shard.add_rows(&ids.single, &self.gradients, columns),
-                ItemColumn::Multi { .. } => shard.add_elements(ids.multi.parts(), &self.gradients, columns),
-            }
+            ids.collect(field.of, (&self.gradients, columns), shard);
         }
         if let Some(profile) = &layout.profile {
             self.profile.collect(profile, table, shard);
-        }
-    }
-}
-
-impl TokenIds {
-    fn read(&mut self, field: &TokenField, tokens: &[u32], items: &EncodedView<'_>) {
-        self.single.clear();
-        self.multi.clear();
-        match field.of {
-            ItemColumn::Single { column, width } => {
-                self.single.extend(tokens.iter().map(|&item| items.single[item as usize * width + column]));
-            }
-            ItemColumn::Multi { number } => {
-                for &item in tokens {
-                    let (ids, weights) = items.multi[number].row(item as usize);
-                    self.multi.push_row(field.pooling, ids, weights);
-                }
-            }
-        }
-    }
-
-    /// Writes the embeddings of these tokens into the field's columns of `values`.
-    fn look_up(&self, of: ItemColumn, table: &[f32], tokens: Range<usize>, (values, columns): (&mut [f32], Columns)) {
-        match of {
-            ItemColumn::Single { .. } => gather(table, &self.single[tokens], values, columns),
-            ItemColumn::Multi { .. } => {
-                let (offsets, ids, factors) = self.multi.parts();
-                pool(table, (&offsets[tokens.start..=tokens.end], ids, factors), values, columns);
-            }
         }
     }
 }

@@ -19,6 +19,7 @@ mod query;
 mod reading;
 mod rows;
 mod self_attention;
+mod token_ids;
 mod tokens;
 
 pub(crate) use elements::Elements;
