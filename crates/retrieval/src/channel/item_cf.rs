@@ -19,7 +19,7 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use std::path::Path;
 use twinspire_core::ids::MISSING;
-use twinspire_core::query::Scored;
+use twinspire_core::query::{PastItems, Scored};
 
 /// Items of one unit of work when neighbours are found.
 const CHUNK: usize = 64;
@@ -62,8 +62,8 @@ impl RecallChannel for ItemCf {
 
     fn retrieve(&self, queries: &RecallQueries<'_>, k: usize) -> Result<Vec<Vec<Scored>>> {
         let rows = queries.batch.histories.iter().zip(&queries.excluded);
-        let list = |(history, excluded): (&&[u32], &&[u32])| {
-            self.list(history, |item| queries.allows(item) && !contains(excluded, item), k)
+        let list = |(history, excluded): (&PastItems<'_>, &&[u32])| {
+            self.list(history.items, |item| queries.allows(item) && !contains(excluded, item), k)
         };
         rows.map(list).collect()
     }
