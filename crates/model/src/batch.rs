@@ -6,7 +6,6 @@ use crate::input::{Row, RowSource};
 use crate::kernel::prefetch;
 use twinspire_core::encode::EncodedView;
 use twinspire_core::history::Histories;
-use twinspire_core::ids::MISSING;
 use twinspire_core::items::ItemTable;
 use twinspire_core::sample::{SampleSet, SampleTable};
 
