@@ -48,24 +48,26 @@ impl Activation {
 pub(crate) const SLOPE: f32 = 1.595_769_1;
 pub(crate) const CUBE: f32 = 0.044_715;
 
-/// `σ(√(8 / π) (x + 0.044715 x³))`, the share of `x` that passes.
+/// `σ(√(8 / π) (x + 0.044715 x³))`, the share of `x` that passes, and the share that does not.
 #[inline(always)]
-fn share(x: f32) -> f32 {
-    1.0 / (1.0 + exp(-SLOPE * (x + CUBE * x * x * x)))
+fn shares(x: f32) -> (f32, f32) {
+    let small = exp(-SLOPE * (x + CUBE * x * x * x));
+    let share = 1.0 / (1.0 + small);
+    (share, small * share)
 }
 
 for_every_level! {
     /// `x / 2 (1 + tanh(√(2 / π) (x + 0.044715 x³)))`, the tanh form of GELU (Hendrycks, Gimpel: "Gaussian Error Linear
     /// Units", arXiv 1606.08415, 2016).
     pub(crate) fn gelu(values: &mut [f32]) {
-        values.iter_mut().for_each(|value| *value *= share(*value));
+        values.iter_mut().for_each(|value| *value *= shares(*value).0);
     }
 
     /// Gradient through [`gelu`] at `input`.
     pub(crate) fn gelu_backward(gradient: &mut [f32], input: &[f32]) {
         for (slope, &x) in gradient.iter_mut().zip(input) {
-            let share = share(x);
-            *slope *= share + x * share * (1.0 - share) * SLOPE * (1.0 + 3.0 * CUBE * x * x);
+            let (share, rest) = shares(x);
+            *slope *= share + x * share * rest * SLOPE * (1.0 + 3.0 * CUBE * x * x);
         }
     }
 }

@@ -17,8 +17,8 @@ use twinspire_core::vfs::RealVfs;
 
 /// Both kinds of blocks, with what differs between them, then the other encoders.
 fn encoders() -> Vec<Value> {
-    let first = json!({"kind": "self_attention", "feature": "seen", "blocks": 2, "heads": 2, "inner": 12, "dropout": 0.0,
-        "time_gaps": true, "activation": "gelu"});
+    let first =
+        json!({"kind": "self_attention", "feature": "seen", "blocks": 2, "heads": 2, "inner": 12, "dropout": 0.0});
     let last = json!({"kind": "self_attention", "feature": "seen", "heads": 4, "inner": 6, "dropout": 0.0, "norm": "last",
         "positions": "order", "causal": false, "output": "mean"});
     let gru = json!({"kind": "gru", "feature": "seen", "dropout": 0.0});
@@ -30,7 +30,9 @@ fn encoders() -> Vec<Value> {
     let interests = json!({"kind": "interests", "feature": "seen", "count": 3, "hidden": 7, "positions": "order",
         "dropout": 0.0});
     let recency = json!({"kind": "recency", "feature": "seen", "half_life": 2});
-    vec![first, last, gru, din, learned, profile, dien, interests, recency]
+    let timed = json!({"kind": "self_attention", "feature": "seen", "inner": 12, "dropout": 0.0, "positions": "none",
+        "time_gaps": true, "activation": "gelu"});
+    vec![first, last, gru, din, learned, profile, dien, interests, recency, timed]
 }
 
 fn with(encoder: &Value, changes: Value) -> ModelSection {
@@ -139,7 +141,8 @@ fn joined_histories_give_the_gradients_of_single_ones() {
 fn all_positions_train_to_the_same_bytes_with_one_two_and_four_threads_and_learn() {
     let encoders = encoders();
     let positions = [TrainedPositions::All, TrainedPositions::Single, TrainedPositions::All].into_iter();
-    for (encoder, positions) in encoders[..8].iter().zip(positions.cycle()) {
+    let trained = encoders.iter().filter(|encoder| encoder["kind"] != "recency");
+    for (encoder, positions) in trained.zip(positions.cycle()) {
         let model = with(encoder, json!({"dropout": 0.2}));
         let section =
             TrainSection { epochs: 4, batch_size: 300, learning_rate: 5e-3, positions, ..TrainSection::default() };
