@@ -3,7 +3,7 @@
 use super::gradient;
 use super::world::{World, context, encoder, model, settings_of, shared_items, write_samples};
 use crate::batch::{Samples, UsersOf};
-use crate::config::{EncoderSection, LossSection, ModelSection, TrainSection, TrainedPositions};
+use crate::config::{Activation, EncoderSection, LossSection, ModelSection, TrainSection, TrainedPositions};
 use crate::engine::{Batch, Engine, Objective, Pairing};
 use crate::model::TwoTower;
 use crate::query::load_query_encoder;
@@ -57,7 +57,11 @@ fn every_gradient_equals_the_finite_difference() {
         for (changes, pass) in
             [(json!({}), Pass::default()), (json!({"dropout": 0.3}), dropping)].into_iter().take(1 + usize::from(drops))
         {
-            let (world, section) = (World::new(false), with(&encoder, changes));
+            let (world, mut section) = (World::new(false), with(&encoder, changes));
+            if encoder["activation"] == "gelu" {
+                // Towers without kinks, so that no difference crosses one.
+                (section.user_tower.activation, section.item_tower.activation) = (Activation::Gelu, Activation::Gelu);
+            }
             gradient::check(&world, &section, TrainSection::default(), (false, pass));
         }
     }
