@@ -45,7 +45,7 @@ impl Activation {
 }
 
 /// `√(8 / π)`.
-pub(crate) const SLOPE: f32 = 1.595_769_1;
+pub(crate) const SLOPE: f32 = 1.595_769;
 pub(crate) const CUBE: f32 = 0.044_715;
 
 /// `σ(√(8 / π) (x + 0.044715 x³))`, the share of `x` that passes, and the share that does not.

@@ -3,7 +3,9 @@
 use super::gradient;
 use super::world::{World, context, encoder, model, settings_of, shared_items, write_samples};
 use crate::batch::{Samples, UsersOf};
-use crate::config::{Activation, EncoderSection, LossSection, ModelSection, TrainSection, TrainedPositions};
+use crate::config::{
+    Activation, EncoderSection, LossSection, ModelSection, Temperature, TrainSection, TrainedPositions,
+};
 use crate::engine::{Batch, Engine, Objective, Pairing};
 use crate::model::TwoTower;
 use crate::query::load_query_encoder;
@@ -66,7 +68,7 @@ fn every_gradient_equals_the_finite_difference() {
         }
     }
     let sampled = TrainSection {
-        loss: LossSection::SampledSoftmax { temperature: 0.5 },
+        loss: LossSection::SampledSoftmax { temperature: Temperature::Fixed(0.5) },
         negatives: serde_json::from_value(json!([{"kind": "uniform", "count": 2}, {"kind": "popularity", "count": 3}]))
             .unwrap(),
         ..TrainSection::default()

@@ -3,8 +3,8 @@
 use super::world::encoder_of;
 use crate::batch::Samples;
 use crate::config::{
-    Activation, CrossSection, InBatchSection, KnownPositives, LearnedTemperature, LossSection, ModelSection, ModelSettings,
-    NegativesSection, Temperature, TowerSection, TrainSection,
+    Activation, CrossSection, InBatchSection, KnownPositives, LearnedTemperature, LossSection, ModelSection,
+    ModelSettings, NegativesSection, Temperature, TowerSection, TrainSection,
 };
 use crate::engine::{Batch, Engine, Objective, Pairing};
 use crate::export::tensors;
