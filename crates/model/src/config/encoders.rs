@@ -299,7 +299,7 @@ pub(super) fn check_encoders(model: &ModelSection, schema: &FeatureSchema, fault
                 check_query(own.attention_query, schema, &key("attention_query"), faults);
             }
             EncoderSection::Interests(own) => {
-                check_dropout(own.dropout, &key, faults);
+                check_dropout(own.dropout, key, faults);
                 faults.require((1..=16).contains(&own.count), &key("count"), own.count, "1 to 16");
                 faults.require((1..=4096).contains(&own.hidden), &key("hidden"), own.hidden, "1 to 4096");
                 let is_first = model.encoders[..number].iter().all(|other| other.interests() == 1);
