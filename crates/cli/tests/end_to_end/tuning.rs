@@ -136,7 +136,7 @@ fn a_trial_that_diverges_is_shown_and_does_not_go_on() {
 fn what_cannot_be_tried_is_refused_before_anything_is_trained() {
     let cases = [
         ("train.learning_rate", "train.learning_rat", "did you mean `train.learning_rate`?"),
-        ("train.batch_size", "evaluate.lengths", "a key of [model] or [train]"),
+        ("train.batch_size", "evaluate.k", "a key of [model] or [train]"),
         ("train.batch_size", "train.keep", "`list` takes any values"),
         ("train.batch_size", "train.learning_rate", "one entry for each key"),
         ("to = 256", "to = 1e9", "train.batch_size: 2 to 1048576"),
