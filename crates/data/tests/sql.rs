@@ -75,13 +75,10 @@ mod with_sql {
     #[test]
     fn a_wrong_column_is_named_with_those_that_are_there() {
         let place = Workplace::with("log.csv", LOG);
-        match place.check(&config("where = \"contry = 'de'\"")).unwrap_err() {
-            DataError::MissingColumn { key, column, found, suggestion, .. } => {
-                assert_eq!((key.as_str(), column.as_str()), ("clean.where", "contry"));
-                assert_eq!((found.len(), suggestion.as_deref()), (6, Some("country")));
-            }
-            error => panic!("{error}"),
-        }
+        let error = place.check(&config("where = \"contry = 'de'\"")).unwrap_err();
+        let DataError::MissingColumn { key, column, found, suggestion, .. } = error else { panic!("{error}") };
+        assert_eq!((key.as_str(), column.as_str()), ("clean.where", "contry"));
+        assert_eq!((found.len(), suggestion.as_deref()), (6, Some("country")));
     }
 
     /// A feature of the user's side of each kind of value, and one of the item.
