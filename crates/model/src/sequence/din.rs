@@ -3,9 +3,10 @@
 //! interest gets a longer vector; a softmax over them is an option.
 
 use super::query::Query;
+use super::rows::{weigh, weigh_backward};
 use super::{Initial, Memory, TensorSpec};
 use crate::config::DinSection;
-use crate::kernel::{Buffer, add_scaled, dot};
+use crate::kernel::Buffer;
 use crate::layer::activation_unit::{ActivationUnit, PRELU_SLOPE, Pairs, UnitMemory};
 use crate::layer::block::grow;
 use crate::layer::dropout::Dropout;
@@ -87,10 +88,7 @@ impl Din {
             if self.softmax {
                 softmax(own);
             }
-            vector.fill(0.0);
-            for (token, weight) in seen.clone().zip(own) {
-                add_scaled(vector, &tokens[token * width..][..width], *weight);
-            }
+            weigh(tokens, seen, own, vector);
         }
     }
 
@@ -110,11 +108,8 @@ impl Din {
         for (seen, slope) in rows.seen.iter().zip(rows.slopes.chunks_exact(width)) {
             let pairs = start..start + seen.len();
             start = pairs.end;
-            for (token, pair) in seen.clone().zip(pairs.clone()) {
-                let cells = token * width..(token + 1) * width;
-                slopes[pair] = dot(slope, &tokens[cells.clone()]);
-                add_scaled(&mut token_slopes[cells], slope, weights[pair]);
-            }
+            let of_weights = (&mut *token_slopes, &mut slopes[pairs.clone()]);
+            weigh_backward(tokens, (seen, &weights[pairs.clone()]), slope, of_weights);
             if self.softmax {
                 softmax_backward(&weights[pairs.clone()], &mut slopes[pairs]);
             }

@@ -44,27 +44,34 @@ pub(crate) struct Pass {
 /// The histories of a batch, of one feature.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct History {
-    tokens: Tokens,
-    /// Buckets of the gaps after the tokens, where the encoder reads them.
-    gaps: Vec<u32>,
-    /// One for each field of a token.
-    fields: Vec<TokenIds>,
+    input: Input,
     /// Sequences of each piece.
     pieces: Vec<Range<usize>>,
     /// Does each piece have a memory of its own until its backward pass?
     kept: bool,
-    dropout: Dropout,
-    /// What negatives of the encoder's own loss are drawn with; nothing where there is no such loss.
-    draws: Option<u64>,
     /// Vectors of the rows `[rows, interests, width]`, and their gradients.
     values: Buffer,
     slopes: Buffer,
     /// Gradients of the tokens `[tokens, width]`.
     gradients: Buffer,
-    /// The other features of the rows, where the encoder reads them, and their gradients.
-    profile: ChunkInput,
+    /// Gradients of the profile.
     profile_slopes: Buffer,
     groups: Vec<Group>,
+}
+
+/// What the pieces of a batch read.
+#[derive(Debug, Clone, Default)]
+struct Input {
+    tokens: Tokens,
+    /// Buckets of the gaps after the tokens, where the encoder reads them.
+    gaps: Vec<u32>,
+    /// One for each field of a token.
+    fields: Vec<TokenIds>,
+    /// The other features of the rows, where the encoder reads them: `[rows, profile]`.
+    profile: ChunkInput,
+    dropout: Dropout,
+    /// What negatives of the encoder's own loss are drawn with; nothing where there is no such loss.
+    draws: Option<u64>,
 }
 
 /// Pieces that follow each other on one thread.
@@ -88,55 +95,46 @@ impl History {
         source: (&impl RowSource, usize),
         pass: Pass,
     ) {
-        self.tokens.read(source, layout.max_length, pass.joined);
-        self.fields.resize_with(layout.fields.len(), TokenIds::default);
-        for (field, ids) in layout.fields.iter().zip(&mut self.fields) {
-            ids.read(field, self.tokens.items(), items);
+        self.input.tokens.read(source, layout.max_length, pass.joined);
+        self.input.fields.resize_with(layout.fields.len(), TokenIds::default);
+        for (field, ids) in layout.fields.iter().zip(&mut self.input.fields) {
+            ids.read(field, self.input.tokens.items(), items);
         }
         if layout.encoder.reads_gaps() {
-            gaps::read(&self.tokens, source.0, &mut self.gaps);
+            gaps::read(&self.input.tokens, source.0, &mut self.input.gaps);
         }
         if let Some(profile) = &layout.profile {
-            self.profile.read(profile, items, source);
+            self.input.profile.read(profile, items, source);
         }
         self.pieces.clear();
-        let (mut start, sequences) = (0, self.tokens.sequences());
+        let (mut start, sequences) = (0, self.input.tokens.sequences());
         for end in 1..=sequences {
-            if end == sequences || self.tokens.range(&(start..end)).len() >= PIECE_TOKENS {
+            if end == sequences || self.input.tokens.range(&(start..end)).len() >= PIECE_TOKENS {
                 self.pieces.push(start..end);
                 start = end;
             }
         }
-        let remembered = NUMBERS_OF_BLOCK * self.tokens.items().len() * layout.width * size_of::<f32>();
+        let remembered = NUMBERS_OF_BLOCK * self.input.tokens.items().len() * layout.width * size_of::<f32>();
         let blocks = layout.encoder.blocks().filter(|blocks| blocks * remembered <= KEPT_BYTES);
         self.kept = pass.training.is_some() && blocks.is_some();
-        self.dropout = pass.training.map_or_else(Dropout::default, |(seed, step)| {
+        self.input.dropout = pass.training.map_or_else(Dropout::default, |(seed, step)| {
             Dropout::new(layout.encoder.dropout(), Rng::stream(seed, "dropout", step).next_u64() as u32)
         });
         let draws = pass.training.filter(|_| layout.encoder.auxiliary() > 0.0);
-        self.draws = draws.map(|(seed, step)| Rng::stream(seed, "next_item", step).next_u64());
+        self.input.draws = draws.map(|(seed, step)| Rng::stream(seed, "next_item", step).next_u64());
         self.values.resize(source.1 * layout.row_cells());
     }
 
     /// Encodes all sequences; a team, if there is one, shares the work.
     pub(crate) fn forward(&mut self, layout: &HistoryLayout, parameters: &Parameters, team: Option<&Team>) {
-        let Self { tokens, gaps, fields, pieces, kept, dropout, draws, values, groups, profile, .. } = self;
+        let Self { input, pieces, kept, values, groups, .. } = self;
         if let Some(layout) = &layout.profile {
-            profile.look_up(layout, &parameters.tables, (&Shared::default(), 0));
+            input.profile.look_up(layout, &parameters.tables, (&Shared::default(), 0));
         }
         let (width, cells) = (layout.width, layout.row_cells());
         let size = team.map_or(pieces.len(), |_| pieces.len().div_ceil(MAX_GROUPS)).max(1);
         groups.resize_with(groups.len().max(pieces.len().div_ceil(size)), Group::default);
-        let read = Read {
-            layout,
-            parameters,
-            tokens,
-            gaps,
-            fields,
-            profile: profile.values(),
-            dropout: *dropout,
-            draws: *draws,
-        };
+        let (read, tokens) = (Read { layout, parameters, input }, &input.tokens);
         let jobs = jobs(pieces, size, (groups, values), |piece| tokens.rows(piece).len() * cells);
         let encode = |(number, (group, pieces, values)): (usize, Job<'_>)| {
             let first = tokens.rows(&pieces[0]).start * layout.encoder.interests();
@@ -176,8 +174,8 @@ impl History {
     ) {
         let width = layout.width;
         self.slopes.resize(self.values.len());
-        self.gradients.resize(self.tokens.items().len() * width);
-        self.profile_slopes.resize(self.profile.values().len());
+        self.gradients.resize(self.input.tokens.items().len() * width);
+        self.profile_slopes.resize(self.input.profile.values().len());
         let rows = inputs.flat_map(|input| input.values().chunks_exact(columns.stride).take(input.rows()));
         for (number, row) in rows.enumerate() {
             let slope = &mut self.slopes[number / layout.repeats * width..][..width];
@@ -197,33 +195,10 @@ impl History {
     ) {
         let scale = self.auxiliary_factor(layout) * weight;
         self.read_slopes((layout, columns), inputs);
-        let Self {
-            tokens,
-            gaps,
-            fields,
-            pieces,
-            kept,
-            dropout,
-            draws,
-            slopes,
-            gradients,
-            groups,
-            profile,
-            profile_slopes,
-            ..
-        } = self;
+        let Self { input, pieces, kept, slopes, gradients, groups, profile_slopes, .. } = self;
         let (width, size) = (layout.width, pieces.len().div_ceil(MAX_GROUPS).max(1));
         let profile_width = layout.profile.as_ref().map_or(0, |profile| profile.width);
-        let read = Read {
-            layout,
-            parameters,
-            tokens,
-            gaps,
-            fields,
-            profile: profile.values(),
-            dropout: *dropout,
-            draws: *draws,
-        };
+        let (read, tokens) = (Read { layout, parameters, input }, &input.tokens);
         let jobs = jobs(pieces, size, (groups, gradients), |piece| tokens.range(piece).len() * width);
         let profiles = parts(pieces, size, profile_slopes, |piece| tokens.rows(piece).len() * profile_width);
         let jobs = jobs.into_iter().zip(profiles).enumerate();
@@ -246,7 +221,7 @@ impl History {
                 target.copy_from_slice(&memory.rows.profile[..target.len()]);
             }
         });
-        profile.set_gradient(profile_slopes);
+        input.profile.set_gradient(profile_slopes);
     }
 
     /// The encoder's own loss, times its weight: the mean over the steps of all histories.
@@ -257,7 +232,7 @@ impl History {
 
     /// What a step's loss is multiplied by.
     fn auxiliary_factor(&self, layout: &HistoryLayout) -> f64 {
-        let steps = self.tokens.steps();
+        let steps = self.input.tokens.steps();
         if steps > 0 { layout.encoder.auxiliary() / steps as f64 } else { 0.0 }
     }
 
@@ -274,12 +249,12 @@ impl History {
 
     /// Adds the gradients of table `table` to a shard: fields in order, tokens in order.
     pub(crate) fn collect(&self, layout: &HistoryLayout, table: usize, shard: &mut Shard) {
-        for (field, ids) in layout.fields.iter().zip(&self.fields).filter(|(field, _)| field.table == table) {
+        for (field, ids) in layout.fields.iter().zip(&self.input.fields).filter(|(field, _)| field.table == table) {
             let columns = field.columns(layout.width);
             ids.collect(field.of, (&self.gradients, columns), shard);
         }
         if let Some(profile) = &layout.profile {
-            self.profile.collect(profile, table, shard);
+            self.input.profile.collect(profile, table, shard);
         }
     }
 }
@@ -289,13 +264,7 @@ impl History {
 struct Read<'a> {
     layout: &'a HistoryLayout,
     parameters: &'a Parameters,
-    tokens: &'a Tokens,
-    gaps: &'a [u32],
-    fields: &'a [TokenIds],
-    /// `[rows, profile]` of the batch.
-    profile: &'a [f32],
-    dropout: Dropout,
-    draws: Option<u64>,
+    input: &'a Input,
 }
 
 impl Read<'_> {
@@ -304,16 +273,17 @@ impl Read<'_> {
     }
 
     fn profile_of(&self, piece: &Range<usize>) -> &[f32] {
-        let (width, rows) = (self.layout.profile.as_ref().map_or(0, |profile| profile.width), self.tokens.rows(piece));
-        &self.profile[rows.start * width..rows.end * width]
+        let (width, rows) =
+            (self.layout.profile.as_ref().map_or(0, |profile| profile.width), self.input.tokens.rows(piece));
+        &self.input.profile.values()[rows.start * width..rows.end * width]
     }
 
     /// Calls `visit` for each vector of the rows of a piece with its states: those of the tokens that the row sees, or one
     /// of the vector's own.
     fn for_each_vector(&self, piece: &Range<usize>, mut visit: impl FnMut(usize, Range<usize>)) {
-        let (encoder, start) = (&self.layout.encoder, self.tokens.range(piece).start);
-        let first = self.tokens.rows(piece).start * encoder.interests();
-        self.tokens.for_each_row(piece, |row, seen| {
+        let (encoder, start) = (&self.layout.encoder, self.input.tokens.range(piece).start);
+        let first = self.input.tokens.rows(piece).start * encoder.interests();
+        self.input.tokens.for_each_row(piece, |row, seen| {
             if !encoder.attends() {
                 return visit(row, seen.start - start..seen.end - start);
             }
@@ -324,23 +294,23 @@ impl Read<'_> {
 
     /// Look-up and encoder of piece `place`.
     fn forward(&self, piece: &Range<usize>, place: usize, memory: &mut Memory) {
-        let (layout, ends, range) = (self.layout, self.tokens.ends(piece), self.tokens.range(piece));
+        let (layout, ends, range) = (self.layout, self.input.tokens.ends(piece), self.input.tokens.range(piece));
         if layout.encoder.attends() {
             let shape = (layout.encoder.interests(), layout.width);
-            memory.rows.read(self.tokens, piece, shape, self.profile_of(piece));
+            memory.rows.read(&self.input.tokens, piece, shape, self.profile_of(piece));
         }
         memory.reserve(layout, ends);
         let target = &mut memory.tokens[..range.len() * layout.width];
-        for (field, ids) in layout.fields.iter().zip(self.fields) {
+        for (field, ids) in layout.fields.iter().zip(&self.input.fields) {
             let (table, columns) = (&self.parameters.tables[field.table], field.columns(layout.width));
             ids.look_up(field.of, table, range.clone(), (target, columns));
         }
         if layout.encoder.reads_gaps() {
             memory.gaps.clear();
-            memory.gaps.extend_from_slice(&self.gaps[range.clone()]);
+            memory.gaps.extend_from_slice(&self.input.gaps[range.clone()]);
         }
-        memory.dien.next_item.rng = self.draws.map(|seed| Rng::stream(seed, "next_item", place as u64));
-        layout.encoder.forward(self.dense(), (ends, self.dropout.at(place)), memory);
+        memory.dien.next_item.rng = self.input.draws.map(|seed| Rng::stream(seed, "next_item", place as u64));
+        layout.encoder.forward(self.dense(), (ends, self.input.dropout.at(place)), memory);
     }
 
     /// The pass after [`Read::forward`]; the gradients of the piece's tokens stay in the memory.
@@ -350,14 +320,14 @@ impl Read<'_> {
         slopes: &[f32],
         (memory, gradient): (&mut Memory, &mut Buffer),
     ) {
-        let (layout, ends, width) = (self.layout, self.tokens.ends(piece), self.layout.width);
+        let (layout, ends, width) = (self.layout, self.input.tokens.ends(piece), self.layout.width);
         let target = layout.encoder.state_slopes(memory);
         target.fill(0.0);
         self.for_each_vector(piece, |number, seen| {
             layout.reading.spread(&slopes[number * width..][..width], seen, target);
         });
         let parameters = (self.dense(), &mut gradient[..]);
-        layout.encoder.backward(parameters, (ends, self.dropout.at(place)), memory);
+        layout.encoder.backward(parameters, (ends, self.input.dropout.at(place)), memory);
     }
 }
 

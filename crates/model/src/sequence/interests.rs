@@ -7,9 +7,10 @@
 //! the tokens that it sees.
 
 use super::gru::sigmoid;
+use super::rows::{weigh, weigh_backward};
 use super::{Initial, Memory, TensorSpec};
 use crate::config::{InterestsSection, Positions};
-use crate::kernel::{Buffer, add_scaled, add_to, bias_rows, dot, for_every_level};
+use crate::kernel::{Buffer, add_to, bias_rows, for_every_level};
 use crate::layer::block::grow;
 use crate::layer::dropout::Dropout;
 use crate::layer::linear::Linear;
@@ -113,15 +114,12 @@ impl Interests {
         multiply(&mut own.scores, Matrix::new(seen, count, hidden), choice, false);
         let mut rest = &mut own.weights[..];
         for (seen, vectors) in rows.seen.iter().zip(rows.vectors.chunks_exact_mut(self.count * width)) {
-            vectors.fill(0.0);
             for (number, vector) in vectors.chunks_exact_mut(width).enumerate() {
                 let weights = rest.split_off_mut(..seen.len()).unwrap_or_default();
                 let scores = own.scores[seen.start * self.count..].chunks_exact(self.count);
                 weights.iter_mut().zip(scores).for_each(|(weight, scores)| *weight = scores[number]);
                 softmax(weights);
-                for (token, weight) in seen.clone().zip(weights) {
-                    add_scaled(vector, &tokens[token * width..][..width], *weight);
-                }
+                weigh(tokens, seen, weights, vector);
             }
         }
     }
@@ -164,12 +162,8 @@ impl Interests {
         for (seen, row) in rows.seen.iter().zip(rows.slopes.chunks_exact(self.count * width)) {
             for (number, slope) in row.chunks_exact(width).enumerate() {
                 let own = rest.split_off(..seen.len()).unwrap_or_default();
-                slopes.clear();
-                for (token, weight) in seen.clone().zip(own) {
-                    let cells = token * width..(token + 1) * width;
-                    slopes.push(dot(slope, &tokens[cells.clone()]));
-                    add_scaled(&mut token_slopes[cells], slope, *weight);
-                }
+                slopes.resize(seen.len(), 0.0);
+                weigh_backward(tokens, (seen, own), slope, (&mut *token_slopes, slopes));
                 softmax_backward(own, slopes);
                 let of_tokens = scores[seen.start * self.count..].chunks_exact_mut(self.count);
                 of_tokens.zip(&*slopes).for_each(|(scores, slope)| scores[number] += slope);

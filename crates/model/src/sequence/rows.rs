@@ -2,9 +2,34 @@
 //! see the same tokens may compare them with different queries.
 
 use super::Tokens;
-use crate::kernel::Buffer;
+use crate::kernel::{Buffer, add_scaled, dot};
 use crate::layer::block::grow;
 use std::ops::Range;
+
+/// `vector` becomes the sum of the tokens `[tokens, width]` that a row sees, each times its weight.
+pub(super) fn weigh(tokens: &[f32], seen: &Range<usize>, weights: &[f32], vector: &mut [f32]) {
+    let width = vector.len();
+    vector.fill(0.0);
+    for (token, weight) in seen.clone().zip(weights) {
+        add_scaled(vector, &tokens[token * width..][..width], *weight);
+    }
+}
+
+/// From the gradient of the vector of [`weigh`], adds those of the tokens to `token_slopes`, and writes those of the weights to
+/// `slopes`.
+pub(super) fn weigh_backward(
+    tokens: &[f32],
+    (seen, weights): (&Range<usize>, &[f32]),
+    slope: &[f32],
+    (token_slopes, slopes): (&mut [f32], &mut [f32]),
+) {
+    let width = slope.len();
+    for ((token, weight), of_weight) in seen.clone().zip(weights).zip(slopes) {
+        let cells = token * width..(token + 1) * width;
+        *of_weight = dot(slope, &tokens[cells.clone()]);
+        add_scaled(&mut token_slopes[cells], slope, *weight);
+    }
+}
 
 /// The rows of a piece.
 #[derive(Debug, Clone, Default)]

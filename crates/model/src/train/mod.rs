@@ -122,53 +122,54 @@ pub fn train(
     validator: Option<Validator<'_>>,
 ) -> Result<TrainReport> {
     let folder = run_dir.join("train");
-    let prepared = Prepared::new(context, settings, samples, validator)?;
-    let outcome = run_stage(&context.stage, &folder, &prepared.key, |staging| {
-        let files = prepared.files()?;
-        let checkpoints = prepared.checkpoints(context, run_dir, settings.train().checkpoints.keep)?;
-        let board = run_dir.join(crate::tensorboard::FOLDER);
-        let place = run::Place { staging, checkpoints: &checkpoints, board: &board, until: None };
-        pool(context.threads)?.install(|| run::run(context, settings, &files, &place, validator))
-    })?;
+    let prepared = Prepared::new(context, (settings, samples), run_dir, validator)?;
+    let keep = settings.train().checkpoints.keep;
+    let outcome = run_stage(&context.stage, &folder, &prepared.key, |staging| prepared.run(staging, keep, None))?;
     let epochs = read_metrics(context, &folder.join(METRICS_FILE))?;
     let kept_epoch = kept(settings.train().keep, &epochs);
     let provenance = read_provenance(context.stage.vfs, &folder)?;
     Ok(TrainReport { outcome, epochs, kept_epoch, model: folder.join(MODEL_FILE), provenance })
 }
 
-/// What a run of training reads, and all that decides its bytes.
+/// A run of training: what it reads, all that decides its bytes, and where it lies.
 struct Prepared<'s> {
-    key: StageKey,
+    context: &'s TrainContext<'s>,
+    settings: &'s ModelSettings,
     samples: &'s SampleLayout,
+    run_dir: &'s Path,
+    validator: Option<Validator<'s>>,
+    key: StageKey,
     mined: Option<PathBuf>,
 }
 
 impl<'s> Prepared<'s> {
     fn new(
-        context: &TrainContext<'_>,
-        settings: &ModelSettings,
-        samples: &'s SampleLayout,
-        validator: Option<Validator<'_>>,
+        context: &'s TrainContext<'s>,
+        (settings, samples): (&'s ModelSettings, &'s SampleLayout),
+        run_dir: &'s Path,
+        validator: Option<Validator<'s>>,
     ) -> Result<Self> {
         let manifest = read_manifest(context.stage.vfs, &samples.folder)?;
         let needs_mined = settings.negatives().iter().any(|section| matches!(section, NegativesSection::Mined(_)));
         let mined = needs_mined.then(|| check_mined(context.stage.vfs, samples, &manifest)).transpose()?;
-        let settings = stage_settings(settings, &manifest.outputs, (validator, context.start));
-        let key = StageKey { stage: "train", settings, inputs: mined.iter().cloned().collect() };
-        Ok(Self { key, samples, mined })
+        let decides = stage_settings(settings, &manifest.outputs, (validator, context.start));
+        let key = StageKey { stage: "train", settings: decides, inputs: mined.iter().cloned().collect() };
+        Ok(Self { context, settings, samples, run_dir, validator, key, mined })
     }
 
-    fn files(&self) -> Result<Files> {
-        Files::open(self.samples, self.mined.as_ref().map(|_| mined_folder(self.samples)))
-    }
-
-    fn checkpoints<'a>(&self, context: &TrainContext<'a>, run_dir: &Path, keep: u32) -> Result<Checkpoints<'a>> {
-        Ok(Checkpoints {
+    /// Trains to the end, or to the rung `until`, and keeps that many of the newest checkpoints.
+    fn run(&self, staging: &Path, keep: u32, until: Option<u64>) -> Result<BTreeMap<String, u64>> {
+        let Self { context, settings, samples, run_dir, validator, .. } = *self;
+        let files = Files::open(samples, self.mined.as_ref().map(|_| mined_folder(samples)))?;
+        let checkpoints = Checkpoints {
             vfs: context.stage.vfs,
             folder: run_dir.join(CHECKPOINTS_FOLDER),
             made_from: made_from(&context.stage, &self.key)?,
             keep: keep as usize,
-        })
+        };
+        let board = run_dir.join(crate::tensorboard::FOLDER);
+        let place = run::Place { staging, checkpoints: &checkpoints, board: &board, until };
+        pool(context.threads)?.install(|| run::run(context, settings, &files, &place, validator))
     }
 }
 

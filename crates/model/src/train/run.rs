@@ -89,7 +89,7 @@ pub(super) fn run(
         if !trainer.epoch((&mut engine, &mut model))? {
             break;
         }
-        let items: ItemVectors<'_> = LazyCell::new(Box::new(|| model.item_vectors(samples.corpus())));
+        let items = item_vectors(&model, &samples);
         let judgement = validation.judge((&model, &items), &mut engine, &objective);
         trainer.finish_epoch(judgement, (&model, &items))?;
         drop(items);
@@ -101,14 +101,18 @@ pub(super) fn run(
     }
     if place.until.is_some() {
         trainer.save((&mut engine, &mut model))?;
-        let items: ItemVectors<'_> = LazyCell::new(Box::new(|| model.item_vectors(samples.corpus())));
-        let record = rung::record(&trainer.state, &validation, (&model, &items));
+        let record = rung::record(&trainer.state, &validation, (&model, &item_vectors(&model, &samples)));
         return rung::write(context, place.staging, &record);
     }
     let (state, kept, board) = (trainer.state, trainer.kept, trainer.board);
     model.parameters = kept.unwrap_or(model.parameters);
     board.as_ref().map_or(Ok(()), |board| board.project(&model))?;
     write(context, settings, (files, place), (&model, &state))
+}
+
+/// Vectors of the corpus, made when somebody asks for them.
+fn item_vectors<'v>(model: &'v TwoTower, samples: &'v Samples<'_>) -> ItemVectors<'v> {
+    LazyCell::new(Box::new(|| model.item_vectors(samples.corpus())))
 }
 
 /// What judges: the samples that are held out and the queries, each where there are some; `pairings` are those of AUC and its

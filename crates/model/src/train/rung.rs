@@ -4,7 +4,7 @@
 //! checkpoint that a later rung goes on from. The steps are those that [`super::train`] would make with the same settings.
 
 use super::state::RunState;
-use super::{Prepared, TrainContext, Validator, pool, run};
+use super::{Prepared, TrainContext, Validator};
 use crate::config::ModelSettings;
 use crate::error::{ModelError, Result};
 use crate::model::TwoTower;
@@ -46,16 +46,11 @@ pub fn train_to(
     (validator, steps): (Option<Validator<'_>>, u64),
 ) -> Result<RungRecord> {
     let folder = run_dir.join(format!("rung-{steps:012}"));
-    let prepared = Prepared::new(context, settings, samples, validator)?;
+    let prepared = Prepared::new(context, (settings, samples), run_dir, validator)?;
     let settings_of_rung = serde_json::json!({ "train": prepared.key.settings, "steps": steps });
     let key = StageKey { stage: "rung", settings: settings_of_rung, ..prepared.key.clone() };
     run_stage(&context.stage, &folder, &key, |staging| {
-        let files = prepared.files()?;
-        let checkpoints = prepared.checkpoints(context, run_dir, KEEP)?;
-        let board = run_dir.join(crate::tensorboard::FOLDER);
-        let place = run::Place { staging, checkpoints: &checkpoints, board: &board, until: Some(steps) };
-        let trained = pool(context.threads)?.install(|| run::run(context, settings, &files, &place, validator));
-        trained.or_else(|error| {
+        prepared.run(staging, KEEP, Some(steps)).or_else(|error| {
             let record = ended(&error).ok_or(error)?;
             write(context, staging, &record)
         })
