@@ -9,29 +9,14 @@ twinspire=$(command -v "${TWINSPIRE:-twinspire}")
 work=${WORK:-$(mktemp -d)}
 port=${PORT:-5057}
 echo "working in $work"
-if [ ! -x "$work/venv/bin/moto_server" ]; then
-    python3 -m venv "$work/venv"
-    "$work/venv/bin/pip" install --quiet 'moto[server]' boto3
-fi
-"$work/venv/bin/moto_server" -H 127.0.0.1 -p "$port" >"$work/moto.out" 2>&1 &
-moto=$!
-"$work/venv/bin/python" "$here/proxy.py" $((port + 1)) "$port" >"$work/proxy.out" 2>&1 &
+. "$here/server.sh"
+"$python" "$here/proxy.py" $((port + 1)) "$port" >"$work/proxy.out" 2>&1 &
 proxy=$!
 trap 'kill $moto $proxy 2>/dev/null || true' EXIT
-until curl -fs "http://127.0.0.1:$port/moto-api/" >/dev/null; do kill -0 $moto; sleep 0.2; done
 
 # Logs with their config, here and in the bucket, and the samples from local files.
 [ -d "$work/world" ] || "$twinspire" demo --dir "$work/world" --quiet >/dev/null
-export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=secret-canary AWS_REGION=us-east-1 AWS_ALLOW_HTTP=true
-"$work/venv/bin/python" - "$work/world" "http://127.0.0.1:$port" <<'PYTHON'
-import pathlib, sys
-import boto3
-world, bucket = pathlib.Path(sys.argv[1]), boto3.resource("s3", endpoint_url=sys.argv[2], region_name="us-east-1").Bucket("logs")
-bucket.create()
-for path in [*world.glob("logs/**/*.*"), *world.glob("*.csv"), *world.glob("*.csv.gz")]:
-    bucket.upload_file(path, str(path.relative_to(world)))
-print(sum(1 for _ in bucket.objects.all()), "objects in s3://logs")
-PYTHON
+upload "$work/world" 'logs/**/*.*' '*.csv' '*.csv.gz'
 flags=(--config "$work/world/twinspire.toml" --quiet --json)
 rm -rf "$work/local" "$work/s3" "$work/trouble"
 "$twinspire" samples "${flags[@]}" --base-dir "$work/local" >"$work/local.json"
