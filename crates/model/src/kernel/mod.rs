@@ -10,12 +10,14 @@ mod transpose;
 mod vector;
 
 pub(crate) use buffer::Buffer;
-pub(crate) use lanes::{Lanes, Single};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use lanes::Pair;
+pub(crate) use lanes::{Lanes, Single, Sixteen, exp_lanes};
 pub(crate) use math::{exp, ln};
 pub(crate) use transpose::transpose;
 pub(crate) use vector::{
-    LANES, add_bias_relu, add_column_sums, add_products, add_scaled, add_to, bias_rows, dot, join_lanes, lane_dot,
-    lane_sum, mask_by_sign, product_of,
+    LANES, add_bias_relu, add_column_sums, add_products, add_scaled, add_to, bias_rows, dot, lane_dot, lane_sum,
+    mask_by_sign, product_of,
 };
 
 /// Which of the compiled forms runs here.
@@ -82,3 +84,39 @@ macro_rules! for_every_level {
     )*};
 }
 pub(crate) use for_every_level;
+
+/// Compiles a function for the registers of sixteen numbers of every [`Level`], its type parameter, and calls the right one.
+macro_rules! for_every_register {
+    ($($(#[$meta:meta])* pub(crate) fn $name:ident<$register:ident>($($argument:ident: $type:ty),* $(,)?) $body:block)*) => {$(
+        $(#[$meta])*
+        pub(crate) fn $name($($argument: $type),*) {
+            /// Only where the machine has the instructions of the register.
+            #[inline(always)]
+            unsafe fn any<$register: $crate::kernel::Sixteen>($($argument: $type),*) $body
+
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+                fn v4($($argument: $type),*) {
+                    // SAFETY: the function has the features.
+                    unsafe { any::<std::arch::x86_64::__m512>($($argument),*) }
+                }
+                #[target_feature(enable = "avx2,fma")]
+                fn v3($($argument: $type),*) {
+                    // SAFETY: likewise.
+                    unsafe { any::<$crate::kernel::Pair>($($argument),*) }
+                }
+                match $crate::kernel::level() {
+                    // SAFETY: the level says that this CPU has the features.
+                    $crate::kernel::Level::V4 => return unsafe { v4($($argument),*) },
+                    // SAFETY: likewise.
+                    $crate::kernel::Level::V3 => return unsafe { v3($($argument),*) },
+                    $crate::kernel::Level::Portable => {}
+                }
+            }
+            // SAFETY: arrays need no instruction that a machine may lack.
+            unsafe { any::<[f32; 16]>($($argument),*) }
+        }
+    )*};
+}
+pub(crate) use for_every_register;

@@ -1,25 +1,15 @@
 //! Sums, biases and masks over row-major matrices.
 
 use super::for_every_level;
+use super::lanes::join;
 
 /// Partial sums of a reduction: as wide as the widest vector register.
 pub(crate) const LANES: usize = 16;
 
-/// All lanes joined by halves: one after the other, each step would wait for the one before.
-#[inline(always)]
-pub(crate) fn join_lanes(mut lanes: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
-    for half in [8, 4, 2, 1] {
-        for lane in 0..half {
-            lanes[lane] = join(lanes[lane], lanes[lane + half]);
-        }
-    }
-    lanes[0]
-}
-
 /// The sum of all lanes.
 #[inline(always)]
 pub(crate) fn lane_sum(lanes: [f32; LANES]) -> f32 {
-    join_lanes(lanes, |a, b| a + b)
+    join(lanes, |a, b| a + b)
 }
 
 /// As [`dot`], in the level of the caller.

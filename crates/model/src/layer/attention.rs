@@ -6,7 +6,7 @@
 
 use super::dropout::Dropout;
 use super::product::{Matrix, multiply_into};
-use crate::kernel::{Buffer, LANES, exp, for_every_level, join_lanes, lane_sum};
+use crate::kernel::{Buffer, LANES, exp_lanes, for_every_register};
 use std::ops::Range;
 
 /// Tokens that are multiplied at once where a token sees only those before it, so that most of what none of them sees is
@@ -182,58 +182,69 @@ fn dropped<'a>(dropout: Dropout, head: Head, own: &'a [f32], memory: &'a mut Buf
     Matrix::new(probabilities, head.tokens, head.stride).columns(0, head.tokens)
 }
 
-#[inline(always)]
-fn larger(a: f32, b: f32) -> f32 {
-    if a > b { a } else { b }
-}
+/// Added to sixteen scores: from number `LANES - n` on, nothing to the first `n`, and to the others what leaves nothing of them.
+const UNSEEN: [f32; 2 * LANES] = {
+    let mut added = [f32::NEG_INFINITY; 2 * LANES];
+    let mut lane = 0;
+    while lane < LANES {
+        added[lane] = 0.0;
+        lane += 1;
+    }
+    added
+};
 
-for_every_level! {
+for_every_register! {
     /// `scores` `[tokens, stride]` become probabilities; what a token does not see becomes 0, as does the rest of a row.
-    pub(crate) fn softmax_rows(scores: &mut [f32], stride: usize, shape: (usize, bool), scale: f32) {
+    pub(crate) fn softmax_rows<L>(scores: &mut [f32], stride: usize, shape: (usize, bool), scale: f32) {
         let (tokens, causal) = shape;
         for (number, row) in scores.chunks_exact_mut(stride).enumerate() {
             let seen = if causal { number + 1 } else { tokens };
-            let (row, rest) = row.split_at_mut(seen.next_multiple_of(LANES));
-            rest.fill(0.0);
-            row[seen..].fill(f32::NEG_INFINITY);
-            let (blocks, _) = row.as_chunks_mut::<LANES>();
-            let (mut tops, mut sums) = ([f32::NEG_INFINITY; LANES], [0.0f32; LANES]);
-            for block in &*blocks {
-                for lane in 0..LANES {
-                    tops[lane] = larger(block[lane], tops[lane]);
+            let last = (seen - 1) / LANES * LANES;
+            // SAFETY: the machine has the instructions.
+            unsafe {
+                let unseen = L::load(&UNSEEN[LANES - (seen - last)..]);
+                let ends = L::load(&row[last..]).add(unseen);
+                let mut tops = ends;
+                for at in (0..last).step_by(LANES) {
+                    tops = L::load(&row[at..]).max(tops);
                 }
-            }
-            let top = join_lanes(tops, larger);
-            for block in &mut *blocks {
-                for lane in 0..LANES {
-                    block[lane] = exp((block[lane] - top) * scale);
-                    sums[lane] += block[lane];
+                let (top, scale) = (L::splat(tops.largest()), L::splat(scale));
+                let power = |score: L| exp_lanes(score.sub(top).mul(scale));
+                let ends = power(ends);
+                let mut sums = ends;
+                for at in (0..last).step_by(LANES) {
+                    let power = power(L::load(&row[at..]));
+                    power.store(&mut row[at..]);
+                    sums = sums.add(power);
                 }
+                let factor = L::splat(1.0 / sums.sum());
+                for at in (0..last).step_by(LANES) {
+                    L::load(&row[at..]).mul(factor).store(&mut row[at..]);
+                }
+                ends.mul(factor).store(&mut row[last..]);
             }
-            let factor = 1.0 / lane_sum(sums);
-            row.iter_mut().for_each(|value| *value *= factor);
+            row[last + LANES..].fill(0.0);
         }
     }
 
     /// Gradients of probabilities `[tokens, stride]` become those of the scores before they were scaled, as far as a token
     /// sees.
-    pub(crate) fn softmax_rows_backward(own: &[f32], stride: usize, gradient: &mut [f32], shape: (f32, bool)) {
+    pub(crate) fn softmax_rows_backward<L>(own: &[f32], stride: usize, gradient: &mut [f32], shape: (f32, bool)) {
         let (scale, causal) = shape;
         for (number, (own, gradient)) in own.chunks_exact(stride).zip(gradient.chunks_exact_mut(stride)).enumerate() {
             let seen = if causal { (number + 1).next_multiple_of(LANES) } else { stride };
             let (gradient, rest) = gradient.split_at_mut(seen);
             rest.fill(0.0);
-            let ((own, _), (gradient, _)) = (own[..seen].as_chunks::<LANES>(), gradient.as_chunks_mut::<LANES>());
-            let mut lanes = [0.0f32; LANES];
-            for (own, gradient) in own.iter().zip(&*gradient) {
-                for lane in 0..LANES {
-                    lanes[lane] += own[lane] * gradient[lane];
+            // SAFETY: the machine has the instructions.
+            unsafe {
+                let mut along = L::splat(0.0);
+                for at in (0..seen).step_by(LANES) {
+                    along = along.add_product(L::load(&own[at..]), L::load(&gradient[at..]));
                 }
-            }
-            let along = lane_sum(lanes);
-            for (own, gradient) in own.iter().zip(gradient) {
-                for lane in 0..LANES {
-                    gradient[lane] = own[lane] * (gradient[lane] - along) * scale;
+                let (along, scale) = (L::splat(along.sum()), L::splat(scale));
+                for at in (0..seen).step_by(LANES) {
+                    let slope = L::load(&gradient[at..]).sub(along);
+                    L::load(&own[at..]).mul(slope).mul(scale).store(&mut gradient[at..]);
                 }
             }
         }

@@ -172,10 +172,9 @@ impl Block {
         let (wide, [upstream, spare]) = (&mut scratch.wide, &mut scratch.narrow);
         let moments = &memory.moments[1][..tokens];
         if !self.norm_first {
-            normalise_back(&self.norms[1], (dense, &mut *gradient), (&memory.sums[1], moments), (dx, spare));
+            self.norms[1].backward((dense, &mut *gradient), (&memory.sums[1], moments), dx);
         }
-        upstream[..cells].copy_from_slice(&dx[..cells]);
-        dropout.at(3).apply(&mut upstream[..cells], 0);
+        let upstream = dropped(dropout.at(3), &dx[..cells], upstream);
         self.down.backward_parameters(&memory.inner, upstream, tokens, gradient);
         self.down.backward_input(dense, upstream, tokens, (wide, false));
         dropout.at(2).apply(&mut wide[..inner_cells], 0);
@@ -185,7 +184,8 @@ impl Block {
         self.up.backward_parameters(read, wide, tokens, gradient);
         if self.norm_first {
             self.up.backward_input(dense, wide, tokens, (spare, false));
-            self.norms[1].backward((dense, gradient), (&memory.sums[0], moments), spare, dx);
+            self.norms[1].backward((dense, gradient), (&memory.sums[0], moments), spare);
+            add_to(dx, spare);
         } else {
             self.up.backward_input(dense, wide, tokens, (dx, true));
         }
@@ -204,10 +204,9 @@ impl Block {
         let Scratch { head, wide, narrow: [upstream, spare] } = scratch;
         let moments = &memory.moments[0][..tokens];
         if !self.norm_first {
-            normalise_back(&self.norms[0], (dense, &mut *gradient), (&memory.sums[0], moments), (dx, spare));
+            self.norms[0].backward((dense, &mut *gradient), (&memory.sums[0], moments), dx);
         }
-        upstream[..cells].copy_from_slice(&dx[..cells]);
-        dropout.at(1).apply(&mut upstream[..cells], 0);
+        let upstream = dropped(dropout.at(1), &dx[..cells], upstream);
         self.out.backward_parameters(&memory.attended, upstream, tokens, gradient);
         self.out.backward_input(dense, upstream, tokens, (spare, false));
         let probabilities = (&memory.probabilities[..], head);
@@ -216,7 +215,8 @@ impl Block {
         self.joined.backward_parameters(read, wide, tokens, gradient);
         if self.norm_first {
             self.joined.backward_input(dense, wide, tokens, (spare, false));
-            self.norms[0].backward((dense, gradient), (x, moments), spare, dx);
+            self.norms[0].backward((dense, gradient), (x, moments), spare);
+            add_to(dx, spare);
         } else {
             self.joined.backward_input(dense, wide, tokens, (dx, true));
         }
@@ -236,15 +236,13 @@ fn add_dropped(part: &mut [f32], bias: &[f32], dropout: Dropout, input: &[f32]) 
     add_to(part, input);
 }
 
-/// Replaces the gradient `dx` of a normalised sum by that of the sum.
-fn normalise_back(
-    norm: &LayerNorm,
-    parameters: (&[f32], &mut [f32]),
-    (sum, moments): (&[f32], &[Moments]),
-    (dx, spare): (&mut [f32], &mut Buffer),
-) {
-    let cells = moments.len() * norm.width;
-    spare[..cells].copy_from_slice(&dx[..cells]);
-    dx[..cells].fill(0.0);
-    norm.backward(parameters, (sum, moments), &spare[..cells], &mut dx[..cells]);
+/// `values` with some dropped, in `copy` where any are.
+fn dropped<'a>(dropout: Dropout, values: &'a [f32], copy: &'a mut [f32]) -> &'a [f32] {
+    if !dropout.drops() {
+        return values;
+    }
+    let copy = &mut copy[..values.len()];
+    copy.copy_from_slice(values);
+    dropout.apply(copy, 0);
+    copy
 }

@@ -1,7 +1,7 @@
 //! Layer normalisation (Ba, Kiros, Hinton: "Layer Normalization", 2016): `y = (x - mean) / sqrt(variance + 1e-5) · g + b`
 //! over each row.
 
-use crate::kernel::{LANES, for_every_level, lane_sum};
+use crate::kernel::{LANES, for_every_register};
 
 /// Keeps the division from 0.
 pub(crate) const EPSILON: f32 = 1e-5;
@@ -28,70 +28,98 @@ impl LayerNorm {
         normalise_rows(x, &dense[self.offset..self.offset + self.len()], y, moments);
     }
 
-    /// Adds to `dx`, and to the gradient of the parameters, from the gradient `dy` of the output.
+    /// Turns the gradient of the output into that of the input, in place, and adds to the gradient of the parameters.
     pub(crate) fn backward(
         &self,
         (dense, gradient): (&[f32], &mut [f32]),
         (x, moments): (&[f32], &[Moments]),
-        dy: &[f32],
-        dx: &mut [f32],
+        slopes: &mut [f32],
     ) {
         let gradient = &mut gradient[self.offset..self.offset + self.len()];
-        normalise_rows_backward(x, &dense[self.offset..self.offset + self.width], (moments, dy), dx, gradient);
+        normalise_rows_backward(x, &dense[self.offset..self.offset + self.width], moments, slopes, gradient);
     }
 }
 
-/// `Σ term(a, b, c)` over equally long rows, in lanes.
-#[inline(always)]
-fn sum(rows: [&[f32]; 3], term: impl Fn(f32, f32, f32) -> f32) -> f32 {
-    let [(a, a_rest), (b, b_rest), (c, c_rest)] = rows.map(|row| row.as_chunks::<LANES>());
-    let mut lanes = [0.0; LANES];
-    for ((a, b), c) in a.iter().zip(b).zip(c) {
-        for lane in 0..LANES {
-            lanes[lane] += term(a[lane], b[lane], c[lane]);
-        }
-    }
-    let rest = a_rest.iter().zip(b_rest).zip(c_rest);
-    lane_sum(lanes) + rest.map(|((a, b), c)| term(*a, *b, *c)).sum::<f32>()
-}
-
-for_every_level! {
+for_every_register! {
     /// `parameters` are gain and bias.
-    pub(crate) fn normalise_rows(x: &[f32], parameters: &[f32], y: &mut [f32], moments: &mut [Moments]) {
+    pub(crate) fn normalise_rows<L>(x: &[f32], parameters: &[f32], y: &mut [f32], moments: &mut [Moments]) {
         let width = parameters.len() / 2;
         let (gain, bias) = parameters.split_at(width);
+        let whole = width - width % LANES;
         for ((x, y), moments) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)).zip(moments) {
-            let mean = sum([x; 3], |x, _, _| x) / width as f32;
-            let variance = sum([x; 3], |x, _, _| (x - mean) * (x - mean)) / width as f32;
-            let factor = 1.0 / (variance + EPSILON).sqrt();
-            *moments = [mean, factor];
-            for ((y, x), (gain, bias)) in y.iter_mut().zip(x).zip(gain.iter().zip(bias)) {
-                *y = (x - mean) * factor * gain + bias;
+            // SAFETY: the machine has the instructions.
+            unsafe {
+                let mut sums = L::splat(0.0);
+                for at in (0..whole).step_by(LANES) {
+                    sums = sums.add(L::load(&x[at..]));
+                }
+                let mean = (sums.sum() + x[whole..].iter().sum::<f32>()) / width as f32;
+                let (means, mut sums) = (L::splat(mean), L::splat(0.0));
+                for at in (0..whole).step_by(LANES) {
+                    let away = L::load(&x[at..]).sub(means);
+                    sums = sums.add_product(away, away);
+                }
+                let rest: f32 = x[whole..].iter().map(|x| (x - mean) * (x - mean)).sum();
+                let factor = 1.0 / ((sums.sum() + rest) / width as f32 + EPSILON).sqrt();
+                *moments = [mean, factor];
+                let factors = L::splat(factor);
+                for at in (0..whole).step_by(LANES) {
+                    let normal = L::load(&x[at..]).sub(means).mul(factors);
+                    L::load(&bias[at..]).add_product(normal, L::load(&gain[at..])).store(&mut y[at..]);
+                }
+                for at in whole..width {
+                    y[at] = (x[at] - mean) * factor * gain[at] + bias[at];
+                }
             }
         }
     }
 
-    /// `upstream` are the moments of the rows and the gradient of the output.
-    pub(crate) fn normalise_rows_backward(
+    /// `slopes` are the gradient of the output, then that of `x`.
+    pub(crate) fn normalise_rows_backward<L>(
         x: &[f32],
         gain: &[f32],
-        upstream: (&[Moments], &[f32]),
-        dx: &mut [f32],
+        moments: &[Moments],
+        slopes: &mut [f32],
         gradient: &mut [f32],
     ) {
         let width = gain.len();
+        let (whole, part) = (width - width % LANES, 1.0 / width as f32);
         let (gain_gradient, bias_gradient) = gradient.split_at_mut(width);
-        let rows = x.chunks_exact(width).zip(upstream.1.chunks_exact(width));
-        for (([mean, factor], (x, dy)), dx) in upstream.0.iter().zip(rows).zip(dx.chunks_exact_mut(width)) {
-            let along_one = sum([dy, gain, x], |dy, gain, _| dy * gain) / width as f32;
-            let along_x = sum([dy, gain, x], |dy, gain, x| dy * gain * ((x - mean) * factor)) / width as f32;
-            let gradients = gain_gradient.iter_mut().zip(&mut *bias_gradient);
-            let columns = dx.iter_mut().zip(x).zip(dy.iter().zip(gain)).zip(gradients);
-            for (((dx, x), (dy, gain)), (gain_gradient, bias_gradient)) in columns {
-                let normal = (x - mean) * factor;
-                *dx += factor * (dy * gain - along_one - normal * along_x);
-                *gain_gradient += dy * normal;
-                *bias_gradient += dy;
+        let rows = x.chunks_exact(width).zip(slopes.chunks_exact_mut(width));
+        for (&[mean, factor], (x, dy)) in moments.iter().zip(rows) {
+            let normal_of = |at: usize| (x[at] - mean) * factor;
+            // SAFETY: the machine has the instructions.
+            unsafe {
+                let (means, factors) = (L::splat(mean), L::splat(factor));
+                let normals = |at: usize| L::load(&x[at..]).sub(means).mul(factors);
+                let (mut along_one, mut along_x) = (L::splat(0.0), L::splat(0.0));
+                for at in (0..whole).step_by(LANES) {
+                    let slopes = L::load(&dy[at..]).mul(L::load(&gain[at..]));
+                    along_one = along_one.add(slopes);
+                    along_x = along_x.add_product(slopes, normals(at));
+                }
+                let (mut along_one, mut along_x) = (along_one.sum(), along_x.sum());
+                for at in whole..width {
+                    along_one += dy[at] * gain[at];
+                    along_x += dy[at] * gain[at] * normal_of(at);
+                }
+                (along_one, along_x) = (along_one * part, along_x * part);
+                let (ones, along) = (L::splat(along_one), L::splat(along_x));
+                for at in (0..whole).step_by(LANES) {
+                    let (normal, upstream) = (normals(at), L::load(&dy[at..]));
+                    let slopes = upstream.mul(L::load(&gain[at..])).sub(ones).sub(normal.mul(along));
+                    slopes.mul(factors).store(&mut dy[at..]);
+                    let gains = &mut gain_gradient[at..];
+                    L::load(gains).add_product(upstream, normal).store(gains);
+                    let biases = &mut bias_gradient[at..];
+                    L::load(biases).add(upstream).store(biases);
+                }
+                for at in whole..width {
+                    let upstream = dy[at];
+                    dy[at] = factor * (upstream * gain[at] - along_one - normal_of(at) * along_x);
+                    gain_gradient[at] += upstream * normal_of(at);
+                    bias_gradient[at] += upstream;
+                }
             }
         }
     }
@@ -117,8 +145,8 @@ mod tests {
             };
             let (y, moments, _) = pass(&x, &[vec![1.0; width], vec![0.0; width]].concat());
             assert!(y.chunks(width).all(|row| row.iter().sum::<f32>().abs() < 1e-4));
-            let (mut dx, mut gradient) = (vec![0.0; x.len()], vec![0.0; 2 * width]);
-            norm.backward((&parameters, &mut gradient), (&x, &moments), &upstream, &mut dx);
+            let (mut dx, mut gradient) = (upstream.clone(), vec![0.0; 2 * width]);
+            norm.backward((&parameters, &mut gradient), (&x, &moments), &mut dx);
             for at in 0..2 * width {
                 let moved = |values: &[f32], by: f32| {
                     let mut moved = values.to_vec();

@@ -6,7 +6,7 @@
 //! [`KEPT_BYTES`]; else the backward pass runs the forward pass again, a third more products.
 
 use super::token_ids::TokenIds;
-use super::{Memory, Tokens, gaps};
+use super::{Memory, Spare, Tokens, gaps};
 use crate::input::{ChunkInput, RowSource};
 use crate::kernel::{Buffer, add_to};
 use crate::layer::dropout::Dropout;
@@ -79,6 +79,7 @@ struct Input {
 struct Group {
     /// One for each piece where they are kept, else one for all.
     memories: Vec<Memory>,
+    spare: Spare,
     /// Gradient of the encoder's parameters.
     gradient: Buffer,
     /// Sum of the encoder's own losses.
@@ -142,7 +143,9 @@ impl History {
             group.memories.resize_with(group.memories.len().max(if *kept { pieces.len() } else { 1 }), Memory::default);
             for (at, piece) in pieces.iter().enumerate() {
                 let memory = &mut group.memories[if *kept { at } else { 0 }];
+                memory.swap(&mut group.spare);
                 read.forward(piece, number * size + at, memory);
+                memory.swap(&mut group.spare);
                 group.loss += memory.dien.next_item.loss;
                 let states = layout.encoder.states(memory);
                 read.for_each_vector(piece, |number, seen| {
@@ -206,9 +209,10 @@ impl History {
             group.gradient.resize(0);
             group.gradient.resize(layout.encoder.len());
             let first = tokens.range(&pieces[0]).start;
-            let Group { memories, gradient, .. } = group;
+            let Group { memories, spare, gradient, .. } = group;
             for (at, piece) in pieces.iter().enumerate() {
                 let (memory, place) = (&mut memories[if *kept { at } else { 0 }], number * size + at);
+                memory.swap(spare);
                 memory.dien.next_item.scale = scale as f32;
                 if !*kept {
                     read.forward(piece, place, memory);
@@ -219,6 +223,7 @@ impl History {
                 target.copy_from_slice(&memory.gradient[..range.len() * width]);
                 let target = profiles.split_off_mut(..tokens.rows(piece).len() * profile_width).unwrap_or_default();
                 target.copy_from_slice(&memory.rows.profile[..target.len()]);
+                memory.swap(spare);
             }
         });
         input.profile.set_gradient(profile_slopes);

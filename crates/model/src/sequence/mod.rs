@@ -23,7 +23,7 @@ mod token_ids;
 mod tokens;
 
 pub(crate) use elements::Elements;
-pub(crate) use encoder::{Encoder, Initial, Memory, TensorSpec};
+pub(crate) use encoder::{Encoder, Initial, Memory, Spare, TensorSpec};
 pub(crate) use gru::Gru;
 pub(crate) use history::{History, Pass};
 pub(crate) use reading::Reading;

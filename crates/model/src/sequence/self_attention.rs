@@ -27,7 +27,7 @@ pub(crate) struct SelfAttention {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AttentionMemory {
     blocks: Vec<BlockMemory>,
-    scratch: Scratch,
+    pub(super) scratch: Scratch,
     output: Buffer,
     moments: Vec<Moments>,
 }
@@ -169,14 +169,10 @@ impl SelfAttention {
         memory: &mut Memory,
     ) {
         let cells = (ends[ends.len() - 1] - ends[0]) * self.width;
-        let AttentionMemory { blocks, scratch, output, moments } = &mut memory.attention;
+        let AttentionMemory { blocks, scratch, moments, .. } = &mut memory.attention;
         let dx = &mut memory.gradient[..cells];
         if let Some(norm) = self.norm {
-            // What the pass gave has been read; its memory takes the gradient.
-            output[..cells].copy_from_slice(dx);
-            dx.fill(0.0);
-            let read = (self.last(blocks), &moments[..cells / self.width]);
-            norm.backward((dense, &mut *gradient), read, &output[..cells], dx);
+            norm.backward((dense, &mut *gradient), (self.last(blocks), &moments[..cells / self.width]), dx);
         }
         for (number, block) in self.blocks.iter().enumerate().rev() {
             let x = if number == 0 { &memory.tokens } else { self.blocks[number - 1].output(&blocks[number - 1]) };
