@@ -15,7 +15,7 @@ export AWS_ENDPOINT="http://127.0.0.1:$port"
 measure() {
     rm -rf "$work/made"
     "$twinspire" bench samples --config "$CONFIG" --data "$1" --base-dir "$work/made" --json |
-        jq -r --arg data "$1" '"\($data): \(.bench.rows) rows, \(.bench.rows_per_s) rows/s, \(.bench.seconds) s, \(.bench.peak_rss_mib) MiB; \(.bench.phase_s)"'
+        jq -r --arg data "$1" '"\($data): \(.rows) rows, \(.rows_per_s) rows/s, \(.seconds) s, \(.peak_rss_mib) MiB; \(.phase_s)"'
 }
 for _ in $(seq "${ROUNDS:-3}"); do
     measure "$DATA"
