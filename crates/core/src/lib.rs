@@ -34,6 +34,7 @@ pub mod sample;
 pub mod schema;
 pub mod stage;
 pub mod table;
+pub mod text;
 pub mod tfrecord;
 pub mod user_items;
 pub mod vfs;

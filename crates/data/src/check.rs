@@ -9,11 +9,11 @@ use crate::context::DataContext;
 use crate::error::Result;
 use crate::ingest::report::{account_lines, reject_lines, total};
 use crate::ingest::{FileAccount, Limit, Plan, ReadFile, SideTable, Unit, read_unit};
-use crate::statistics::grouped;
 use jiff::Timestamp;
 use serde::Serialize;
 use twinspire_core::deleted::DeletedUsers;
 use twinspire_core::interaction::{NO_TIME, Part};
+use twinspire_core::text::grouped;
 
 /// Rows of a file that are looked at.
 pub const LOOKED_AT: u64 = 10_000;

@@ -3,6 +3,7 @@
 //! In: the model, the validation samples, the queries of the part and the caller's [`Validator`]. Out: metrics by name.
 
 use crate::batch::{Samples, UsersOf};
+use crate::config::{ScheduleSection, TrainSection};
 use crate::engine::{Batch, Engine, Objective, Pairing};
 use crate::error::{ModelError, Result};
 use crate::loss::LossSum;
@@ -57,13 +58,30 @@ impl Judgement {
         let found = self.corpus.get(name).copied().or(of_samples);
         found.map(Some).ok_or_else(|| {
             let there: Vec<&str> = self.corpus.keys().chain(self.samples.keys()).map(String::as_str).collect();
-            let there = if there.is_empty() { "there is no validation part".into() } else { there.join(", ") };
+            let there = there.join(", ");
             ModelError::unsuitable("train.metric", format!("epochs are not judged by {name:?}, but by: {there}"))
         })
     }
 }
 
 impl Validation<'_> {
+    /// Is there something to judge epochs with, where a setting asks for judged epochs?
+    ///
+    /// # Errors
+    /// There is not.
+    pub(crate) fn serves(&self, train: &TrainSection) -> Result<()> {
+        let judges = self.samples.is_some() || (self.queries.is_some() && self.validator.is_some());
+        let asking = [
+            ("train.metric", train.metric.is_some()),
+            ("train.early_stopping", train.early_stopping.is_some()),
+            ("train.schedule", matches!(train.schedule, ScheduleSection::Plateau { .. })),
+        ];
+        match asking.iter().find(|(_, asks)| *asks && !judges) {
+            Some((key, _)) => Err(ModelError::unsuitable(key, "there is no validation part that could judge epochs")),
+            None => Ok(()),
+        }
+    }
+
     /// Judges `model`, whose item vectors are `items`; `engine` lends its memory.
     pub(crate) fn judge(
         &self,

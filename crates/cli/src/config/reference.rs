@@ -63,7 +63,7 @@ fn table(page: &mut String, keys: &[KeyLine]) {
             (None, false) => String::new(),
         };
         let cells = [format!("`{}`", key.name), key.allowed.clone(), default, key.meaning.clone()];
-        let escaped: Vec<_> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
+        let escaped: Vec<_> = cells.iter().map(|cell| cell.replace('|', "\\|").replace('\n', " ")).collect();
         let _ = writeln!(page, "| {} |", escaped.join(" | "));
     }
 }

@@ -2,9 +2,9 @@
 
 use super::look::Look;
 use crate::config::{TimeSection, TimeSettings};
-use crate::statistics::grouped;
 use rustc_hash::FxHashSet;
 use twinspire_core::check::Faults;
+use twinspire_core::text::grouped;
 
 /// Formats of a time, tried in this order; `auto` also reads dates with or without a clock.
 const TIME_FORMATS: [&str; 11] = [

@@ -5,8 +5,8 @@ use super::Confidence;
 use super::column::{Column, Values};
 use super::look::Look;
 use super::name;
-use crate::statistics::grouped;
 use std::collections::BTreeSet;
+use twinspire_core::text::grouped;
 
 /// Events that are positives.
 const POSITIVE: [&str; 22] = [

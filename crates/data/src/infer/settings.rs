@@ -7,8 +7,8 @@ use super::table::{Side, Tables};
 use super::text::{list, quoted};
 use super::{Confidence, Guess};
 use crate::config::Format;
-use crate::statistics::grouped;
 use std::path::Path;
+use twinspire_core::text::grouped;
 
 fn guess_of(key: &str, value: String, confidence: Confidence, reason: impl Into<String>) -> Guess {
     Guess { key: key.into(), value, confidence, reason: reason.into() }

@@ -1,9 +1,9 @@
 //! What ingest did, for people and for `--json`.
 
 use super::account::FileAccount;
-use crate::statistics::{aligned, grouped};
 use std::collections::BTreeMap;
 use twinspire_core::stage::StageOutcome;
+use twinspire_core::text::{aligned, grouped};
 
 /// Files with rejects that are shown.
 const SHOWN_FILES: usize = 10;

@@ -2,8 +2,8 @@
 
 use super::text::percent;
 use super::{ItemShares, Ledger};
-use crate::statistics::grouped;
 use twinspire_core::page::{Bars, Page};
+use twinspire_core::text::grouped;
 
 fn rounded(value: f64) -> String {
     grouped(value.round() as u64)

@@ -1,8 +1,8 @@
 //! The ledger as plain text. In: [`Ledger`]. Out: lines.
 
 use super::Ledger;
-use crate::statistics::{aligned, grouped};
 use std::collections::BTreeMap;
+use twinspire_core::text::{aligned, grouped};
 
 pub(super) fn percent(share: f64) -> String {
     format!("{:.2} %", share * 100.0)

@@ -8,12 +8,12 @@ use crate::context::DataContext;
 use crate::error::Result;
 use crate::ingest::report::{account_lines, total};
 use crate::ingest::{FileAccount, Limit, Plan, ReadFile, Reject, SideTable, Unit, read_unit};
-use crate::statistics::{aligned, grouped};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use twinspire_core::deleted::DeletedUsers;
 use twinspire_core::partition::Date;
+use twinspire_core::text::{aligned, grouped};
 
 /// Rejects of each kind that are shown.
 const SHOWN: usize = 5;

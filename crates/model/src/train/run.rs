@@ -69,6 +69,7 @@ pub(super) fn run(
         Pairing::of(settings, of_validation(&mix)),
     ];
     let validation = validation_of(settings, (&held_out, queries.as_ref()), pairings, validator);
+    validation.serves(settings.train())?;
     let objective = Objective::new(settings.train(), &samples);
     let mut model = TwoTower::new(settings.model(), &files.encoder, seed);
     crate::summary::lines(&model.layout).iter().for_each(|line| context.progress.line(line));

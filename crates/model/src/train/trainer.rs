@@ -284,7 +284,7 @@ impl<'a> Trainer<'a> {
     /// Ends an epoch that was judged.
     ///
     /// # Errors
-    /// There is no metric of the name that is to rank epochs, or no validation part where there must be one.
+    /// There is no metric of the name that is to rank epochs.
     pub(super) fn finish_epoch(
         &mut self,
         judgement: Judgement,
@@ -292,7 +292,9 @@ impl<'a> Trainer<'a> {
     ) -> Result<()> {
         let (train, rank) = (self.settings.train(), judgement.rank(self.settings.train().metric.as_deref())?);
         let learning_rate = self.rate(self.state.steps.saturating_sub(1));
-        self.wait(rank)?;
+        if let Some(rank) = rank {
+            self.wait(rank);
+        }
         let best = match (rank, self.state.best) {
             (Some(rank), Some(best)) => rank > best,
             _ => true,
@@ -328,25 +330,21 @@ impl<'a> Trainer<'a> {
     }
 
     /// Lets the schedule and early stopping hear of an epoch.
-    fn wait(&mut self, rank: Option<f64>) -> Result<()> {
+    fn wait(&mut self, rank: f64) {
         let train = self.settings.train();
-        let needed = |key: &str| {
-            rank.ok_or_else(|| ModelError::unsuitable(key, "there is no validation part that could judge epochs"))
-        };
         let [of_schedule, of_stopping] = &mut self.state.waiting;
         if let ScheduleSection::Plateau { factor, patience, min_delta } = train.schedule
-            && of_schedule.hear(needed("train.schedule")?, min_delta) > patience
+            && of_schedule.hear(rank, min_delta) > patience
         {
             of_schedule.restart();
             self.state.reduced *= factor;
         }
         if let Some(EarlyStoppingSection { patience, min_delta }) = train.early_stopping
-            && of_stopping.hear(needed("train.early_stopping")?, min_delta) >= patience
+            && of_stopping.hear(rank, min_delta) >= patience
         {
             self.state.ended = true;
             self.context.progress.line(&format!("training ends: {patience} epochs have not been better"));
         }
-        Ok(())
     }
 }
 

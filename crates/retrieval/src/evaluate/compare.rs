@@ -3,9 +3,9 @@
 
 use super::bootstrap::{Bootstrap, Interval};
 use super::figures::FigureTable;
-use super::text::aligned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use twinspire_core::text::aligned;
 
 /// Several ways against another bundle, or against one of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,9 +2,9 @@
 //! spreads, and a table for people.
 
 use super::report::ReportRow;
-use super::text::aligned;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use twinspire_core::text::aligned;
 
 /// A figure over several seeds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

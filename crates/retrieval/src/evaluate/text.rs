@@ -1,6 +1,7 @@
 //! A report as tables for people: aligned columns, one line a channel. In: a [`Report`]. Out: lines.
 
 use super::Report;
+use twinspire_core::text::aligned;
 
 /// The length at which a table shows more than recall, where it was judged.
 const SHOWN: usize = 20;
@@ -8,18 +9,6 @@ const SHOWN: usize = 20;
 /// The length at which tables for people show more than recall; `lengths` ascend.
 pub fn shown_length(lengths: &[usize]) -> usize {
     lengths.iter().copied().find(|&length| length == SHOWN).or(lengths.first().copied()).unwrap_or_default()
-}
-
-/// A table whose columns are as wide as their widest cell: the first to the left, the others to the right.
-pub(super) fn aligned(cells: &[Vec<String>]) -> Vec<String> {
-    let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..cells.first().map_or(0, Vec::len)).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let first = format!("{:width$}", row[0], width = widths[0]);
-        let others = row.iter().zip(&widths).skip(1).map(|(cell, width)| format!("  {cell:>width$}"));
-        std::iter::once(first).chain(others).collect()
-    };
-    cells.iter().map(line).collect()
 }
 
 fn four_digits(value: Option<&f64>) -> String {

@@ -1,11 +1,11 @@
 //! Trials of settings side by side. In: what each trial came to at each of its rungs. Out: their ranking, a table for
 //! people, and a page with pictures.
 
-use super::text::aligned;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use twinspire_core::page::{Bars, Curves, Page};
+use twinspire_core::text::aligned;
 
 /// Trials whose course a picture shows: as many as there are colours.
 const SHOWN_COURSES: usize = 8;
