@@ -51,7 +51,7 @@ fn timeless(path: &Path) -> String {
 }
 
 #[test]
-fn one_two_and_four_threads_make_the_same_bytes_and_the_same_bundle() {
+fn one_to_eight_threads_make_the_same_bytes_and_the_same_bundle() {
     let one = run(&["--threads", "1"]);
     let expected = one.contents();
     let stages =
@@ -59,7 +59,7 @@ fn one_two_and_four_threads_make_the_same_bytes_and_the_same_bundle() {
     for stage in stages {
         assert!(expected.keys().any(|path| path.starts_with(stage)), "{stage} is compared");
     }
-    for threads in ["2", "4"] {
+    for threads in ["2", "4", "8"] {
         let more = run(&["--threads", threads]);
         let found = more.contents();
         let differs: Vec<_> = expected.iter().filter(|(path, content)| found.get(*path) != Some(content)).collect();
