@@ -45,6 +45,21 @@ pub(crate) unsafe fn exp_lanes<L: Sixteen>(lanes: L) -> L {
     }
 }
 
+/// `Σ a·b` over equally long slices.
+#[inline(always)]
+pub(crate) unsafe fn dot_lanes<L: Sixteen>(a: &[f32], b: &[f32]) -> f32 {
+    let whole = a.len() - a.len() % L::WIDTH;
+    // SAFETY: the caller says that the machine has the instructions.
+    let sum = unsafe {
+        let mut sums = L::splat(0.0);
+        for at in (0..whole).step_by(L::WIDTH) {
+            sums = sums.add_product(L::load(&a[at..]), L::load(&b[at..]));
+        }
+        sums.sum()
+    };
+    sum + a[whole..].iter().zip(&b[whole..]).map(|(a, b)| a * b).sum::<f32>()
+}
+
 /// All numbers joined by halves: one after the other, each step would wait for the one before.
 #[inline(always)]
 pub(super) fn join<const N: usize>(mut lanes: [f32; N], join: impl Fn(f32, f32) -> f32) -> f32 {

@@ -12,7 +12,7 @@ mod vector;
 pub(crate) use buffer::Buffer;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use lanes::Pair;
-pub(crate) use lanes::{Lanes, Single, Sixteen, exp_lanes};
+pub(crate) use lanes::{Lanes, Single, Sixteen, dot_lanes, exp_lanes};
 pub(crate) use math::{exp, ln};
 pub(crate) use transpose::transpose;
 pub(crate) use vector::{
@@ -87,22 +87,22 @@ pub(crate) use for_every_level;
 
 /// Compiles a function for the registers of sixteen numbers of every [`Level`], its type parameter, and calls the right one.
 macro_rules! for_every_register {
-    ($($(#[$meta:meta])* pub(crate) fn $name:ident<$register:ident>($($argument:ident: $type:ty),* $(,)?) $body:block)*) => {$(
+    ($($(#[$meta:meta])* pub(crate) fn $name:ident<$register:ident>($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)*) => {$(
         $(#[$meta])*
-        pub(crate) fn $name($($argument: $type),*) {
+        pub(crate) fn $name($($argument: $type),*) $(-> $result)? {
             /// Only where the machine has the instructions of the register.
             #[inline(always)]
-            unsafe fn any<$register: $crate::kernel::Sixteen>($($argument: $type),*) $body
+            unsafe fn any<$register: $crate::kernel::Sixteen>($($argument: $type),*) $(-> $result)? $body
 
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
-                fn v4($($argument: $type),*) {
+                fn v4($($argument: $type),*) $(-> $result)? {
                     // SAFETY: the function has the features.
                     unsafe { any::<std::arch::x86_64::__m512>($($argument),*) }
                 }
                 #[target_feature(enable = "avx2,fma")]
-                fn v3($($argument: $type),*) {
+                fn v3($($argument: $type),*) $(-> $result)? {
                     // SAFETY: likewise.
                     unsafe { any::<$crate::kernel::Pair>($($argument),*) }
                 }

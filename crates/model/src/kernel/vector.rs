@@ -1,7 +1,7 @@
 //! Sums, biases and masks over row-major matrices.
 
-use super::for_every_level;
 use super::lanes::join;
+use super::{dot_lanes, for_every_level, for_every_register};
 
 /// Partial sums of a reduction: as wide as the widest vector register.
 pub(crate) const LANES: usize = 16;
@@ -12,7 +12,7 @@ pub(crate) fn lane_sum(lanes: [f32; LANES]) -> f32 {
     join(lanes, |a, b| a + b)
 }
 
-/// As [`dot`], in the level of the caller.
+/// `Σ a·b` over equally long slices, in the level of the caller.
 #[inline(always)]
 pub(crate) fn lane_dot(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0f32; LANES];
@@ -26,12 +26,15 @@ pub(crate) fn lane_dot(a: &[f32], b: &[f32]) -> f32 {
     lane_sum(lanes) + rest
 }
 
-for_every_level! {
+for_every_register! {
     /// `Σ a·b` over equally long slices.
-    pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
-        lane_dot(a, b)
+    pub(crate) fn dot<L>(a: &[f32], b: &[f32]) -> f32 {
+        // SAFETY: the machine has the instructions.
+        unsafe { dot_lanes::<L>(a, b) }
     }
+}
 
+for_every_level! {
     /// `target += source`.
     pub(crate) fn add_to(target: &mut [f32], source: &[f32]) {
         for (t, s) in target.iter_mut().zip(source) {

@@ -3,26 +3,28 @@
 //! A row shorter than [`SHORTEST`] becomes the zero vector and passes no gradient on: a direction cannot be learnt from
 //! it, and dividing by its length would blow the gradient up.
 
-use crate::kernel::{for_every_level, lane_dot};
+use crate::kernel::{dot_lanes, for_every_register};
 
 /// Rows shorter than this have no direction.
 pub(crate) const SHORTEST: f32 = 1e-12;
 
-for_every_level! {
+for_every_register! {
     /// Normalises rows `[rows, width]` in place; `factors` `[rows]` receives `1 / |x|`, or 0.
-    pub(crate) fn forward(values: &mut [f32], width: usize, factors: &mut [f32]) {
+    pub(crate) fn forward<L>(values: &mut [f32], width: usize, factors: &mut [f32]) {
         for (row, factor) in values.chunks_exact_mut(width).zip(factors) {
-            let length = lane_dot(row, row).sqrt();
+            // SAFETY: the machine has the instructions.
+            let length = unsafe { dot_lanes::<L>(row, row) }.sqrt();
             *factor = if length < SHORTEST { 0.0 } else { 1.0 / length };
             row.iter_mut().for_each(|value| *value *= *factor);
         }
     }
 
     /// Turns `dv` into `dx = (dv - v (v·dv)) / |x|` in place; `vectors` are the normalised rows.
-    pub(crate) fn backward(gradient: &mut [f32], vectors: &[f32], width: usize, factors: &[f32]) {
+    pub(crate) fn backward<L>(gradient: &mut [f32], vectors: &[f32], width: usize, factors: &[f32]) {
         let rows = gradient.chunks_exact_mut(width).zip(vectors.chunks_exact(width)).zip(factors);
         for ((dv, v), factor) in rows {
-            let along = lane_dot(v, dv);
+            // SAFETY: likewise.
+            let along = unsafe { dot_lanes::<L>(v, dv) };
             for (d, value) in dv.iter_mut().zip(v) {
                 *d = (*d - value * along) * factor;
             }

@@ -2,7 +2,7 @@
 //! `y = factor · z + bias` (a sigmoid layer of one unit), `loss = -label · ln σ(y) - (1 - label) · ln(1 - σ(y))`.
 
 use super::LossSum;
-use crate::kernel::{LANES, exp, for_every_level, lane_dot, ln};
+use crate::kernel::{LANES, dot_lanes, exp, for_every_level, for_every_register, ln};
 
 /// `p` is kept this far from 0 and 1.
 const MARGIN: f32 = 1e-6;
@@ -94,23 +94,27 @@ fn block_slopes(
     }
 }
 
-for_every_level! {
+for_every_register! {
     /// Cosines of users with their items, each with the nearest interest.
-    pub(crate) fn cosines(pairs: Pairs<'_>, scores: &mut [f32]) {
+    pub(crate) fn cosines<L>(pairs: Pairs<'_>, scores: &mut [f32]) {
         let width = pairs.dimension;
         let groups = pairs.items.chunks_exact(width * pairs.group).zip(scores.chunks_exact_mut(pairs.group));
         for (user, (items, scores)) in pairs.users.chunks_exact(pairs.interests * width).zip(groups) {
             let (first, others) = user.split_at(width);
             for (item, score) in items.chunks_exact(width).zip(scores) {
-                *score = lane_dot(first, item);
+                // SAFETY: the machine has the instructions.
+                *score = unsafe { dot_lanes::<L>(first, item) };
                 for other in others.chunks_exact(width) {
-                    let found = lane_dot(other, item);
+                    // SAFETY: likewise.
+                    let found = unsafe { dot_lanes::<L>(other, item) };
                     *score = if found > *score { found } else { *score };
                 }
             }
         }
     }
+}
 
+for_every_level! {
     /// Cosines become logits `y`; the sum of weighted losses is returned.
     pub(crate) fn losses(scores: &mut [f32], labels: &[f32], weights: &[f32], head: &[f32]) -> f64 {
         let (factor, bias) = (head[0], head[1]);
