@@ -2,7 +2,7 @@
 //!
 //! In: the fields of the feature encoder and the `[model]` section. Out: [`ModelLayout`]. It holds no numbers.
 
-use crate::config::ModelSection;
+use crate::config::{ModelSection, Score};
 use crate::layer::embedding::Columns;
 use crate::sequence::{Encoder, Reading, SequenceEncoder};
 use crate::tower::Tower;
@@ -176,8 +176,9 @@ impl ModelLayout {
             tables.add_history(&mut user, history, section, (&item, item_fields));
         }
         let dimension = section.output_dimension as usize;
-        let user_tower = Tower::new(&section.user_tower, user.width, dimension, 0);
-        let item_tower = Tower::new(&section.item_tower, item.width, dimension, user_tower.len());
+        let user_tower = Tower::new(&section.user_tower, section.score, (user.width, dimension), 0);
+        let offset = user_tower.len();
+        let item_tower = Tower::new(&section.item_tower, section.score, (item.width, dimension), offset);
         let mut head = user_tower.len() + item_tower.len();
         let interests = user.interests();
         for history in &mut user.histories {
@@ -191,6 +192,11 @@ impl ModelLayout {
     /// Length of a user or item vector.
     pub(crate) fn dimension(&self) -> usize {
         self.user_tower.dimension()
+    }
+
+    /// What vectors of users and items score.
+    pub(crate) fn score(&self) -> Score {
+        self.user_tower.score()
     }
 
     /// Number of fields that read a table.

@@ -1,6 +1,6 @@
 //! The two towers with their parameters.
 //!
-//! In: encoded rows. Out: unit vectors. A model is made with random parameters, trained by [`mod@crate::train`], stored and
+//! In: encoded rows. Out: vectors. A model is made with random parameters, trained by [`mod@crate::train`], stored and
 //! loaded by [`crate::export`]; two towers are never stored apart.
 
 use crate::config::ModelSection;
@@ -110,7 +110,7 @@ impl TwoTower {
         self.layout.user.interests()
     }
 
-    /// Vectors of items, `[items, dimension]`, each of length 1 (or 0, when a row has no direction). `threads` workers
+    /// Vectors of items, `[items, dimension]`, where the score is the cosine each of length 1 (or 0, when a row has no direction). `threads` workers
     /// share the work, 0 stands for all cores; the result does not depend on it.
     ///
     /// # Errors

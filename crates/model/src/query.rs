@@ -1,6 +1,6 @@
 //! Queries to vectors, for search and serving.
 //!
-//! In: a stored model, the corpus (for histories), encoded queries. Out: unit vectors that have the very bits of batch
+//! In: a stored model, the corpus (for histories), encoded queries. Out: vectors that have the very bits of batch
 //! encoding. A call works on the calling thread and keeps nothing.
 
 use crate::engine::CHUNK_ROWS;

@@ -1,5 +1,6 @@
 //! The model as a table of layers, shapes and parameters, printed before training.
 
+use crate::config::Score;
 use crate::layout::{HistoryLayout, ModelLayout, SequenceField, Source};
 use crate::sequence::SequenceEncoder;
 use crate::tower::Tower;
@@ -19,7 +20,11 @@ pub(crate) fn lines(layout: &ModelLayout) -> Vec<String> {
     rows.extend(layout.user.histories.iter().map(history_line));
     tower_lines("user_tower", &layout.user_tower, &mut rows);
     tower_lines("item_tower", &layout.item_tower, &mut rows);
-    rows.push(["head".into(), "cosine -> logit -> 1".into(), "2".into()]);
+    let head = match layout.score() {
+        Score::Cosine => "cosine -> logit -> 1",
+        Score::Dot => "not used",
+    };
+    rows.push(["head".into(), head.into(), "2".into()]);
     let embeddings: usize = layout.tables.iter().map(|table| table.cardinality * table.dimension).sum();
     rows.push(["total".into(), String::new(), thousands(embeddings + layout.dense_len())]);
     aligned(&rows)
@@ -42,20 +47,25 @@ fn history_line(history: &HistoryLayout) -> Line {
 }
 
 fn tower_lines(name: &str, tower: &Tower, rows: &mut Vec<Line>) {
+    let end = match tower.score() {
+        Score::Cosine => ", unit length",
+        Score::Dot => "",
+    };
+    let bent = tower.activation().name().to_lowercase();
     for (number, layer) in tower.cross().layers().iter().enumerate() {
         let shape = format!("{}, x input, + x", layer.shape());
         rows.push([format!("{name}.cross.{number}"), shape, thousands(layer.len())]);
     }
     if tower.layers().is_empty() {
-        rows.push([name.into(), format!("{0} -> {0}, unit length", tower.dimension()), "0".into()]);
+        rows.push([name.into(), format!("{0} -> {0}{end}", tower.dimension()), "0".into()]);
     }
     for (number, layer) in tower.layers().iter().enumerate() {
         let after = match (number + 1 == tower.layers().len(), tower.is_residual(number)) {
-            (true, _) => "unit length",
-            (false, true) => "relu, + input",
-            (false, false) => "relu",
+            (true, _) => end.to_owned(),
+            (false, true) => format!(", {bent}, + input"),
+            (false, false) => format!(", {bent}"),
         };
-        let shape = format!("{} -> {}, {after}", layer.inputs, layer.outputs);
+        let shape = format!("{} -> {}{after}", layer.inputs, layer.outputs);
         rows.push([format!("{name}.{number}"), shape, thousands(layer.len())]);
     }
 }

@@ -1,10 +1,10 @@
-//! A tower: cross layers if there are any, linear layers with ReLU or GELU between them, the last one linear, then division by
-//! the length. A tower without layers only divides.
+//! A tower: cross layers if there are any, linear layers with ReLU or GELU between them, the last one linear, then, where
+//! the score is the cosine, division by the length. A tower without layers has nothing but the end.
 //!
-//! In: rows `[rows, input width]`. Out: unit vectors `[rows, dimension]`; backward, gradients of the parameters and of
+//! In: rows `[rows, input width]`. Out: vectors `[rows, dimension]`; backward, gradients of the parameters and of
 //! the input. The input's buffer is reused for its gradient.
 
-use crate::config::{Activation, TowerSection};
+use crate::config::{Activation, Score, TowerSection};
 use crate::input::ChunkInput;
 use crate::kernel::{Buffer, add_to, bias_rows};
 use crate::layer::cross::{Cross, CrossMemory};
@@ -20,6 +20,7 @@ pub(crate) struct Tower {
     layers: Vec<Linear>,
     activation: Activation,
     residual: bool,
+    score: Score,
     /// Length of the vectors.
     dimension: usize,
 }
@@ -37,11 +38,11 @@ pub(crate) struct Weights<'a> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TowerWorkspace {
     cross: CrossMemory,
-    /// Output of each layer, `[rows, outputs]`; the last one holds the unit vectors.
+    /// Output of each layer, `[rows, outputs]`; the last one holds the vectors.
     outputs: Vec<Buffer>,
     /// What the activation's backward pass reads, where the output is not that: empty, or as long as the output.
     branches: Vec<Buffer>,
-    /// `1 / length` of each row before it was normalised.
+    /// `1 / length` of each row before it was normalised, where it was.
     factors: Vec<f32>,
     /// Gradients on their way down.
     gradients: [Buffer; 3],
@@ -49,7 +50,7 @@ pub(crate) struct TowerWorkspace {
 
 impl Tower {
     /// Places the layers from `offset` on among the dense parameters.
-    pub(crate) fn new(section: &TowerSection, input: usize, dimension: usize, offset: usize) -> Self {
+    pub(crate) fn new(section: &TowerSection, score: Score, (input, dimension): (usize, usize), offset: usize) -> Self {
         let cross = Cross::new(section.cross.as_ref(), input, offset);
         let (mut layers, mut inputs, mut offset) = (Vec::new(), input, offset + cross.len());
         let last = section.project.then_some(dimension);
@@ -59,7 +60,7 @@ impl Tower {
             inputs = outputs;
             layers.push(layer);
         }
-        Self { cross, layers, activation: section.activation, residual: section.residual, dimension }
+        Self { cross, layers, activation: section.activation, residual: section.residual, score, dimension }
     }
 
     /// The cross layers, below the others.
@@ -80,6 +81,11 @@ impl Tower {
     /// What bends the outputs of all layers but the last.
     pub(crate) fn activation(&self) -> Activation {
         self.activation
+    }
+
+    /// What its vectors are made for.
+    pub(crate) fn score(&self) -> Score {
+        self.score
     }
 
     /// Length of the vectors.
@@ -127,7 +133,7 @@ impl Tower {
         self.layers.iter().skip(1).for_each(|layer| layer.transpose(dense, transposed));
     }
 
-    /// Unit vectors of the rows of `input`, left in the workspace.
+    /// Vectors of the rows of `input`, left in the workspace.
     pub(crate) fn forward(
         &self,
         dense: &[f32],
@@ -139,7 +145,7 @@ impl Tower {
         if self.layers.is_empty() {
             let vectors = &mut workspace.outputs[0][..rows * self.dimension];
             vectors.copy_from_slice(&crossed[..vectors.len()]);
-            normalize::forward(vectors, self.dimension, &mut workspace.factors[..rows]);
+            self.finish(vectors, &mut workspace.factors[..rows]);
         }
         for (number, layer) in self.layers.iter().enumerate() {
             let (below, here) = workspace.outputs.split_at_mut(number);
@@ -151,7 +157,7 @@ impl Tower {
             }
             if number + 1 == self.layers.len() {
                 bias_rows(&mut y[..cells], layer.bias(dense));
-                normalize::forward(&mut y[..cells], layer.outputs, &mut workspace.factors[..rows]);
+                self.finish(&mut y[..cells], &mut workspace.factors[..rows]);
                 continue;
             }
             self.activation.forward(&mut y[..cells], layer.bias(dense), &mut workspace.branches[number]);
@@ -162,7 +168,15 @@ impl Tower {
         }
     }
 
-    /// Takes the gradient of the unit vectors `[rows, dimension]` down. Gradients of the parameters are added to
+    /// Brings vectors to length 1, where the score is the cosine.
+    fn finish(&self, vectors: &mut [f32], factors: &mut [f32]) {
+        match self.score {
+            Score::Cosine => normalize::forward(vectors, self.dimension, factors),
+            Score::Dot => {}
+        }
+    }
+
+    /// Takes the gradient of the vectors `[rows, dimension]` down. Gradients of the parameters are added to
     /// their places in `gradient`; the input keeps its own.
     pub(crate) fn backward(
         &self,
@@ -176,7 +190,13 @@ impl Tower {
         let [mut above, mut below, spare] = gradients.each_mut();
         above[..rows * dimension].copy_from_slice(vectors_gradient);
         let vectors = outputs.last().expect("a workspace has the vectors");
-        normalize::backward(&mut above[..rows * dimension], &vectors[..rows * dimension], dimension, &factors[..rows]);
+        let cells = rows * dimension;
+        match self.score {
+            Score::Cosine => {
+                normalize::backward(&mut above[..cells], &vectors[..cells], dimension, &factors[..rows]);
+            }
+            Score::Dot => {}
+        }
         if self.layers.is_empty() {
             if self.cross.is_empty() {
                 return input.set_gradient(&above[..rows * dimension]);
@@ -224,7 +244,7 @@ impl Tower {
 }
 
 impl TowerWorkspace {
-    /// The unit vectors of the last forward pass, `[rows, dimension]`.
+    /// The vectors of the last forward pass, `[rows, dimension]`.
     pub(crate) fn vectors(&self, rows: usize) -> &[f32] {
         let width = self.outputs.last().map_or(0, |output| output.len() / self.factors.len());
         self.outputs.last().map_or(&[], |output| &output[..rows * width])

@@ -19,6 +19,7 @@ mod kills;
 mod logs;
 mod negatives;
 mod recall;
+mod scores;
 mod towers;
 mod tuning;
 mod warm;

@@ -10,7 +10,9 @@ mod measure;
 pub use alarm::{Alarm, Sign};
 
 use crate::batch::{Samples, UsersOf};
-use crate::config::{AlarmAction, AlarmsSection, LossSection, ModelSettings};
+use crate::config::{AlarmAction, AlarmsSection, LossSection, ModelSettings, Score};
+use crate::layer::normalize;
+use crate::layout::ModelLayout;
 use crate::model::TwoTower;
 use crate::validate::ItemVectors;
 use std::cell::LazyCell;
@@ -61,8 +63,10 @@ impl<'a> Watch<'a> {
         let AlarmsSection { mean_cosine, effective_rank, hot_share, loss_share, .. } = self.section;
         let is_on = |action: AlarmAction| action != AlarmAction::Off;
         let (corpus, dimension, rows) = (self.samples.corpus(), model.dimension(), &self.rows);
-        let users =
-            LazyCell::new(|| model.user_vectors(corpus, rows.len(), |start| UsersOf(self.samples, &rows[start..])));
+        let users = LazyCell::new(|| {
+            let users = model.user_vectors(corpus, rows.len(), |start| UsersOf(self.samples, &rows[start..]));
+            directions(users, &model.layout)
+        });
         let of_lists = |items: &ItemVectors<'_>| {
             let k = (hot_share.k as usize).min(self.hot.len());
             measure::hot_share(&users, items, dimension, (&self.hot, k))
@@ -99,6 +103,18 @@ impl<'a> Watch<'a> {
         };
         limits.into_iter().filter_map(raised).collect()
     }
+}
+
+/// User vectors of length 1: what users have in common is their direction, and a user's length changes no list of hers.
+fn directions(mut users: Vec<f32>, layout: &ModelLayout) -> Vec<f32> {
+    match layout.score() {
+        Score::Cosine => {}
+        Score::Dot => {
+            let mut factors = vec![0.0; users.len() / layout.dimension()];
+            normalize::forward(&mut users, layout.dimension(), &mut factors);
+        }
+    }
+    users
 }
 
 /// The mean loss of a model to which all items are alike, over a corpus of so many; nothing where it depends on more than the

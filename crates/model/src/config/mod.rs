@@ -6,6 +6,7 @@ mod alarms;
 mod encoders;
 mod movement;
 mod negatives;
+mod score;
 mod section;
 mod settings;
 mod temperature;
@@ -30,6 +31,7 @@ pub use negatives::{
     CrossBatchSection, ImpressedSection, InBatchSection, KnownPositives, ListedSection, NegativesSection,
     PopularitySection, SameAttributeSection, UniformSection,
 };
+pub use score::Score;
 pub use section::{
     CheckpointsSection, CrossSection, Keep, LossSection, ModelSection, TowerSection, TrainSection, TrainedPositions,
 };

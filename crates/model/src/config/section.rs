@@ -5,6 +5,7 @@ use super::alarms::AlarmsSection;
 use super::encoders::EncoderSection;
 use super::movement::{ClipSection, EarlyStoppingSection, OptimizerSection, ScheduleSection};
 use super::negatives::{KnownPositives, NegativesSection};
+use super::score::Score;
 use super::temperature::Temperature;
 use super::watching::TensorboardSection;
 use schemars::JsonSchema;
@@ -18,6 +19,10 @@ pub struct ModelSection {
     pub embedding_dimension: u32,
     /// Length of a user or item vector; 2 to 1024.
     pub output_dimension: u32,
+    /// What two vectors score: `cosine` (of length 1 each) or `dot` (the dot product of vectors of any length).
+    #[serde(skip_serializing_if = "Score::is_cosine")]
+    #[schemars(extend("default" = "cosine"))]
+    pub score: Score,
     /// The tower of user and context features.
     pub user_tower: TowerSection,
     /// The tower of item features.
@@ -30,12 +35,13 @@ pub struct ModelSection {
 impl Default for ModelSection {
     fn default() -> Self {
         let (user_tower, item_tower) = (TowerSection::default(), TowerSection::default());
-        Self { embedding_dimension: 16, output_dimension: 32, user_tower, item_tower, encoders: Vec::new() }
+        let (score, encoders) = (Score::default(), Vec::new());
+        Self { embedding_dimension: 16, output_dimension: 32, score, user_tower, item_tower, encoders }
     }
 }
 
-/// One tower: cross layers if there are any, hidden layers, then, unless it is left out, a linear layer, then division by the
-/// length.
+/// One tower: cross layers if there are any, hidden layers, then, unless it is left out, a linear layer, then, where the score is
+/// the cosine, division by the length.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TowerSection {
@@ -194,12 +200,12 @@ impl Default for CheckpointsSection {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum LossSection {
-    /// Cosine to `(c + 1) / 2`, logit, a sigmoid layer of one unit, binary cross-entropy. Each positive meets the negatives
+    /// Not with `score = "dot"`: cosine to `(c + 1) / 2`, logit, a sigmoid layer of one unit, binary cross-entropy. Each positive meets the negatives
     /// of `train.negatives`; labelled samples bring their own.
     Bce {},
-    /// Softmax over the items of the batch, `cosine / temperature`.
+    /// Softmax over the items of the batch, `score / temperature`.
     InBatchSoftmax {
-        /// Divides the cosine: 0.02 to 10, or `"learned"`, or a table with the start and the bounds of a learned one.
+        /// Divides the score: 0.02 to 10, or `"learned"`, or a table with the start and the bounds of a learned one.
         #[serde(default = "default_temperature")]
         temperature: Temperature,
         /// Subtracts the log of an item's share among the sampled positives (logQ correction); true or false.
@@ -209,26 +215,26 @@ pub enum LossSection {
         #[serde(default = "yes")]
         mask_accidental_hits: bool,
     },
-    /// Softmax of a positive against the negatives of `train.negatives`, `cosine / temperature`.
+    /// Softmax of a positive against the negatives of `train.negatives`, `score / temperature`.
     SampledSoftmax {
-        /// Divides the cosine: 0.02 to 10, or `"learned"`, or a table with the start and the bounds of a learned one.
+        /// Divides the score: 0.02 to 10, or `"learned"`, or a table with the start and the bounds of a learned one.
         #[serde(default = "default_temperature")]
         temperature: Temperature,
     },
     /// Bayesian personalised ranking: `-ln σ` of the difference to each negative of `train.negatives`, of
-    /// `cosine / temperature`.
+    /// `score / temperature`.
     Bpr {
-        /// Divides the cosine; 0.02 to 10.
+        /// Divides the score; 0.02 to 10.
         #[serde(default = "ranking_temperature")]
         temperature: f64,
     },
-    /// Triplets: a positive's cosine is to be higher than that of each negative of `train.negatives`, by a margin.
+    /// Triplets: a positive's score is to be higher than that of each negative of `train.negatives`, by a margin.
     Hinge {
-        /// By how much; above 0, at most 2.
+        /// By how much; above 0, and of cosines at most 2.
         #[serde(default = "hinge_margin")]
         margin: f64,
     },
-    /// Cosine contrastive: positives are pulled, and negatives of `train.negatives` pushed below a margin.
+    /// Cosine contrastive, not with `score = "dot"`: positives are pulled, and negatives of `train.negatives` pushed below a margin.
     CosineContrastive {
         /// Cosine of a negative that is low enough; -1.0 to below 1.0.
         #[serde(default = "contrastive_margin")]
@@ -237,9 +243,9 @@ pub enum LossSection {
         #[serde(default = "one")]
         negative_weight: f64,
     },
-    /// Softmax of a positive against the whole corpus, `cosine / temperature`; for up to 131072 items.
+    /// Softmax of a positive against the whole corpus, `score / temperature`; for up to 131072 items.
     FullSoftmax {
-        /// Divides the cosine: 0.02 to 10, or `"learned"`, or a table with the start and the bounds of a learned one.
+        /// Divides the score: 0.02 to 10, or `"learned"`, or a table with the start and the bounds of a learned one.
         #[serde(default = "default_temperature")]
         temperature: Temperature,
     },

@@ -6,7 +6,7 @@ use super::movement::{check_clip, check_early_stopping, check_optimizer, check_s
 use super::temperature::check_temperature;
 use super::watching::check_tensorboard;
 use super::{
-    CrossSection, EncoderSection, LossSection, ModelSection, NegativesSection, TowerSection, TrainSection,
+    CrossSection, EncoderSection, LossSection, ModelSection, NegativesSection, Score, TowerSection, TrainSection,
     TrainedPositions, UniformSection,
 };
 use twinspire_core::check::Faults;
@@ -45,7 +45,8 @@ impl ModelSettings {
         check_interests(model, train, &mut own);
         check_dimensions(schema, &mut own);
         check_train(train, &mut own);
-        check_loss(train, &mut own);
+        check_score(model.score, train, &mut own);
+        check_loss(train, model.score, &mut own);
         check_negatives(train, schema, labels_mode, &mut own);
         check_optimizer(&train.optimizer, &mut own);
         check_clip(&train.clip, &mut own);
@@ -140,6 +141,21 @@ fn check_interests(model: &ModelSection, train: &TrainSection, faults: &mut Faul
     faults.require(!several || train.loss != LossSection::Bce {}, "train.loss.kind", "bce", reason);
 }
 
+/// Two losses are defined on cosines.
+fn check_score(score: Score, train: &TrainSection, faults: &mut Faults) {
+    let kind = match train.loss {
+        LossSection::Bce {} => "bce",
+        LossSection::CosineContrastive { .. } => "cosine_contrastive",
+        LossSection::InBatchSoftmax { .. }
+        | LossSection::SampledSoftmax { .. }
+        | LossSection::FullSoftmax { .. }
+        | LossSection::Bpr { .. }
+        | LossSection::Hinge { .. } => return,
+    };
+    let reason = "not with `model.score = \"dot\"`: it is defined on cosines; take a softmax, `bpr` or `hinge`";
+    faults.require(score == Score::Cosine, "train.loss.kind", kind, reason);
+}
+
 fn check_dimensions(schema: &FeatureSchema, faults: &mut Faults) {
     for (number, feature) in schema.features().iter().enumerate() {
         let Some(dimension) = feature.dimension else { continue };
@@ -166,7 +182,7 @@ fn check_train(train: &TrainSection, faults: &mut Faults) {
     faults.require((1..=1000).contains(&keep), "train.checkpoints.keep", keep, "1 to 1000");
 }
 
-fn check_loss(train: &TrainSection, faults: &mut Faults) {
+fn check_loss(train: &TrainSection, score: Score, faults: &mut Faults) {
     let (loss, smoothing) = (&train.loss, train.label_smoothing);
     faults.require((0.0..1.0).contains(&smoothing), "train.label_smoothing", smoothing, "0.0 to below 1.0");
     let sound = smoothing == 0.0 || loss.is_softmax();
@@ -180,7 +196,9 @@ fn check_loss(train: &TrainSection, faults: &mut Faults) {
             faults.require((0.02..=10.0).contains(temperature), "train.loss.temperature", temperature, "0.02 to 10");
         }
         LossSection::Hinge { margin } => {
-            faults.require(*margin > 0.0 && *margin <= 2.0, "train.loss.margin", margin, "above 0, at most 2");
+            let widest = 2.0 * score.bound().map_or(f64::INFINITY, f64::from);
+            let sound = *margin > 0.0 && margin.is_finite() && *margin <= widest;
+            faults.require(sound, "train.loss.margin", margin, "above 0, and of cosines at most 2");
         }
         LossSection::CosineContrastive { margin, negative_weight } => {
             faults.require((-1.0..1.0).contains(margin), "train.loss.margin", margin, "-1.0 to below 1.0");

@@ -1,4 +1,4 @@
-//! What divides the cosine in a softmax: a number, or one that training moves.
+//! What divides the score in a softmax: a number, or one that training moves.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use twinspire_core::check::Faults;
 /// Temperatures whose exponentials stay in the range of `f32`.
 const ALLOWED: RangeInclusive<f64> = 0.02..=10.0;
 
-/// What divides the cosine in a softmax.
+/// What divides the score in a softmax.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Temperature {

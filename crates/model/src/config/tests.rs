@@ -71,6 +71,21 @@ fn cross_layers_are_few_and_their_rank_is_below_the_width() {
 }
 
 #[test]
+fn dot_products_have_the_losses_that_are_not_of_cosines_and_a_cosine_is_not_written() {
+    let of = |loss: &str| faults(r#"{"score": "dot"}"#, &format!(r#"{{"loss": {{"kind": {loss}}}}}"#), 8);
+    let sound = ["in_batch_softmax", "sampled_softmax", "full_softmax", "bpr", "hinge"];
+    assert!(sound.iter().all(|kind| of(&format!(r#""{kind}""#)).is_empty()));
+    for kind in ["bce", "cosine_contrastive"] {
+        assert_eq!(of(&format!(r#""{kind}""#)), ["train.loss.kind"], "{kind}");
+    }
+    let wide = r#""hinge", "margin": 30"#;
+    assert!(of(wide).is_empty());
+    assert_eq!(faults("{}", &format!(r#"{{"loss": {{"kind": {wide}}}}}"#), 8), ["train.loss.margin"]);
+    let written = |score| serde_json::to_string(&ModelSection { score, ..ModelSection::default() }).unwrap();
+    assert!(!written(Score::Cosine).contains("score") && written(Score::Dot).contains(r#""score":"dot""#));
+}
+
+#[test]
 fn a_learned_temperature_stays_within_its_bounds() {
     let of = |value: &str| {
         let loss = format!(r#"{{"loss": {{"kind": "full_softmax", "temperature": {value}}}}}"#);

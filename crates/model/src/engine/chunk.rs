@@ -3,6 +3,7 @@
 use super::interests::{read_out, spread};
 use super::{Batch, Pairing};
 use crate::batch::{CorpusItems, ItemsOf, UsersOf};
+use crate::config::Score;
 use crate::input::{ChunkInput, Repeated};
 use crate::kernel::{Buffer, add_to};
 use crate::layout::ModelLayout;
@@ -66,7 +67,7 @@ impl Buffers {
         self.item_gradient.resize(rows.1 * layout.dimension());
     }
 
-    /// Unit vectors of the users, of all their interests, and of the items of a chunk.
+    /// Vectors of the users, of all their interests, and of the items of a chunk.
     pub(super) fn vectors(&self, chunk: &Chunk) -> (&[f32], &[f32]) {
         self.towers.vectors(chunk)
     }
@@ -170,11 +171,18 @@ impl Chunk {
         }
     }
 
-    /// Logits and loss of the pairs; no gradient is computed.
+    /// Scores of the pairs, without a gradient: of cosines their logits, and the loss; of dot products they themselves, and no
+    /// loss.
     pub(super) fn pairs_forward(&mut self, layout: &ModelLayout, weights: Weights<'_>, buffers: &mut Buffers) {
         let mut scores = std::mem::take(&mut self.scores);
         let pairs = self.pairs(buffers.vectors(self), layout);
-        self.sum = bce::forward(&pairs, &weights.dense[layout.head..], &mut scores);
+        self.sum = match layout.score() {
+            Score::Cosine => bce::forward(&pairs, &weights.dense[layout.head..], &mut scores),
+            Score::Dot => {
+                bce::products(pairs, &mut scores);
+                LossSum::default()
+            }
+        };
         self.scores = scores;
     }
 

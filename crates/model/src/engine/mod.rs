@@ -222,8 +222,8 @@ impl<'a> Engine<'a> {
         LossSum { loss: sum.loss + self.shared[0].auxiliary_loss(&self.layout.user) * sum.weight, ..sum }
     }
 
-    /// Calls `take(scores, labels, weights)` for the pairs of a batch: logits of the sigmoid layer, which rise with the
-    /// cosine as long as its factor is above 0. Returns the loss of the pairs.
+    /// Calls `take(scores, labels, weights)` for the pairs of a batch: dot products, or of cosines logits of the sigmoid layer,
+    /// which rise with the cosine as long as its factor is above 0. Returns the loss of the pairs; of dot products none.
     pub(crate) fn scores(
         &mut self,
         parameters: &Parameters,

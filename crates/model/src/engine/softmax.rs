@@ -75,6 +75,7 @@ impl Engine<'_> {
             candidate_shifts: &columns.candidate_shifts,
             hidden: &hidden,
             dimension: self.layout.dimension(),
+            score: self.layout.score(),
             weights: &columns.weights,
             criterion,
         };

@@ -2,7 +2,7 @@
 //!
 //! One parameter, `scale = -ln temperature`, moves as the optimizer moves dense parameters, without weight decay, and is cut
 //! to its bounds after each step (Radford et al.: "Learning Transferable Visual Models From Natural Language Supervision",
-//! ICML 2021, section 2.4). It is no part of the model: cosines rank as they are.
+//! ICML 2021, section 2.4). It is no part of the model: scores rank as they are.
 
 use super::Engine;
 use crate::checkpoint::{Pieces, PiecesMut};
@@ -65,7 +65,7 @@ impl LearnedScale {
         })
     }
 
-    /// Divides the cosines of the next step.
+    /// Divides the scores of the next step.
     pub(super) fn temperature(&self) -> f32 {
         (-f64::from(self.scale[0])).exp() as f32
     }

@@ -32,13 +32,13 @@ pub(crate) struct Gradients<'a> {
 
 /// `Σ weight · loss`; `scores` receives the logits `y`.
 pub(crate) fn forward(pairs: &Pairs<'_>, head: &[f32], scores: &mut [f32]) -> LossSum {
-    cosines(*pairs, scores);
+    products(*pairs, scores);
     LossSum { loss: losses(scores, pairs.labels, pairs.weights, head), weight: sum(pairs.weights) }
 }
 
 /// As [`forward`], with the gradients of the sum; `scores` is overwritten.
 pub(crate) fn backward(pairs: &Pairs<'_>, head: &[f32], scores: &mut [f32], gradients: Gradients<'_>) -> LossSum {
-    cosines(*pairs, scores);
+    products(*pairs, scores);
     let loss = slopes(scores, pairs.labels, pairs.weights, head, gradients.head);
     let width = pairs.dimension;
     let items = pairs.items.chunks_exact(width * pairs.group);
@@ -95,8 +95,8 @@ fn block_slopes(
 }
 
 for_every_register! {
-    /// Cosines of users with their items, each with the nearest interest.
-    pub(crate) fn cosines<L>(pairs: Pairs<'_>, scores: &mut [f32]) {
+    /// Dot products of users with their items, each with the nearest interest: of unit vectors, the cosines.
+    pub(crate) fn products<L>(pairs: Pairs<'_>, scores: &mut [f32]) {
         let width = pairs.dimension;
         let groups = pairs.items.chunks_exact(width * pairs.group).zip(scores.chunks_exact_mut(pairs.group));
         for (user, (items, scores)) in pairs.users.chunks_exact(pairs.interests * width).zip(groups) {
@@ -225,7 +225,7 @@ mod tests {
             labels: &labels,
             weights: &weights,
         };
-        cosines(pairs, &mut scores);
+        products(pairs, &mut scores);
         assert_eq!(scores, [0.8, 0.0, 0.0, 0.6]);
     }
 

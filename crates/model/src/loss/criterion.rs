@@ -6,7 +6,7 @@
 
 use crate::kernel::{LANES, exp, for_every_level, lane_sum, ln};
 
-/// Which loss it is. `s` is the score of the positive, `s_j` that of a negative; a score is the cosine divided by the
+/// Which loss it is. `s` is the score of the positive, `s_j` that of a negative; a score is the model's divided by the
 /// temperature, where there is one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Criterion {
@@ -21,7 +21,7 @@ pub(crate) enum Criterion {
 }
 
 impl Criterion {
-    /// Divides the cosine.
+    /// Divides the model's score.
     pub(crate) fn temperature(self) -> f32 {
         match self {
             Self::Softmax { temperature, .. } | Self::Bpr { temperature } => temperature,

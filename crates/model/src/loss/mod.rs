@@ -1,4 +1,4 @@
-//! Losses over unit vectors of users and items.
+//! Losses over vectors of users and items.
 //!
 //! In: vectors, labels, weights. Out: the sum of weighted losses and the gradients of that sum; dividing by the sum of
 //! weights is the optimizer's business, so that chunks need not know of each other.

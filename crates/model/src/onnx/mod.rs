@@ -5,7 +5,8 @@
 //!
 //! A graph takes what the encoder gives, `batch` rows of it: one id a row of a single field (-1: no value), several ids a row
 //! of a multi field with their weights (filled up with -1), one number a row of a dense field, and for a history rows of the
-//! corpus, oldest first (filled up with -1 at the end). It gives `vector` `[batch, dimension]`, rows of length 1.
+//! corpus, oldest first (filled up with -1 at the end). It gives `vector` `[batch, dimension]`, where the score is the
+//! cosine rows of length 1.
 
 mod examples;
 mod graph;

@@ -2,6 +2,7 @@
 
 use super::graph::{Graph, Kind, Setting, Size, Value};
 use super::history::{Histories, id};
+use crate::config::Score;
 use crate::kernel::add_scaled;
 use crate::layer::normalize::SHORTEST;
 use crate::layout::{Field, InputLayout, Source};
@@ -115,6 +116,10 @@ pub(super) fn tower(
     let (mut graph, mut tables) = (Graph::default(), Tables::new(model, items));
     let input = input((&mut graph, &mut tables), fields, layout);
     let vectors = layers(&mut graph, tower, &model.parameters.dense, input);
+    let vectors = match tower.score() {
+        Score::Cosine => unit(&mut graph, vectors),
+        Score::Dot => vectors,
+    };
     let name = if of_item { "item_tower" } else { "user_tower" };
     graph.finish(name, (vectors, model.dimension()), about)
 }
@@ -197,7 +202,7 @@ fn crossed(graph: &mut Graph, tower: &Tower, dense: &[f32], input: Value) -> Val
     x
 }
 
-/// The layers, and the division by the length.
+/// The layers.
 fn layers(graph: &mut Graph, tower: &Tower, dense: &[f32], input: Value) -> Value {
     let mut x = crossed(graph, tower, dense, input);
     for (number, layer) in tower.layers().iter().enumerate() {
@@ -212,6 +217,11 @@ fn layers(graph: &mut Graph, tower: &Tower, dense: &[f32], input: Value) -> Valu
         let y = graph.bent(tower.activation(), y);
         x = if tower.is_residual(number) { graph.add(x, y) } else { y };
     }
+    x
+}
+
+/// The division by the length.
+fn unit(graph: &mut Graph, x: Value) -> Value {
     let squares = graph.times(x, x);
     let squares = graph.sum(squares, 1, true);
     let length = graph.node("Sqrt", &[squares], &[]);

@@ -3,6 +3,7 @@
 //! In: the layout of a model and the name of its loss. Out: [`Node`]s in an order where each follows its inputs. How they are
 //! drawn is in `graph_def` and `svg`.
 
+use crate::config::Score;
 use crate::layout::{InputLayout, ModelLayout, SequenceField, Source};
 use crate::sequence::SequenceEncoder;
 use crate::tower::Tower;
@@ -29,7 +30,11 @@ pub(super) fn nodes(layout: &ModelLayout, loss: &str) -> Vec<Node> {
     let mut graph = Graph { layout, nodes: Vec::new(), tables: vec![None; layout.tables.len()] };
     let item = graph.tower("item_tower", &layout.item_tower, &layout.item);
     let user = graph.tower("user_tower", &layout.user_tower, &layout.user);
-    let score = graph.add(("score", "Cosine"), String::new(), (0, 0), vec![user, item]);
+    let name = match layout.score() {
+        Score::Cosine => "Cosine",
+        Score::Dot => "Dot product",
+    };
+    let score = graph.add(("score", name), String::new(), (0, 0), vec![user, item]);
     let head = if loss == "bce" { 2 } else { 0 };
     graph.add(("loss", loss), String::new(), (head, 0), vec![score]);
     graph.nodes
@@ -86,8 +91,13 @@ impl Graph<'_> {
             let node = format!("{name}/{number}");
             below = self.add((&node, &op), detail, (layer.len(), layer.outputs), vec![below]);
         }
-        let node = format!("{name}/unit_length");
-        self.add((&node, "Normalize"), String::new(), (0, tower.dimension()), vec![below])
+        match tower.score() {
+            Score::Cosine => {
+                let node = format!("{name}/unit_length");
+                self.add((&node, "Normalize"), String::new(), (0, tower.dimension()), vec![below])
+            }
+            Score::Dot => below,
+        }
     }
 
     /// The joined input of a tower.

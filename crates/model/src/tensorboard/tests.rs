@@ -5,6 +5,8 @@ use super::files::EventFile;
 use super::graph::Node;
 use super::{graph_def, svg};
 use crate::histogram::Histogram;
+use crate::model::TwoTower;
+use crate::tests::world::{dot_model, encoder};
 use std::path::Path;
 use twinspire_core::clock::FixedClock;
 use twinspire_core::vfs::{MemoryVfs, Vfs, write_file};
@@ -119,4 +121,14 @@ fn the_picture_has_a_box_for_each_layer_and_a_line_for_each_input() {
     assert_eq!((picture.matches("<rect").count(), picture.matches("<path").count()), (nodes.len() + 1, 2));
     assert!(picture.contains("item_tower/&lt;a &amp; &quot;b&quot;&gt;: Embedding, 512 parameters"), "{picture}");
     assert!(picture.contains(">Linear 8 x 4<") && picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
+}
+
+#[test]
+fn the_graph_of_a_dot_product_has_no_division_by_the_length() {
+    let model = TwoTower::new(&dot_model(), &encoder(), 1);
+    let nodes = super::graph::nodes(&model.layout, "bpr");
+    let score = &nodes[nodes.len() - 2];
+    let read: Vec<&str> = score.inputs.iter().map(|&input| nodes[input].name.as_str()).collect();
+    assert_eq!((score.op.as_str(), read), ("Dot product", vec!["user_tower/2", "item_tower/2"]));
+    assert!(!nodes.iter().any(|node| node.op == "Normalize"));
 }

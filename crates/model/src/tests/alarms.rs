@@ -1,7 +1,7 @@
 //! Alarms of whole runs: a collapsed model raises each of them, a sound one none, and what they do is what the settings say.
 
 use super::world::{self, ITEMS, World, context, settings, write_samples};
-use crate::batch::{CorpusItems, Samples};
+use crate::batch::{CorpusItems, Samples, UsersOf};
 use crate::collapse::{Sign, Watch};
 use crate::config::{AlarmsSection, LossSection, ModelSettings, Temperature, TrainSection};
 use crate::error::{ModelError, Result};
@@ -36,6 +36,14 @@ fn collapsed(world: &World) -> TwoTower {
     let last = *model.layout.user_tower.layers().last().unwrap();
     model.parameters.dense[last.offset..last.offset + last.inputs * last.outputs].fill(0.0);
     model.parameters.dense[last.offset + last.inputs * last.outputs..last.offset + last.len()].fill(1.0);
+    model
+}
+
+/// A model of dot products whose user vectors have one direction and many lengths: what is below the last layer is not negative.
+fn collapsed_to_a_line(world: &World) -> TwoTower {
+    let mut model = TwoTower::new(&world::dot_model(), &world.encoder, 3);
+    let last = *model.layout.user_tower.layers().last().unwrap();
+    model.parameters.dense[last.offset..last.offset + last.len()].fill(1.0);
     model
 }
 
@@ -80,6 +88,18 @@ fn a_collapsed_model_raises_each_alarm_and_none_before_the_warm_up_ends() {
     let watch = Watch::new(&settings, &samples, &counts, 5);
     let figures = watch.figures(&model, 64f64.ln(), Some(&items));
     assert_eq!((figures.len(), raised(&watch, &figures)), (1, vec![Sign::EffectiveRank]));
+}
+
+#[test]
+fn users_of_one_direction_are_one_user_whatever_their_lengths_are() {
+    let world = World::new(false);
+    let samples = Samples::new(&world.train, Some(&world.histories), &world.items);
+    let (settings, model) = (settings(section(json!({})), false), collapsed_to_a_line(&world));
+    let watch = Watch::new(&settings, &samples, &[1; ITEMS], 5);
+    let figures = watch.figures(&model, 1.0, None);
+    assert!((figures["mean_cosine"] - 1.0).abs() < 1e-6 && figures["effective_rank"] == 0.0, "{figures:?}");
+    let first = model.user_vectors(samples.corpus(), 2, |start| UsersOf(&samples, &[0, 100][start..]));
+    assert!(first[0] > 1.0 && (first[0] / first[8] - 1.0).abs() > 0.01, "lengths differ: {first:?}");
 }
 
 #[test]

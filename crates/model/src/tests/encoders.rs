@@ -91,7 +91,8 @@ fn compare(json: &str, section: Value, pass: Pass) {
     let tower = || TowerSection { hidden: Vec::new(), project: false, ..TowerSection::default() };
     let encoders: Vec<EncoderSection> = vec![serde_json::from_value(section).unwrap()];
     let (user_tower, item_tower) = (tower(), tower());
-    let section = ModelSection { embedding_dimension: 8, output_dimension: 8, user_tower, item_tower, encoders };
+    let sizes = ModelSection { embedding_dimension: 8, output_dimension: 8, ..ModelSection::default() };
+    let section = ModelSection { user_tower, item_tower, encoders, ..sizes };
     let loss = LossSection::FullSoftmax { temperature: Temperature::Fixed(reference.temperature) };
     let train = TrainSection { loss, known_positives: KnownPositives::History, ..TrainSection::default() };
     let mut faults = Faults::default();

@@ -1,6 +1,6 @@
 //! Gradients of the whole model against finite differences, for all losses and ways of pairing.
 
-use super::world::{World, model, settings_of};
+use super::world::{World, dot_model, model, settings_of};
 use crate::batch::Samples;
 use crate::config::{Activation, CrossSection, LossSection, ModelSection, Temperature, TowerSection, TrainSection};
 use crate::engine::{Batch, CHUNK_ROWS, Engine, Objective, Pairing};
@@ -75,6 +75,19 @@ fn every_gradient_equals_the_finite_difference() {
         let mut bent = model();
         (bent.user_tower.activation, bent.item_tower.activation) = (Activation::Gelu, Activation::Gelu);
         check(&world, &bent, TrainSection::default(), (labels_mode, Pass::default()));
+    }
+}
+
+#[test]
+fn gradients_of_dot_products_equal_finite_differences() {
+    let world = World::new(false);
+    let on_cosines =
+        |section: &TrainSection| matches!(section.loss, LossSection::Bce {} | LossSection::CosineContrastive { .. });
+    for mut section in trainings(false).into_iter().filter(|section| !on_cosines(section)) {
+        if let LossSection::Hinge { margin } = &mut section.loss {
+            *margin = 50.0;
+        }
+        check(&world, &dot_model(), section, (false, Pass::default()));
     }
 }
 

@@ -2,7 +2,7 @@
 //! for every encoder in the long test.
 
 use super::world::{World, encoder, model};
-use crate::config::{Activation, CrossSection, EncoderSection, ModelSection, TowerSection};
+use crate::config::{Activation, CrossSection, EncoderSection, ModelSection, Score, TowerSection};
 use crate::model::TwoTower;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -89,6 +89,18 @@ fn graphs_have_the_bytes_that_onnxruntime_was_asked_about_and_rows_the_vectors()
     assert!(found.len() == expected.len() && found.len() > 2000 && furthest < 1e-5, "{furthest}");
 }
 
+/// The model of the small world with the dot product.
+fn dot() -> ModelSection {
+    ModelSection { score: Score::Dot, ..section(&[]) }
+}
+
+#[test]
+fn the_graph_of_a_dot_product_leaves_the_division_by_the_length_out() {
+    let holds = |section: &ModelSection, word: &[u8]| files(section)[1].windows(word.len()).any(|own| own == word);
+    assert!(holds(&section(&[]), b"Sqrt") && !holds(&dot(), b"Sqrt"));
+    assert!(holds(&dot(), br#""score":"dot""#) && !holds(&section(&[]), br#""score""#), "it says so in its metadata");
+}
+
 #[test]
 #[ignore = "writes the fixtures: check them with deploy/onnx/check.py then"]
 fn write_the_fixtures() {
@@ -112,6 +124,7 @@ fn onnxruntime_gives_the_vectors_of_every_encoder() {
     bent["activation"] = "gelu".into();
     let of_gelu = TowerSection { activation: Activation::Gelu, ..model().user_tower };
     let sections = [
+        dot(),
         crossed,
         ModelSection { user_tower: of_gelu, ..section(&[bent]) },
         section(&[]),

@@ -1,8 +1,11 @@
 //! The stage on a small world: it learns, it repeats to the byte, it refuses what it must.
 
-use super::world::{self, ITEMS, USERS, World, context, encoder, encoder_of, settings, shared_items, write_samples};
+use super::world::{
+    self, ITEMS, USERS, World, context, dot_model, encoder, encoder_of, settings, settings_of, shared_items,
+    write_samples,
+};
 use crate::batch::{Samples, UsersOf};
-use crate::config::{Keep, LossSection, NegativesSection, Temperature, TrainSection};
+use crate::config::{Keep, LossSection, ModelSection, NegativesSection, Temperature, TrainSection};
 use crate::error::ModelError;
 use crate::model::TwoTower;
 use crate::query::load_query_encoder;
@@ -29,8 +32,18 @@ fn run_with(
     (labels_mode, threads): (bool, usize),
     validator: Option<Validator<'_>>,
 ) -> Result<TrainReport, ModelError> {
+    run_model(run_dir, (&world::model(), train_section), (labels_mode, threads), validator)
+}
+
+fn run_model(
+    run_dir: &Path,
+    (model, train_section): (&ModelSection, &TrainSection),
+    (labels_mode, threads): (bool, usize),
+    validator: Option<Validator<'_>>,
+) -> Result<TrainReport, ModelError> {
     let samples = write_samples(run_dir, labels_mode);
-    train(&context(&Silent, threads), &settings(train_section.clone(), labels_mode), &samples, run_dir, validator)
+    let settings = settings_of(model, train_section.clone(), labels_mode);
+    train(&context(&Silent, threads), &settings, &samples, run_dir, validator)
 }
 
 /// Share of queries whose true item is among the first five.
@@ -62,6 +75,29 @@ fn all_losses_learn_the_planted_taste_in_both_modes() {
         assert!(recall > 0.25, "{loss:?} {labels_mode}: {recall}");
         assert_eq!(last.validation.contains_key("precision"), loss == BCE);
         assert_eq!(last.samples, USERS as u64 * 6 * (1 + u64::from(labels_mode && loss == BCE)));
+    }
+}
+
+#[test]
+fn dot_products_learn_the_planted_taste_and_vectors_keep_their_lengths() {
+    let softmax = |temperature| LossSection::InBatchSoftmax {
+        temperature: Temperature::Fixed(temperature),
+        logq_correction: true,
+        mask_accidental_hits: true,
+    };
+    for loss in [softmax(1.0), LossSection::Bpr { temperature: 1.0 }, LossSection::Hinge { margin: 3.0 }] {
+        let folder = tempfile::tempdir().unwrap();
+        let sections = (&dot_model(), &TrainSection { epochs: 12, ..section(loss.clone()) });
+        let report = run_model(folder.path(), sections, (false, 2), Some(&recall_at_5)).unwrap();
+        let last = report.epochs.last().unwrap();
+        let (auc, recall) = (last.validation["auc"], last.corpus["recall@5"]);
+        assert!(auc > 0.7 && recall > 0.25, "{loss:?}: AUC {auc}, recall {recall}");
+        let tower = TwoTower::load(&report.model, &encoder()).unwrap();
+        assert_eq!(tower.section, dot_model());
+        let items = tower.encode_items(&shared_items().features(), 1).unwrap();
+        let lengths: Vec<f32> = items.chunks(8).map(|row| row.iter().map(|x| x * x).sum::<f32>().sqrt()).collect();
+        let bounds = lengths.iter().fold((f32::MAX, 0f32), |(low, high), own| (low.min(*own), high.max(*own)));
+        assert!(bounds.1 > 1.05 * bounds.0, "{bounds:?}");
     }
 }
 
@@ -238,9 +274,13 @@ fn a_summary_of_the_model_comes_first() {
     let short = TrainSection { epochs: 1, ..section(BCE) };
     train(&context(&lines, 1), &settings(short, false), &samples, folder.path(), None).unwrap();
     let text = lines.lines().join("\n");
-    for part in ["embedding.item.id ", "64 x 8", "embedding.history.genres.genre", "user_tower.0", "relu, + input"] {
+    let own = ["16 -> 8, unit length", "cosine -> logit -> 1"];
+    let parts = ["embedding.item.id ", "64 x 8", "embedding.history.genres.genre", "user_tower.0", "relu, + input"];
+    for part in parts.into_iter().chain(own) {
         assert!(text.contains(part), "`{part}` is not in\n{text}");
     }
+    let of_dot = crate::summary::lines(&TwoTower::new(&dot_model(), &encoder(), 1).layout).join("\n");
+    assert!(of_dot.contains("16 -> 8 ") && !own.iter().any(|part| of_dot.contains(part)), "{of_dot}");
     let model = TwoTower::new(&world::model(), &encoder(), 1);
     let tables: usize = model.parameters.tables.iter().map(|table| table.len()).sum();
     let total = format!("total{:>1$}", "", 0);

@@ -4,7 +4,7 @@
 use super::resume::{Watcher, bytes, judge, section};
 use super::world::{context, encoder_of, model, settings, write_samples};
 use crate::checkpoint::{CHECKPOINTS_FOLDER, Checkpoints, checksum};
-use crate::config::{AdagradSection, ModelSection, OptimizerSection, TowerSection, TrainSection};
+use crate::config::{AdagradSection, ModelSection, OptimizerSection, Score, TowerSection, TrainSection};
 use crate::engine::{Engine, Objective};
 use crate::error::{ModelError, Result};
 use crate::model::TwoTower;
@@ -146,6 +146,7 @@ fn other_shapes_inputs_buckets_and_optimizers_are_refused_with_both_sides_and_a_
     let (train, same) = (TrainSection::default(), encoder(LATER));
     let wider = ModelSection { user_tower: TowerSection { hidden: vec![12, 16], ..model().user_tower }, ..model() };
     let longer = ModelSection { embedding_dimension: 4, ..model() };
+    let dot = ModelSection { score: Score::Dot, ..model() };
     let adagrad = TrainSection { optimizer: OptimizerSection::Adagrad(AdagradSection::default()), ..train.clone() };
     let other_inputs = encoder_of(&schema(LATER).replace("\"age\"", "\"years\""));
     let buckets = encoder(["[\"v\"]", "10", "[\"a\"]"]);
@@ -155,6 +156,10 @@ fn other_shapes_inputs_buckets_and_optimizers_are_refused_with_both_sides_and_a_
             "tensor `user_tower.0.weight` has shape [24, 16] in it, and has shape [24, 12]",
         ),
         (refused(&same, &longer, &train), "a row of tensor `embedding.item.id` has shape [8] in it, and has shape [4]"),
+        (
+            refused(&same, &dot, &train),
+            "its score is the cosine, and that of the config the dot product; keep `model.score` as it was",
+        ),
         (refused(&same, &model(), &adagrad), "holds what Adam remembers, not Adagrad; keep `train.optimizer`"),
         (
             refused(&other_inputs, &model(), &train),

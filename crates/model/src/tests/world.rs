@@ -1,7 +1,7 @@
 //! A small world: users with a taste, items of a genre, histories, a list feature, a number. Written as the samples
 //! stage would.
 
-use crate::config::{ModelSection, ModelSettings, TowerSection, TrainSection};
+use crate::config::{ModelSection, ModelSettings, Score, TowerSection, TrainSection};
 use crate::train::{Files, ListFiles, TrainContext};
 use std::path::Path;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ pub(super) fn encoder_of(json: &str) -> FeatureEncoder {
     FeatureEncoder::new(schema, Fitted::default()).unwrap()
 }
 
-pub(super) fn encoder() -> FeatureEncoder {
+pub(crate) fn encoder() -> FeatureEncoder {
     encoder_of(SCHEMA)
 }
 
@@ -55,10 +55,16 @@ pub(super) fn model() -> ModelSection {
     ModelSection {
         embedding_dimension: 8,
         output_dimension: 8,
+        score: Score::Cosine,
         user_tower: tower(true),
         item_tower: tower(false),
         encoders: Vec::new(),
     }
+}
+
+/// [`model`] with the dot product.
+pub(crate) fn dot_model() -> ModelSection {
+    ModelSection { score: Score::Dot, ..model() }
 }
 
 pub(crate) fn settings(train: TrainSection, labels_mode: bool) -> ModelSettings {

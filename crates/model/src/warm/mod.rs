@@ -65,7 +65,7 @@ impl WarmStart {
     /// it.
     ///
     /// # Errors
-    /// `Unstartable` when the checkpoint is gone, or when inputs, shapes, hash tables or the optimizer are others; damaged
+    /// `Unstartable` when the checkpoint is gone, or when inputs, score, shapes, hash tables or the optimizer are others; damaged
     /// files.
     pub(crate) fn begin(
         &self,
@@ -76,6 +76,7 @@ impl WarmStart {
         let Target { encoder, model, engine } = target;
         let earlier = self.read(vfs, train)?;
         self.check_inputs(&earlier.encoder, encoder)?;
+        self.check_score(&earlier.model, model)?;
         self.check_shapes(&earlier.model, model)?;
         let tables = model.layout.tables.iter().zip(&earlier.model.layout.tables);
         let rows = tables.map(|(to, from)| Rows::find(to, (encoder, &earlier.encoder), from.cardinality));
@@ -139,6 +140,14 @@ impl WarmStart {
             }
         }
         Ok(())
+    }
+
+    /// Lengths of vectors mean something to the one score and nothing to the other.
+    fn check_score(&self, earlier: &TwoTower, now: &TwoTower) -> Result<()> {
+        let [then, now] = [earlier, now].map(|model| model.layout.score());
+        let reason = || format!("its score is the {}, and that of the config the {}", then.name(), now.name());
+        let hint = "keep `model.score` as it was, or train anew";
+        if then == now { Ok(()) } else { Err(self.refused(reason(), hint)) }
     }
 
     /// All tensors have the names and shapes that they had, the number of rows of a table aside.

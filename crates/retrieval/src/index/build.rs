@@ -14,6 +14,7 @@ use super::ivf::IvfIndex;
 use super::stored::StoredIndex;
 use crate::config::IndexSettings;
 use crate::error::{Result, RetrievalError};
+use crate::rows::Rows;
 use crate::scan::ScanQueries;
 use rayon::prelude::*;
 use twinspire_core::query::Scored;
@@ -234,8 +235,10 @@ fn missed_items(index: &IvfIndex, input: &IndexInput<'_>, (cells, reach, k): (&C
 
 /// Is the item in the list of its own vector? One that scores no better than the last of the list need not be.
 fn is_found(found: &[Scored], item: u32, vector: &[f32]) -> bool {
-    let own: f64 = vector.iter().map(|&value| f64::from(value).powi(2)).sum();
-    found.iter().any(|scored| scored.item == item) || found.last().is_some_and(|last| last.score >= own)
+    let mut own = Vec::with_capacity(1);
+    Rows { values: vector, dimension: vector.len(), items: None }.score(&[0], vector, &mut own);
+    let reaches = |last: &Scored| last.score >= own[0].score;
+    found.iter().any(|scored| scored.item == item) || found.last().is_some_and(reaches)
 }
 
 /// Makes sure that the cells of missed items are seen whenever such an item is among the best: by the inequality of Cauchy

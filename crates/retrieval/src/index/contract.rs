@@ -13,6 +13,8 @@ pub(super) enum Data {
     Normal,
     /// Length 1, in clusters, as trained vectors are.
     Clustered,
+    /// In clusters, with lengths that differ by a factor of a hundred: as dot products are trained, where length is popularity.
+    Popular,
     /// Small whole numbers: many equal scores and equal vectors.
     Whole,
     /// Few distinct vectors, many times each, and zero vectors.
@@ -22,7 +24,8 @@ pub(super) enum Data {
 }
 
 impl Data {
-    pub const ALL: [Self; 5] = [Self::Normal, Self::Clustered, Self::Whole, Self::Repeated, Self::Stretched];
+    pub const ALL: [Self; 6] =
+        [Self::Normal, Self::Clustered, Self::Popular, Self::Whole, Self::Repeated, Self::Stretched];
 
     pub fn vectors(self, seed: u64, count: usize, dimension: usize) -> Vec<f32> {
         let mut rng = Rng::stream(seed, "index data", self as u64);
@@ -33,7 +36,7 @@ impl Data {
             let stretch = 10f32.powi(rng.below(7) as i32 - 3);
             let value = |(place, rng): (usize, &mut Rng)| match self {
                 Self::Normal => rng.normal() as f32,
-                Self::Clustered => centres[centre * dimension + place] + 0.4 * rng.normal() as f32,
+                Self::Clustered | Self::Popular => centres[centre * dimension + place] + 0.4 * rng.normal() as f32,
                 Self::Whole => rng.below(5) as f32 - 2.0,
                 Self::Repeated if row % 7 == 0 => 0.0,
                 Self::Repeated => centres[row % 5 * dimension + place],
@@ -45,13 +48,19 @@ impl Data {
             for place in 0..dimension {
                 vectors.push(value((place, &mut rng)));
             }
-            if matches!(self, Self::Clustered) {
+            if matches!(self, Self::Clustered | Self::Popular) {
                 let length = vectors[start..].iter().map(|value| value * value).sum::<f32>().sqrt();
-                vectors[start..].iter_mut().for_each(|value| *value /= length);
+                let wanted = if matches!(self, Self::Popular) { popular_length(&mut rng) } else { 1.0 };
+                vectors[start..].iter_mut().for_each(|value| *value *= wanted / length);
             }
         }
         vectors
     }
+}
+
+/// From 0.1 to 10: few are long.
+fn popular_length(rng: &mut Rng) -> f32 {
+    0.1 * 100f32.powf((rng.unit() * rng.unit()) as f32)
 }
 
 /// Items of the full sort of f64 dot products by score, then by item.

@@ -1,17 +1,18 @@
 //! Each row's positive against negatives of the row's own, and candidates that all rows meet, by a [`Criterion`]. In a softmax
-//! a score is `cosine / temperature + shift`; over pairs it is `cosine / temperature`, and `exp(shift)` is the weight of the
+//! a score is `user · item / temperature + shift`; over pairs it is `user · item / temperature`, and `exp(shift)` is the weight of the
 //! negative. In-batch, sampled and full softmax differ in what the candidates are and in their shifts:
 //! minus the log of how often an item is expected among them (Yi et al.: "Sampling-Bias-Corrected Neural Modeling for Large
 //! Corpus Item Recommendations", RecSys 2019), or 0 for the whole corpus.
 //!
 //! A tile of users meets all candidates at once. Unit vectors bound the score, so one fixed shift replaces the maximum
-//! of each row; the division by the row's sum is done on the vectors, which are narrower than the tile.
+//! of each row; vectors of any length do not, so each row's maximum is taken off first. The division by the row's sum is done on the vectors, which are narrower than the tile.
 
 #[cfg(test)]
 mod tests;
 
 use super::LossSum;
 use super::criterion::{Criterion, pair_slopes};
+use crate::config::Score;
 use crate::kernel::{Buffer, LANES, add_scaled, dot, exp, for_every_level, lane_sum, transpose};
 use crate::layer::product::{Matrix, multiply, multiply_into};
 use crate::team::Team;
@@ -34,7 +35,7 @@ fn stride(candidates: usize) -> usize {
     candidates.next_multiple_of(LANES) + LANES
 }
 
-/// A batch of unit vectors.
+/// A batch of vectors; of length 1 each, where the score is the cosine.
 #[derive(Clone, Copy)]
 pub(crate) struct Batch<'a> {
     /// `[rows, dimension]`.
@@ -50,6 +51,7 @@ pub(crate) struct Batch<'a> {
     /// Appends the candidates that are no negatives of a row, in any order.
     pub(crate) hidden: &'a (dyn Fn(usize, &mut Vec<u32>) + Sync),
     pub(crate) dimension: usize,
+    pub(crate) score: Score,
     /// Weight of each row's loss.
     pub(crate) weights: &'a [f32],
     pub(crate) criterion: Criterion,
@@ -98,7 +100,7 @@ struct Prepared<'a> {
     transposed: &'a [f32],
     candidate_shifts: &'a [f32],
     item_weights: &'a [f32],
-    /// Added to every score.
+    /// Added to every score; 0 where each row has a shift of its own.
     fixed: f32,
 }
 
@@ -159,7 +161,8 @@ impl Workspace {
             return 0.0;
         }
         let shifts = batch.candidate_shifts.iter().chain(batch.item_shifts);
-        let fixed = TOP - (inverse + shifts.copied().fold(f32::NEG_INFINITY, f32::max));
+        let highest = |bound: f32| bound * inverse + shifts.copied().fold(f32::NEG_INFINITY, f32::max);
+        let fixed = batch.score.bound().map_or(0.0, |bound| TOP - highest(bound));
         self.candidate_shifts.extend(batch.candidate_shifts.iter().map(|shift| shift + fixed));
         fixed
     }
@@ -245,6 +248,9 @@ impl Group {
             Criterion::Softmax { smoothing, .. } => {
                 let shifts = &batch.item_shifts[row * group..][..group];
                 own.iter_mut().zip(shifts).for_each(|(score, shift)| *score += shift + prepared.fixed);
+                if batch.score.bound().is_none() {
+                    lower(own, scores, prepared.candidate_shifts);
+                }
                 softmax_row(smoothing, (own, shifts), (scores, prepared.candidate_shifts), &self.hidden)
             }
             Criterion::Bpr { .. } | Criterion::Hinge { .. } | Criterion::Contrastive { .. } => {
@@ -256,6 +262,13 @@ impl Group {
         let factor = batch.criterion.factor() * batch.weights[row] / temperature;
         self.factors[local] = if sum > 0.0 { factor / sum } else { 0.0 };
     }
+}
+
+/// Takes the highest score of a row off all of them, so that no exponential leaves the range of `f32`; `shifts` are those of
+/// `scores`.
+fn lower(own: &mut [f32], scores: &mut [f32], shifts: &[f32]) {
+    let top = own.iter().copied().fold(highest(scores, shifts), f32::max);
+    own.iter_mut().chain(scores).for_each(|score| *score -= top);
 }
 
 /// Scores of a row, its own items' and the candidates', become exponentials; returns the loss and their sum.
@@ -316,6 +329,18 @@ fn pairs_row(
 }
 
 for_every_level! {
+    /// The highest of `score + shift`; negative infinity without any.
+    pub(crate) fn highest(scores: &[f32], shifts: &[f32]) -> f32 {
+        let mut lanes = [f32::NEG_INFINITY; LANES];
+        for (scores, shifts) in scores.chunks(LANES).zip(shifts.chunks(LANES)) {
+            for (highest, (score, shift)) in lanes.iter_mut().zip(scores.iter().zip(shifts)) {
+                let shifted = score + shift;
+                *highest = if shifted > *highest { shifted } else { *highest };
+            }
+        }
+        lanes.into_iter().fold(f32::NEG_INFINITY, f32::max)
+    }
+
     /// `scores` become `exp(score + shift)`; returns their sum.
     pub(crate) fn exponentials(scores: &mut [f32], shifts: &[f32]) -> f32 {
         let mut lanes = [0.0f32; LANES];

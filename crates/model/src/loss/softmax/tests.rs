@@ -1,7 +1,7 @@
 //! Loss and gradients against the definition in `f64`: hidden candidates, shifts, own negatives, extreme temperatures.
 
 use super::*;
-use crate::config::{LossSection, TrainSection};
+use crate::config::{LossSection, Score, TrainSection};
 use crate::engine::Objective;
 use serde::Deserialize;
 use twinspire_core::rng::Rng;
@@ -13,6 +13,14 @@ fn vectors(rows: usize, stream: u64) -> Vec<f32> {
     let mut rng = Rng::stream(1, "test", stream);
     let mut values: Vec<f32> = (0..rows * WIDTH).map(|_| rng.normal() as f32).collect();
     crate::layer::normalize::forward(&mut values, WIDTH, &mut vec![0.0; rows]);
+    values
+}
+
+/// Vectors of length 0.1 to 6.
+fn of_any_length(rows: usize, stream: u64) -> Vec<f32> {
+    let mut values = vectors(rows, stream);
+    let lengths = [0.1, 1.0, 2.5, 6.0].into_iter().cycle();
+    values.chunks_mut(WIDTH).zip(lengths).for_each(|(row, length)| row.iter_mut().for_each(|value| *value *= length));
     values
 }
 
@@ -72,12 +80,13 @@ fn compare(batch: &Batch<'_>, what: &str) {
     assert!((sum.loss - loss).abs() < 1e-5 * loss.max(1.0), "{what}: {} {loss}", sum.loss);
     assert_eq!(sum.weight, batch.weights.iter().map(|&weight| f64::from(weight)).sum::<f64>());
     for (ours, exact) in gradients.iter().flatten().zip(expected.iter().flatten()) {
-        let allowed = 2e-5 / f64::from(batch.criterion.temperature());
+        let longest = if batch.score == Score::Dot { 6.0 } else { 1.0 };
+        let allowed = 2e-5 * longest / f64::from(batch.criterion.temperature());
         assert!((f64::from(*ours) - exact).abs() < allowed, "{what}: {ours} {exact}");
     }
 }
 
-fn check(rows: usize, (group, candidates): (usize, usize), temperature: f32) {
+fn check(rows: usize, (group, candidates): (usize, usize), (temperature, score): (f32, Score)) {
     let mut rng = Rng::stream(1, "test", 3);
     let mut shifts = |count: usize| -> Vec<f32> {
         (0..count).map(|_| if rng.below(9) == 0 { f32::NEG_INFINITY } else { rng.uniform(-9.0, 2.0) as f32 }).collect()
@@ -88,14 +97,19 @@ fn check(rows: usize, (group, candidates): (usize, usize), temperature: f32) {
     let hidden = |row: usize, hidden: &mut Vec<u32>| {
         hidden.extend((0..candidates as u32).filter(|candidate| (candidate + row as u32).is_multiple_of(5)));
     };
+    let of_score = |rows: usize, stream: u64| match score {
+        Score::Cosine => vectors(rows, stream),
+        Score::Dot => of_any_length(rows, stream),
+    };
     let batch = Batch {
-        users: &vectors(rows, 1),
-        items: &vectors(rows * group, 2),
+        users: &of_score(rows, 1),
+        items: &of_score(rows * group, 2),
         item_shifts: &item_shifts,
-        candidates: &vectors(candidates, 3),
+        candidates: &of_score(candidates, 3),
         candidate_shifts: &candidate_shifts,
         hidden: &hidden,
         dimension: WIDTH,
+        score,
         weights: &weights,
         criterion: softmax(temperature),
     };
@@ -106,16 +120,17 @@ fn check(rows: usize, (group, candidates): (usize, usize), temperature: f32) {
 fn loss_and_gradients_equal_the_definition() {
     for rows in [1, 2, 31, 33, 300] {
         for shape in [(1, rows), (3, 40), (1, 1), (4, 0)] {
-            check(rows, shape, 0.05);
+            check(rows, shape, (0.05, Score::Cosine));
+            check(rows, shape, (1.0, Score::Dot));
         }
     }
-    check(600, (2, 700), 0.2);
+    check(600, (2, 700), (0.2, Score::Cosine));
 }
 
 #[test]
 fn the_fixed_shift_holds_over_all_allowed_temperatures() {
     for temperature in [0.02, 0.05, 1.0, 10.0] {
-        check(64, (2, 64), temperature);
+        check(64, (2, 64), (temperature, Score::Cosine));
     }
     // The positive is the worst item of all, the coldest temperature, a large spread of shifts.
     let batch = Batch {
@@ -126,11 +141,40 @@ fn the_fixed_shift_holds_over_all_allowed_temperatures() {
         candidate_shifts: &[25.0],
         hidden: &|_, _| {},
         dimension: 2,
+        score: Score::Cosine,
         weights: &[1.0],
         criterion: softmax(0.02),
     };
     let sum = ours(&batch).0;
     assert!((sum.loss - 125.0).abs() < 1e-3, "{}", sum.loss);
+}
+
+#[test]
+fn no_length_of_vectors_takes_a_loss_out_of_range() {
+    let loss = |user: f32, positive: f32, negative: f32| {
+        let batch = Batch {
+            users: &[user, 0.0],
+            items: &[positive, 0.0],
+            item_shifts: &[0.0],
+            candidates: &[negative, 1.0],
+            candidate_shifts: &[0.0],
+            hidden: &|_, _| {},
+            dimension: 2,
+            score: Score::Dot,
+            weights: &[1.0],
+            criterion: softmax(1.0),
+        };
+        ours(&batch).0.loss
+    };
+    let half = 2f64.ln();
+    for (found, expected) in [
+        (loss(100.0, -100.0, 100.0), 20_000.0),
+        (loss(100.0, 100.0, -100.0), 0.0),
+        (loss(100.0, -100.0, -100.0), half),
+        (loss(100.0, 100.0, 100.0), half),
+    ] {
+        assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+    }
 }
 
 #[test]
@@ -143,6 +187,7 @@ fn a_row_that_meets_no_negative_learns_nothing() {
         candidate_shifts: &[0.0; 2],
         hidden: &|_, hidden| hidden.extend([0, 1]),
         dimension: WIDTH,
+        score: Score::Cosine,
         weights: &[1.0; 3],
         criterion: softmax(0.1),
     };
@@ -180,7 +225,9 @@ fn every_loss_and_its_gradients_equal_pytorch() {
         shifts.iter().map(|shift| shift.unwrap_or(f32::NEG_INFINITY)).collect()
     };
     assert_eq!(reference.cases.len(), 7);
-    for case in &reference.cases {
+    // Vectors of length 1 have the same loss either way.
+    let scores = [Score::Cosine, Score::Dot];
+    for (case, score) in reference.cases.iter().flat_map(|case| scores.map(|score| (case, score))) {
         let Case { loss, label_smoothing, value, gradients } = case;
         let section = TrainSection { loss: loss.clone(), label_smoothing: *label_smoothing, ..TrainSection::default() };
         let batch = Batch {
@@ -191,6 +238,7 @@ fn every_loss_and_its_gradients_equal_pytorch() {
             candidate_shifts: &shifts(&reference.candidate_shifts),
             hidden: &|row, hidden| hidden.extend(&reference.hidden[row]),
             dimension: reference.width,
+            score,
             weights: &reference.weights,
             criterion: Objective::criterion_of(&section).unwrap(),
         };
@@ -227,6 +275,7 @@ fn over_pairs_a_row_without_negatives_has_the_loss_of_its_positive_alone() {
                 candidate_shifts: &[0.0, f32::NEG_INFINITY],
                 hidden: &|_, hidden| hidden.push(0),
                 dimension: WIDTH,
+                score: Score::Cosine,
                 weights: &[1.0],
                 criterion,
             };
