@@ -200,7 +200,7 @@ impl Default for CheckpointsSection {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum LossSection {
-    /// Not with `score = "dot"`: cosine to `(c + 1) / 2`, logit, a sigmoid layer of one unit, binary cross-entropy. Each positive meets the negatives
+    /// Of cosines only: to `(c + 1) / 2`, logit, a sigmoid layer of one unit, binary cross-entropy. Each positive meets the negatives
     /// of `train.negatives`; labelled samples bring their own.
     Bce {},
     /// Softmax over the items of the batch, `score / temperature`.
@@ -234,7 +234,7 @@ pub enum LossSection {
         #[serde(default = "hinge_margin")]
         margin: f64,
     },
-    /// Cosine contrastive, not with `score = "dot"`: positives are pulled, and negatives of `train.negatives` pushed below a margin.
+    /// Cosine contrastive, of cosines only: positives are pulled, and negatives of `train.negatives` pushed below a margin.
     CosineContrastive {
         /// Cosine of a negative that is low enough; -1.0 to below 1.0.
         #[serde(default = "contrastive_margin")]
