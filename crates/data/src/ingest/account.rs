@@ -105,7 +105,9 @@ impl Kind {
             Self::BadJson => "write one JSON object a line, and every key once",
             Self::BadList => "one value is needed, or a feature with a list.separator that no element holds",
             Self::BadCrc => "the record was damaged after it was written: fetch the file again",
-            Self::BadLength => "the file was damaged and all records from here on are lost: fetch it again",
+            Self::BadLength => {
+                "the file was damaged, or is compressed and not called .gz or .zst; its records from here on are lost"
+            }
             Self::Truncated => "the file was cut and ends within this record: fetch it again",
             Self::BadExample => "write tf.train.Example records",
         }

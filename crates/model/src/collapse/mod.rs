@@ -22,6 +22,9 @@ use twinspire_core::rng::Rng;
 /// Of so many items one is hot.
 const HOT: usize = 100;
 
+/// Steps of the first epoch after which alarms are raised, where no setting says when.
+const WARM_STEPS: u64 = 1000;
+
 /// What is looked at, and against what.
 pub(crate) struct Watch<'a> {
     section: &'a AlarmsSection,
@@ -84,9 +87,13 @@ impl<'a> Watch<'a> {
         figures.into_iter().filter_map(|(sign, figure)| Some((sign.name().to_owned(), figure?))).collect()
     }
 
-    /// The figures that are beyond their thresholds.
-    pub(crate) fn alarms(&self, figures: &BTreeMap<String, f64>, steps: u64) -> Vec<Alarm> {
-        if steps < self.section.warm_up_steps {
+    /// The figures that are beyond their thresholds, after so many steps; `epochs` ended before the one that is looked at.
+    pub(crate) fn alarms(&self, figures: &BTreeMap<String, f64>, (epochs, steps): (u32, u64)) -> Vec<Alarm> {
+        let is_warm = match self.section.warm_up_steps {
+            Some(needed) => steps >= needed,
+            None => epochs > 0 || steps >= WARM_STEPS,
+        };
+        if !is_warm {
             return Vec::new();
         }
         let AlarmsSection { mean_cosine, effective_rank, hot_share, loss_share, .. } = self.section;

@@ -10,8 +10,9 @@ use twinspire_core::check::Faults;
 pub struct AlarmsSection {
     /// Steps between two more looks, inside an epoch, at all but `hot_share`; 0: none.
     pub every: u32,
-    /// Steps before the first alarm: vectors of random towers lie close together; 0 or more.
-    pub warm_up_steps: u64,
+    /// Steps before the first alarm: vectors of random towers lie close together; 0 or more. Without it the first epoch raises none,
+    /// whose mean loss holds their start, or its first 1000 steps where it has more.
+    pub warm_up_steps: Option<u64>,
     /// Samples of the training part whose user vectors are looked at, drawn by the seed; 2 to 10000.
     pub users: u32,
     /// Mean cosine between two user vectors: 1 where all users are one.
@@ -28,7 +29,7 @@ impl Default for AlarmsSection {
     fn default() -> Self {
         Self {
             every: 0,
-            warm_up_steps: 200,
+            warm_up_steps: None,
             users: 512,
             mean_cosine: MeanCosineSection::default(),
             effective_rank: EffectiveRankSection::default(),

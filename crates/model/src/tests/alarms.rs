@@ -61,7 +61,7 @@ fn item_vectors<'a>(model: &'a TwoTower, samples: &'a Samples<'a>) -> ItemVector
 }
 
 fn raised(watch: &Watch<'_>, figures: &BTreeMap<String, f64>) -> Vec<Sign> {
-    watch.alarms(figures, 1000).iter().map(|alarm| alarm.sign).collect()
+    watch.alarms(figures, (1, 1000)).iter().map(|alarm| alarm.sign).collect()
 }
 
 const ALL: [Sign; 4] = [Sign::MeanCosine, Sign::EffectiveRank, Sign::HotShare, Sign::LossShare];
@@ -79,7 +79,11 @@ fn a_collapsed_model_raises_each_alarm_and_none_before_the_warm_up_ends() {
     assert_eq!(raised(&watch, &figures), ALL, "{figures:?}");
     assert!((figures["mean_cosine"] - 1.0).abs() < 1e-6 && (figures["loss_share"] - 1.0).abs() < 1e-9);
     assert_eq!((figures["effective_rank"], figures["hot_share"]), (0.0, 1.0));
-    assert!(watch.alarms(&figures, 199).is_empty() && watch.alarms(&figures, 200).len() == 4);
+    let alarms = [(0, 999), (0, 1000), (1, 7)].map(|moment| watch.alarms(&figures, moment).len());
+    assert_eq!(alarms, [0, 4, 4], "the first epoch, or its first thousand steps, raises none");
+    let later = world::settings(section(json!({"warm_up_steps": 200})), false);
+    let later = Watch::new(&later, &samples, &counts, 5);
+    assert_eq!([(9, 199), (0, 200)].map(|moment| later.alarms(&figures, moment).len()), [0, 4]);
     // Without lists nothing is said of hot items.
     assert_eq!(watch.figures(&model, 1.0, None).len(), 3);
     let off =

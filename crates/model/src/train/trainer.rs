@@ -189,7 +189,7 @@ impl<'a> Trainer<'a> {
         if let Some(board) = &mut self.board {
             board.collapse(steps, &figures)?;
         }
-        let alarms = self.warned(self.watch.alarms(&figures, steps));
+        let alarms = self.warned(self.watch.alarms(&figures, (self.state.epoch, steps)));
         if alarms.is_empty() {
             return Ok(());
         }
@@ -215,7 +215,7 @@ impl<'a> Trainer<'a> {
     /// same command after that, until a setting is changed.
     pub(super) fn check_alarms(&self) -> Result<()> {
         let Some(last) = self.state.records.last().filter(|_| self.state.batch == 0) else { return Ok(()) };
-        let mut alarms = self.watch.alarms(&last.collapse, last.steps);
+        let mut alarms = self.watch.alarms(&last.collapse, (last.epoch - 1, last.steps));
         alarms.retain(|alarm| alarm.stops);
         if alarms.is_empty() { Ok(()) } else { Err(self.collapsed(last.epoch, alarms)) }
     }
@@ -304,7 +304,7 @@ impl<'a> Trainer<'a> {
             self.kept = (train.keep == Keep::Best && rank.is_some()).then(|| model.parameters.clone());
         }
         let collapse = self.watch.figures(model, self.state.loss.mean(), Some(items));
-        let alarms = self.watch.alarms(&collapse, self.state.steps);
+        let alarms = self.watch.alarms(&collapse, (self.state.epoch, self.state.steps));
         let raised = alarms.iter().map(|alarm| alarm.sign.name().to_owned()).collect();
         let record = EpochRecord {
             epoch: self.state.epoch + 1,
