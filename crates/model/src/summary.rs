@@ -4,6 +4,7 @@ use crate::config::Score;
 use crate::layout::{HistoryLayout, ModelLayout, SequenceField, Source};
 use crate::sequence::SequenceEncoder;
 use crate::tower::Tower;
+use twinspire_core::text::grouped;
 
 /// One row: layer, shape, parameters.
 type Line = [String; 3];
@@ -70,17 +71,8 @@ fn tower_lines(name: &str, tower: &Tower, rows: &mut Vec<Line>) {
     }
 }
 
-/// `1234567` as `1,234,567`.
 fn thousands(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    grouped(number as u64)
 }
 
 fn aligned(rows: &[Line]) -> Vec<String> {
@@ -90,16 +82,4 @@ fn aligned(rows: &[Line]) -> Vec<String> {
         format!("{layer:<0$}  {shape:<1$}  {count:>2$}", widths[0], widths[1], widths[2])
     };
     rows.iter().map(line).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_grouped_by_three_digits() {
-        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(thousands(number), text);
-        }
-    }
 }

@@ -21,9 +21,21 @@ impl Engine<'_> {
         (rate, scale): (f64, f64),
         look: Option<&mut Look>,
     ) -> bool {
+        let moved = self.move_parameters(parameters, batch, (rate, scale), look);
+        moved.is_some_and(|step| self.move_temperature(step))
+    }
+
+    /// Moves all but the temperature; returns the step by which they moved, nothing when a gradient is not finite.
+    fn move_parameters(
+        &mut self,
+        parameters: &mut Parameters,
+        batch: &Batch<'_>,
+        (rate, scale): (f64, f64),
+        look: Option<&mut Look>,
+    ) -> Option<Step> {
         let step = Step::new(&self.optimizer, &self.clip, (rate, self.steps), scale);
         if self.clip.norm.is_none() && look.is_none() {
-            return self.move_all(parameters, batch, step) && self.move_temperature(step);
+            return self.move_all(parameters, batch, step).then_some(step);
         }
         let length = self.length(batch) * scale;
         if let Some(look) = look {
@@ -33,10 +45,10 @@ impl Engine<'_> {
             }
         }
         let Some(most) = self.clip.norm else {
-            return self.move_summed(parameters, batch, step) && self.move_temperature(step);
+            return self.move_summed(parameters, batch, step).then_some(step);
         };
         let shortened = step.scaled((most / (length + LEAST_LENGTH)).min(1.0));
-        length.is_finite() && self.move_summed(parameters, batch, shortened) && self.move_temperature(shortened)
+        (length.is_finite() && self.move_summed(parameters, batch, shortened)).then_some(shortened)
     }
 
     /// Sums and moves block by block and row by row, while they are at hand.

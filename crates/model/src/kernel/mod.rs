@@ -16,8 +16,8 @@ pub(crate) use lanes::{Lanes, Single, Sixteen, dot_lanes, exp_lanes};
 pub(crate) use math::{exp, ln};
 pub(crate) use transpose::transpose;
 pub(crate) use vector::{
-    LANES, add_bias_relu, add_column_sums, add_products, add_scaled, add_to, bias_rows, dot, lane_dot, lane_sum,
-    mask_by_sign, product_of,
+    LANES, add_bias_relu, add_column_sums, add_products, add_scaled, add_to, bias_rows, dot, lane_sum, mask_by_sign,
+    product_of,
 };
 
 /// Which of the compiled forms runs here.
@@ -53,33 +53,46 @@ pub(crate) fn prefetch<T>(values: &[T], at: usize) {
     let _ = values.get(at);
 }
 
+/// The body of a function that does its work in the form of the [`Level`] that runs here.
+macro_rules! at_level {
+    ($([$size:ident])? ($($argument:ident: $type:ty),*) [$($result:ty)?] $v4:expr, $v3:expr, $portable:expr) => {
+        #[cfg(target_arch = "x86_64")]
+        {
+            #[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+            fn v4 $(<const $size: usize>)? ($($argument: $type),*) $(-> $result)? {
+                $v4
+            }
+            #[target_feature(enable = "avx2,fma")]
+            fn v3 $(<const $size: usize>)? ($($argument: $type),*) $(-> $result)? {
+                $v3
+            }
+            match $crate::kernel::level() {
+                // SAFETY: the level says that this CPU has the features.
+                $crate::kernel::Level::V4 => return unsafe { v4 $(::<$size>)? ($($argument),*) },
+                // SAFETY: likewise.
+                $crate::kernel::Level::V3 => return unsafe { v3 $(::<$size>)? ($($argument),*) },
+                $crate::kernel::Level::Portable => {}
+            }
+        }
+        $portable
+    };
+}
+pub(crate) use at_level;
+
 /// Compiles a function for every [`Level`] and calls the right one.
 macro_rules! for_every_level {
     ($($(#[$meta:meta])* pub(crate) fn $name:ident $(<const $size:ident: usize>)? ($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)*) => {$(
         $(#[$meta])*
         pub(crate) fn $name $(<const $size: usize>)? ($($argument: $type),*) $(-> $result)? {
             #[inline(always)]
-            fn portable $(<const $size: usize>)? ($($argument: $type),*) $(-> $result)? $body
+            fn any $(<const $size: usize>)? ($($argument: $type),*) $(-> $result)? $body
 
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
-                fn v4 $(<const $size: usize>)? ($($argument: $type),*) $(-> $result)? {
-                    portable $(::<$size>)? ($($argument),*)
-                }
-                #[target_feature(enable = "avx2,fma")]
-                fn v3 $(<const $size: usize>)? ($($argument: $type),*) $(-> $result)? {
-                    portable $(::<$size>)? ($($argument),*)
-                }
-                match $crate::kernel::level() {
-                    // SAFETY: the level says that this CPU has the features.
-                    $crate::kernel::Level::V4 => return unsafe { v4 $(::<$size>)? ($($argument),*) },
-                    // SAFETY: likewise.
-                    $crate::kernel::Level::V3 => return unsafe { v3 $(::<$size>)? ($($argument),*) },
-                    $crate::kernel::Level::Portable => {}
-                }
+            $crate::kernel::at_level! {
+                $([$size])? ($($argument: $type),*) [$($result)?]
+                any $(::<$size>)? ($($argument),*),
+                any $(::<$size>)? ($($argument),*),
+                any $(::<$size>)? ($($argument),*)
             }
-            portable $(::<$size>)? ($($argument),*)
         }
     )*};
 }
@@ -94,28 +107,13 @@ macro_rules! for_every_register {
             #[inline(always)]
             unsafe fn any<$register: $crate::kernel::Sixteen>($($argument: $type),*) $(-> $result)? $body
 
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
-                fn v4($($argument: $type),*) $(-> $result)? {
-                    // SAFETY: the function has the features.
-                    unsafe { any::<std::arch::x86_64::__m512>($($argument),*) }
-                }
-                #[target_feature(enable = "avx2,fma")]
-                fn v3($($argument: $type),*) $(-> $result)? {
-                    // SAFETY: likewise.
-                    unsafe { any::<$crate::kernel::Pair>($($argument),*) }
-                }
-                match $crate::kernel::level() {
-                    // SAFETY: the level says that this CPU has the features.
-                    $crate::kernel::Level::V4 => return unsafe { v4($($argument),*) },
-                    // SAFETY: likewise.
-                    $crate::kernel::Level::V3 => return unsafe { v3($($argument),*) },
-                    $crate::kernel::Level::Portable => {}
-                }
+            // SAFETY: each is called where the machine has the instructions of its register; arrays need none of their own.
+            $crate::kernel::at_level! {
+                ($($argument: $type),*) [$($result)?]
+                unsafe { any::<std::arch::x86_64::__m512>($($argument),*) },
+                unsafe { any::<$crate::kernel::Pair>($($argument),*) },
+                unsafe { any::<[f32; 16]>($($argument),*) }
             }
-            // SAFETY: arrays need no instruction that a machine may lack.
-            unsafe { any::<[f32; 16]>($($argument),*) }
         }
     )*};
 }

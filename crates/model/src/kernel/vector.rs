@@ -12,20 +12,6 @@ pub(crate) fn lane_sum(lanes: [f32; LANES]) -> f32 {
     join(lanes, |a, b| a + b)
 }
 
-/// `Σ a·b` over equally long slices, in the level of the caller.
-#[inline(always)]
-pub(crate) fn lane_dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; LANES];
-    let ((a_blocks, a_rest), (b_blocks, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-    for (x, y) in a_blocks.iter().zip(b_blocks) {
-        for lane in 0..LANES {
-            lanes[lane] += x[lane] * y[lane];
-        }
-    }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(x, y)| x * y).sum();
-    lane_sum(lanes) + rest
-}
-
 for_every_register! {
     /// `Σ a·b` over equally long slices.
     pub(crate) fn dot<L>(a: &[f32], b: &[f32]) -> f32 {

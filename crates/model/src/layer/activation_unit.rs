@@ -8,7 +8,7 @@
 use super::block::grow;
 use super::linear::Linear;
 use super::product::{Matrix, multiply};
-use crate::kernel::{Buffer, add_column_sums, add_to, bias_rows, for_every_level, lane_dot};
+use crate::kernel::{Buffer, add_column_sums, add_to, bias_rows, dot_lanes, for_every_level, for_every_register};
 use std::ops::Range;
 
 /// Slope of a new PReLU below 0.
@@ -231,9 +231,11 @@ for_every_level! {
             }
         }
     }
+}
 
+for_every_register! {
     /// Adds the parts of tokens and query to those of the products, and takes the rest of the unit: PReLU and last layer.
-    pub(crate) fn unit_scores(
+    pub(crate) fn unit_scores<L>(
         hidden: &mut [f32],
         parts: (&[f32], &[f32]),
         layer: (&[f32], &[f32], f32),
@@ -247,10 +249,13 @@ for_every_level! {
                 own[unit] = value;
                 activated[unit] = if value > 0.0 { value } else { value * slopes[unit] };
             }
-            *score = lane_dot(activated, weights) + bias;
+            // SAFETY: the machine has the instructions.
+            *score = unsafe { dot_lanes::<L>(activated, weights) } + bias;
         }
     }
+}
 
+for_every_level! {
     /// What the first layer gave becomes its gradient; those of slopes and weights are added to `gradient`.
     pub(crate) fn unit_slopes(
         hidden: &mut [f32],
