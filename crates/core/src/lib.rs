@@ -5,7 +5,8 @@
 //! to nothing.
 //!
 //! Reading order: [`schema`], [`encode`] and [`behaviour`] (raw values and histories to model inputs), [`interaction`], [`history`], [`items`],
-//! [`attribute`], [`sample`] (the tables), [`stage`] (how a stage writes them), [`query`] and [`bundle`] (what is served), [`retention`], [`in_use`] and [`deleted`] (what is taken away).
+//! [`attribute`], [`sample`] (the tables), [`stage`] (how a stage writes them), [`query`] and [`bundle`] (what is served), [`retention`], [`in_use`] and [`deleted`] (what is taken
+//! away). [`text`] lays tables out for a terminal.
 
 pub mod attribute;
 pub mod behaviour;

@@ -3,8 +3,10 @@
 //! In: encoded samples, histories and the corpus that the data stage left in a folder. Out: `model.safetensors` and
 //! `metrics.jsonl`, vectors of items and queries. This crate reads no logs, builds no index and answers no request.
 //!
-//! Reading order: [`config`], `layout` (where everything of a model lies), [`mod@train`] (the stage), `checkpoint`, [`warm`], `engine` (one step,
-//! whose loops the threads of a `team` share), `tower` and `layer` (forward and backward), `loss`, `optimizer`; then [`model`], [`export`] and [`query`]; [`tune`] says which settings are tried.
+//! Reading order: [`config`], `layout` (where everything of a model lies), [`mod@train`] (the stage), `checkpoint`, [`warm`],
+//! `engine` (one step, whose loops the threads of a `team` share), `tower` and `layer` (forward and backward), `sequence` (the
+//! encoders of histories), `kernel` (the loops beneath them, for each instruction set), `loss`, [`negative`], `optimizer`; then
+//! [`model`], [`export`], [`onnx`] and [`query`]. [`tune`] says which settings are tried; `collapse` and `tensorboard` watch.
 
 mod batch;
 pub mod bench;
