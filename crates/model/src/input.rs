@@ -9,7 +9,7 @@ use crate::layer::linear::Linear;
 use crate::layer::product::{Matrix, multiply, multiply_into};
 use crate::layout::{Field, InputLayout, Source};
 use crate::optimizer::Shard;
-use crate::sequence::Elements;
+use crate::sequence::{Elements, Encoded};
 use crate::shared::Shared;
 use std::ops::Range;
 use twinspire_core::encode::EncodedView;
@@ -102,8 +102,14 @@ impl ChunkInput {
     }
 
     /// Looks up what is not `shared` with the batch, of which row `start` is the first here, and takes what its histories
-    /// were encoded to.
-    pub(crate) fn look_up(&mut self, layout: &InputLayout, tables: &[Buffer], (shared, start): (&Shared, usize)) {
+    /// were `encoded` to.
+    pub(crate) fn look_up(
+        &mut self,
+        layout: &InputLayout,
+        tables: &[Buffer],
+        (shared, start): (&Shared, usize),
+        encoded: &[Encoded],
+    ) {
         self.start = start;
         self.shared.clear();
         self.shared.extend((0..layout.single.len()).map(|number| shared.has(number)));
@@ -116,8 +122,8 @@ impl ChunkInput {
             let columns = sequence.field.columns(layout);
             sequence.encoder.forward(elements, &tables[sequence.field.table], &mut self.values, columns);
         }
-        for (history, encoded) in layout.histories.iter().zip(shared.histories()) {
-            encoded.copy(history, start, &mut self.values[..self.rows * layout.width], history.columns(layout.width));
+        for (history, encoded) in layout.histories.iter().zip(encoded) {
+            encoded.copy(history, &mut self.values[..self.rows * layout.width], history.columns(layout.width));
         }
     }
 
@@ -201,6 +207,11 @@ impl ChunkInput {
     /// `[rows, width]`, all columns filled, unless fields are shared.
     pub(crate) fn values(&self) -> &[f32] {
         &self.values
+    }
+
+    /// As [`ChunkInput::values`], to be replaced by their gradients.
+    pub(crate) fn values_mut(&mut self) -> &mut [f32] {
+        &mut self.values
     }
 
     /// Gradient of the first layer's output `[rows, outputs]` of the last backward pass that shared fields.

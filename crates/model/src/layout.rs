@@ -100,6 +100,21 @@ impl HistoryLayout {
         Columns { stride: width, first: self.column, width: self.width }
     }
 
+    /// The encoder's parameters among all dense ones.
+    pub(crate) fn parameters<'a>(&self, dense: &'a [f32]) -> &'a [f32] {
+        &dense[self.offset..self.offset + self.encoder.len()]
+    }
+
+    /// Likewise their gradients.
+    pub(crate) fn parameters_mut<'a>(&self, gradient: &'a mut [f32]) -> &'a mut [f32] {
+        &mut gradient[self.offset..self.offset + self.encoder.len()]
+    }
+
+    /// Width of what the encoder reads of the other features of a row.
+    pub(crate) fn profile_width(&self) -> usize {
+        self.profile.as_ref().map_or(0, |profile| profile.width)
+    }
+
     /// Numbers in the vectors of one row.
     pub(crate) fn row_cells(&self) -> usize {
         self.encoder.interests() * self.width

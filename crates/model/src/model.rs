@@ -9,7 +9,7 @@ use crate::input::{ChunkInput, Repeated, Row, RowSource};
 use crate::kernel::Buffer;
 use crate::layer::linear::Linear;
 use crate::layout::{InputLayout, ModelLayout};
-use crate::sequence::{Initial, Pass};
+use crate::sequence::{Encoded, Initial, Pass};
 use crate::shared::Shared;
 use crate::tower::{Tower, TowerWorkspace};
 use rayon::prelude::*;
@@ -34,6 +34,20 @@ pub struct TwoTower {
     pub(crate) section: ModelSection,
     pub(crate) layout: ModelLayout,
     pub(crate) parameters: Parameters,
+}
+
+/// What one chunk after another is encoded with.
+struct EncodeMemory {
+    values: ChunkInput,
+    shared: Shared,
+    encoded: Vec<Encoded>,
+    workspace: TowerWorkspace,
+}
+
+impl EncodeMemory {
+    fn new(workspace: TowerWorkspace) -> Self {
+        Self { values: ChunkInput::default(), shared: Shared::default(), encoded: Vec::new(), workspace }
+    }
 }
 
 impl Parameters {
@@ -154,7 +168,7 @@ impl TwoTower {
         let mut vectors = vec![0.0; rows * width];
         let chunks = vectors.par_chunks_mut(CHUNK_ROWS * width).enumerate();
         let most = CHUNK_ROWS.min(rows) * interests;
-        let memory = || (ChunkInput::default(), Shared::default(), tower.workspace(most, false));
+        let memory = || EncodeMemory::new(tower.workspace(most, false));
         chunks.for_each_init(memory, |memory, (number, target)| {
             self.chunk((tower, input), (items, &source(number * CHUNK_ROWS)), memory, target);
         });
@@ -164,7 +178,7 @@ impl TwoTower {
     /// One chunk of users on the calling thread.
     pub(crate) fn user_chunk(&self, items: &EncodedView<'_>, source: &impl RowSource, target: &mut [f32]) {
         let (tower, count) = (&self.layout.user_tower, target.len() / self.dimension());
-        let mut memory = (ChunkInput::default(), Shared::default(), tower.workspace(count, false));
+        let mut memory = EncodeMemory::new(tower.workspace(count, false));
         self.chunk((tower, &self.layout.user), (items, source), &mut memory, target);
     }
 
@@ -172,14 +186,19 @@ impl TwoTower {
         &self,
         (tower, input): (&Tower, &InputLayout),
         (items, source): (&EncodedView<'_>, &impl RowSource),
-        (values, histories, workspace): &mut (ChunkInput, Shared, TowerWorkspace),
+        EncodeMemory { values, shared, encoded, workspace }: &mut EncodeMemory,
         target: &mut [f32],
     ) {
         let (count, interests) = (target.len() / self.dimension(), input.interests());
         values.read(input, items, (&Repeated(source, interests), count));
-        histories.encode(input, &self.parameters, (items, (source, count / interests)), (Pass::default(), None));
-        values.look_up(input, &self.parameters.tables, (histories, 0));
-        tower.forward(&self.parameters.dense, (values, histories), workspace);
+        let whole = (Pass::default(), (1, count.max(1)));
+        shared.read_histories((input, &self.parameters), items, (source, count / interests), whole);
+        encoded.resize_with(input.histories.len(), Encoded::default);
+        for ((layout, history), encoded) in input.histories.iter().zip(shared.histories()).zip(encoded.iter_mut()) {
+            history.forward(layout, &self.parameters, 0..history.chunks(), encoded);
+        }
+        values.look_up(input, &self.parameters.tables, (shared, 0), encoded);
+        tower.forward(&self.parameters.dense, (values, shared), workspace);
         target.copy_from_slice(workspace.vectors(count));
     }
 }

@@ -1,9 +1,9 @@
 //! What the rows of a batch share in one tower: fields with few distinct values, multiplied once for the whole batch, and
-//! histories, which an encoder takes all at once.
+//! packed histories.
 //!
 //! In: the ids of all chunks, then their gradients. Out: the shared part of the first layer's output, and the gradients
 //! of what was shared. Each field is one thread's work, over the chunks in order, so that no sum depends on the number
-//! of threads.
+//! of threads. Histories are read here, and encoded by those who work on the chunks.
 
 use crate::input::{ChunkInput, RowSource};
 use crate::layer::distinct::{Distinct, sum_of_indexed};
@@ -12,8 +12,7 @@ use crate::layer::linear::Linear;
 use crate::layout::{Field, InputLayout, ModelLayout};
 use crate::model::Parameters;
 use crate::optimizer::Shard;
-use crate::sequence::{History, Pass};
-use crate::team::Team;
+use crate::sequence::{History, Pass, TokenGradients, cut};
 use crate::tower::Tower;
 use std::ops::Range;
 use twinspire_core::encode::EncodedView;
@@ -80,24 +79,31 @@ impl Shared {
         })
     }
 
-    /// Reads the histories of the rows of a batch, and encodes them; a team, if there is one, shares the work.
-    pub(crate) fn encode(
+    /// Reads the histories of rows, and cuts the rows into chunks as [`cut`] says, whose result this returns.
+    pub(crate) fn read_histories(
         &mut self,
-        layout: &InputLayout,
-        parameters: &Parameters,
-        (items, source): (&EncodedView<'_>, (&impl RowSource, usize)),
-        (pass, team): (Pass, Option<&Team>),
-    ) {
+        (layout, parameters): (&InputLayout, &Parameters),
+        items: &EncodedView<'_>,
+        source: (&impl RowSource, usize),
+        (pass, sizes): (Pass, (usize, usize)),
+    ) -> Vec<usize> {
         self.histories.resize_with(layout.histories.len(), History::default);
         for (own, history) in layout.histories.iter().zip(&mut self.histories) {
-            history.read(own, items, source, pass);
-            history.forward(own, parameters, team);
+            history.read(own, parameters, (items, source), pass);
         }
+        cut(&mut self.histories, source.1, sizes)
     }
 
-    /// The encoded histories, in the order of the layout.
+    /// The histories, in the order of the layout.
     pub(crate) fn histories(&self) -> &[History] {
         &self.histories
+    }
+
+    /// Takes what chunks got for the profiles that encoders read: one of each history a chunk.
+    pub(crate) fn take_profiles<'l>(&mut self, chunks: impl Iterator<Item = &'l [TokenGradients]> + Clone) {
+        for (number, history) in self.histories.iter_mut().enumerate() {
+            history.take_profiles(chunks.clone().map(move |left| &left[number]));
+        }
     }
 
     /// Is this single field shared?
@@ -128,32 +134,21 @@ impl Shared {
         sum_of_indexed(y, &sources, width);
     }
 
-    /// Computes the gradients of the encoders from those that the chunks kept; `weight` is the sum of the weights of the
-    /// batch, by which all gradients are divided later.
-    pub(crate) fn histories_backward<'i>(
-        &mut self,
-        layout: &InputLayout,
-        parameters: &Parameters,
-        (inputs, weight): (impl Iterator<Item = &'i ChunkInput> + Clone, f64),
-        team: &Team,
-    ) {
-        for (own, history) in layout.histories.iter().zip(&mut self.histories) {
-            let columns = own.columns(layout.width);
-            history.backward((own, columns), parameters, (inputs.clone(), weight), team);
-        }
-    }
-
     /// Losses of the encoders' own.
-    pub(crate) fn auxiliary_loss(&self, layout: &InputLayout) -> f64 {
-        layout.histories.iter().zip(&self.histories).map(|(own, history)| history.auxiliary_loss(own)).sum()
+    pub(crate) fn auxiliary_loss<'l>(
+        &self,
+        layout: &InputLayout,
+        chunks: impl Iterator<Item = &'l [TokenGradients]> + Clone,
+    ) -> f64 {
+        let histories = layout.histories.iter().zip(&self.histories).enumerate();
+        let loss = |(number, (own, history)): (usize, (_, &History))| {
+            history.auxiliary_loss(own, chunks.clone().map(move |left| &left[number]))
+        };
+        histories.map(loss).sum()
     }
 
-    /// Adds the gradients of the shared fields' rows of `W`, and those of the encoders, to their places among those of all
-    /// dense parameters.
-    pub(crate) fn dense_gradient(&self, (tower, layout): (&Tower, &InputLayout), gradient: &mut [f32]) {
-        for (own, history) in layout.histories.iter().zip(&self.histories) {
-            history.parameter_gradient(own, gradient);
-        }
+    /// Adds the gradients of the shared fields' rows of `W` to their places among those of all dense parameters.
+    pub(crate) fn dense_gradient(&self, tower: &Tower, gradient: &mut [f32]) {
         let Some(layer) = tower.first() else { return };
         let (weight, _) = layer.gradients(gradient);
         for distinct in self.iter() {
@@ -168,10 +163,17 @@ impl Shared {
         (layout.readers(table) == 1).then(|| distinct.rows())
     }
 
-    /// Adds the gradients of table `table` to a shard, histories and fields in the order of the layout.
-    pub(crate) fn collect(&self, layout: &InputLayout, table: usize, shard: &mut Shard) {
-        for (own, history) in layout.histories.iter().zip(&self.histories) {
-            history.collect(own, table, shard);
+    /// Adds the gradients of table `table` to a shard, histories and fields in the order of the layout; the chunks hold those
+    /// of each history's tokens.
+    pub(crate) fn collect<'l>(
+        &self,
+        layout: &InputLayout,
+        table: usize,
+        chunks: impl Iterator<Item = &'l [TokenGradients]> + Clone,
+        shard: &mut Shard,
+    ) {
+        for (number, (own, history)) in layout.histories.iter().zip(&self.histories).enumerate() {
+            history.collect(own, table, chunks.clone().map(move |left| &left[number]), shard);
         }
         for distinct in self.iter().filter(|distinct| distinct.field().table == table) {
             let (ids, gradients) = distinct.rows();

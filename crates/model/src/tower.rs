@@ -244,6 +244,11 @@ impl Tower {
 }
 
 impl TowerWorkspace {
+    /// Most rows of a pass.
+    pub(crate) fn room(&self) -> usize {
+        self.factors.len()
+    }
+
     /// The vectors of the last forward pass, `[rows, dimension]`.
     pub(crate) fn vectors(&self, rows: usize) -> &[f32] {
         let width = self.outputs.last().map_or(0, |output| output.len() / self.factors.len());

@@ -1,5 +1,6 @@
 //! One chunk of a batch: what is kept until the optimizer has read it, and the passes over it.
 
+use super::grid::Grid;
 use super::interests::{read_out, spread};
 use super::{Batch, Pairing};
 use crate::batch::{CorpusItems, ItemsOf, UsersOf};
@@ -12,14 +13,40 @@ use crate::loss::bce::{self, Gradients, Pairs};
 use crate::model::Parameters;
 use crate::negative::{Draw, Positive};
 use crate::optimizer::Shard;
+use crate::sequence::{Encoded, TokenGradients};
 use crate::shared::Shared;
 use crate::tower::{TowerWorkspace, Weights};
+
+/// What all chunks of a step read.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a> {
+    pub(super) layout: &'a ModelLayout,
+    pub(super) parameters: &'a Parameters,
+    /// Transposed weights of the towers.
+    pub(super) transposed: &'a [f32],
+    pub(super) shared: &'a [Shared; 2],
+    pub(super) grid: &'a Grid,
+    /// Sum of the weights of the batch.
+    pub(super) weight: f64,
+}
+
+impl<'a> Given<'a> {
+    pub(super) fn new(
+        layout: &'a ModelLayout,
+        parameters: &'a Parameters,
+        (transposed, shared, grid, weight): (&'a [f32], &'a [Shared; 2], &'a Grid, f64),
+    ) -> Self {
+        Self { layout, parameters, transposed, shared, grid, weight }
+    }
+}
 
 /// Inputs and outcomes of a chunk, and the gradients of its inputs.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
     user: ChunkInput,
     item: ChunkInput,
+    /// One for each history of the user tower that has an encoder.
+    histories: Vec<TokenGradients>,
     /// Where negatives are drawn, corpus row of each item: positives, each with negatives of its own, then a part of those
     /// that all rows share.
     items: Vec<u32>,
@@ -29,53 +56,46 @@ pub(super) struct Chunk {
     /// Added to the score in a softmax.
     shifts: Vec<f32>,
     scores: Vec<f32>,
-    /// The interest of each row that meets its items, where users have several.
-    chosen: Vec<usize>,
     sum: LossSum,
+    /// Gradient of a learned temperature.
+    pub(super) by_scale: f64,
 }
 
 /// Inputs of the user tower and of the item tower.
 pub(super) const INPUTS: [fn(&Chunk) -> &ChunkInput; 2] = [|chunk| &chunk.user, |chunk| &chunk.item];
 
-/// Memory of the passes, which one chunk after another uses.
+/// What a worker takes one chunk after another through: the user's side, and what it is compared with.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
     rows: (usize, usize),
-    towers: Towers,
+    /// One for each history of the user tower that has an encoder.
+    encoded: Vec<Encoded>,
+    user: TowerWorkspace,
+    /// Of pairs; a softmax needs all items of a batch at once.
+    pub(super) item: TowerWorkspace,
+    /// Of the interest of each row that meets its items, where users have several: its number, its vectors, and their
+    /// gradients.
+    chosen: (Vec<usize>, [Buffer; 2]),
     user_gradient: Buffer,
     item_gradient: Buffer,
 }
 
-/// Workspaces of both towers.
-#[derive(Debug, Default)]
-struct Towers {
-    user: TowerWorkspace,
-    item: TowerWorkspace,
-}
-
 impl Buffers {
-    /// Grows to chunks of that many users and items.
+    /// Grows to chunks of that many rows and items.
     pub(super) fn reserve(&mut self, layout: &ModelLayout, (users, items): (usize, usize)) {
+        self.encoded.resize_with(layout.user.histories.len(), Encoded::default);
         let rows = (self.rows.0.max(users), self.rows.1.max(items));
         if rows == self.rows {
             return;
         }
         self.rows = rows;
-        self.towers.user = layout.user_tower.workspace(rows.0, true);
-        self.towers.item = layout.item_tower.workspace(rows.1, true);
-        self.user_gradient.resize(rows.0 * layout.dimension());
+        let interests = layout.user.interests();
+        self.user = layout.user_tower.workspace(rows.0 * interests, true);
+        self.item = layout.item_tower.workspace(rows.1, true);
+        self.user_gradient.resize(rows.0 * interests * layout.dimension());
         self.item_gradient.resize(rows.1 * layout.dimension());
-    }
-
-    /// Vectors of the users, of all their interests, and of the items of a chunk.
-    pub(super) fn vectors(&self, chunk: &Chunk) -> (&[f32], &[f32]) {
-        self.towers.vectors(chunk)
-    }
-}
-
-impl Towers {
-    fn vectors(&self, chunk: &Chunk) -> (&[f32], &[f32]) {
-        (self.user.vectors(chunk.user.rows()), self.item.vectors(chunk.item.rows()))
+        let chosen = if interests > 1 { rows.0 * layout.dimension() } else { 0 };
+        self.chosen.1.iter_mut().for_each(|buffer| buffer.resize(chosen));
     }
 }
 
@@ -85,15 +105,16 @@ impl Chunk {
     pub(super) fn read(
         &mut self,
         layout: &ModelLayout,
-        batch: &Batch<'_>,
+        (batch, grid): (&Batch<'_>, &Grid),
         number: usize,
         (items, drawn): (&[u32], &[Draw]),
     ) {
-        let (samples, rows) = (batch.samples, &batch.rows[batch.chunk(number)]);
+        let (samples, rows) = (batch.samples, &batch.rows[grid.rows(number)]);
+        self.histories.resize_with(layout.user.histories.len(), TokenGradients::default);
         samples.prefetch(rows, !matches!(batch.pairing, Pairing::Own));
         self.read_outcomes(batch, (number, rows), items);
         self.scores.resize(self.labels.len(), 0.0);
-        self.items.extend(drawn.iter().map(|draw| draw.item));
+        self.items.extend(drawn[grid.extra(number)].iter().map(|draw| draw.item));
         let corpus = samples.corpus();
         let interests = layout.user.interests();
         let users = (&Repeated(&UsersOf(samples, rows), interests), rows.len() * interests);
@@ -132,52 +153,66 @@ impl Chunk {
         }
     }
 
-    /// Look-up and both towers; `starts` are the numbers of the first user and of the first item in the batch.
-    pub(super) fn forward(
-        &mut self,
-        layout: &ModelLayout,
-        parameters: &Parameters,
-        (shared, starts): (&[Shared; 2], [usize; 2]),
-        buffers: &mut Buffers,
-    ) {
-        let (Parameters { tables, dense }, [users, items]) = (parameters, shared);
-        self.user.look_up(&layout.user, tables, (users, starts[0] * layout.user.interests()));
-        self.item.look_up(&layout.item, tables, (items, starts[1]));
-        layout.user_tower.forward(dense, (&self.user, users), &mut buffers.towers.user);
-        layout.item_tower.forward(dense, (&self.item, items), &mut buffers.towers.item);
+    /// Encodes the histories of chunk `number`, looks up the rest of its users, and takes them through their tower.
+    pub(super) fn forward_users(&mut self, given: Given<'_>, number: usize, buffers: &mut Buffers) {
+        let Given { layout, parameters, shared: [users, _], grid, .. } = given;
+        let lefts = buffers.encoded.iter_mut().zip(&mut self.histories);
+        for ((own, history), left) in layout.user.histories.iter().zip(users.histories()).zip(lefts) {
+            history.forward_one(own, parameters, number, left);
+        }
+        let start = grid.rows(number).start * layout.user.interests();
+        self.user.look_up(&layout.user, &parameters.tables, (users, start), &buffers.encoded);
+        layout.user_tower.forward(&parameters.dense, (&self.user, users), &mut buffers.user);
     }
 
-    fn pairs<'a>(&'a self, (users, items): (&'a [f32], &'a [f32]), layout: &ModelLayout) -> Pairs<'a> {
+    /// Looks up the items of chunk `number`, and takes them through their tower.
+    pub(super) fn forward_items(&mut self, given: Given<'_>, number: usize, workspace: &mut TowerWorkspace) {
+        let Given { layout, parameters, shared: [_, items], grid, .. } = given;
+        self.item.look_up(&layout.item, &parameters.tables, (items, grid.first_item(number)), &[]);
+        layout.item_tower.forward(&parameters.dense, (&self.item, items), workspace);
+    }
+
+    /// Vectors of the items of the last pass over `workspace`.
+    pub(super) fn item_vectors<'w>(&self, workspace: &'w TowerWorkspace) -> &'w [f32] {
+        workspace.vectors(self.item.rows())
+    }
+
+    /// Calls `compare` with the vectors of the users, `[rows, dimension]`, and where their gradients are to be written; of
+    /// several interests, those of the one that meets the row's items `[rows, group, dimension]`.
+    pub(super) fn compare_users(
+        &self,
+        layout: &ModelLayout,
+        (items, group): (&[f32], usize),
+        buffers: &mut Buffers,
+        compare: impl FnOnce(&[f32], &mut [f32]),
+    ) {
+        let (users, interests, dimension) =
+            (buffers.user.vectors(self.user.rows()), layout.user.interests(), layout.dimension());
+        if interests == 1 {
+            return compare(users, &mut buffers.user_gradient[..users.len()]);
+        }
+        let cells = users.len() / interests;
+        let (numbers, [vectors, slopes]) = &mut buffers.chosen;
+        read_out((users, items), (interests, group, dimension), numbers, &mut vectors[..cells]);
+        compare(&vectors[..cells], &mut slopes[..cells]);
+        let target = &mut buffers.user_gradient[..users.len()];
+        spread(numbers, &slopes[..cells], (interests, dimension), target);
+    }
+
+    fn pairs<'a>(&'a self, buffers: &'a Buffers, layout: &ModelLayout) -> Pairs<'a> {
+        let (users, items) = (buffers.user.vectors(self.user.rows()), self.item_vectors(&buffers.item));
         let (interests, dimension) = (layout.user.interests(), layout.dimension());
         let group = items.len() * interests / users.len();
         Pairs { users, items, interests, group, dimension, labels: &self.labels, weights: &self.weights }
     }
 
-    /// Writes the vectors of the users of a chunk, `[rows, dimension]`: of several interests the one that meets its items.
-    pub(super) fn read_users(
-        &mut self,
-        layout: &ModelLayout,
-        (buffers, group): (&Buffers, usize),
-        vectors: &mut [f32],
-    ) {
-        let (users, items) = buffers.vectors(self);
-        match layout.user.interests() {
-            1 => vectors.copy_from_slice(users),
-            count => {
-                let mut chosen = std::mem::take(&mut self.chosen);
-                read_out((users, items), (count, group, layout.dimension()), &mut chosen, vectors);
-                self.chosen = chosen;
-            }
-        }
-    }
-
     /// Scores of the pairs, without a gradient: of cosines their logits, and the loss; of dot products they themselves, and no
     /// loss.
-    pub(super) fn pairs_forward(&mut self, layout: &ModelLayout, weights: Weights<'_>, buffers: &mut Buffers) {
+    pub(super) fn forward_pairs(&mut self, given: Given<'_>, buffers: &mut Buffers) {
         let mut scores = std::mem::take(&mut self.scores);
-        let pairs = self.pairs(buffers.vectors(self), layout);
-        self.sum = match layout.score() {
-            Score::Cosine => bce::forward(&pairs, &weights.dense[layout.head..], &mut scores),
+        let pairs = self.pairs(buffers, given.layout);
+        self.sum = match given.layout.score() {
+            Score::Cosine => bce::forward(&pairs, &given.parameters.dense[given.layout.head..], &mut scores),
             Score::Dot => {
                 bce::products(pairs, &mut scores);
                 LossSum::default()
@@ -186,49 +221,57 @@ impl Chunk {
         self.scores = scores;
     }
 
-    /// Loss of the pairs and all gradients; those of dense parameters are added to `gradient`.
-    pub(super) fn pairs_backward(&mut self, layout: &ModelLayout, weights: Weights<'_>, buffers: &mut Buffers) {
+    /// Loss of the pairs and the gradients of their vectors; those of the sigmoid layer are added to `gradient`.
+    pub(super) fn backward_pairs(&mut self, given: Given<'_>, gradient: &mut [f32], buffers: &mut Buffers) {
         let (mut scores, mut head) = (std::mem::take(&mut self.scores), [0.0; 2]);
-        let vectors = buffers.towers.vectors(self);
-        let users = &mut buffers.user_gradient[..vectors.0.len()];
-        let items = &mut buffers.item_gradient[..vectors.1.len()];
-        let pairs = self.pairs(vectors, layout);
-        let gradients = Gradients { users: &mut *users, items: &mut *items, head: &mut head };
-        self.sum = bce::backward(&pairs, &weights.dense[layout.head..], &mut scores, gradients);
-        self.scores = scores;
-        add_to(&mut weights.gradient[layout.head..], &head);
-        self.towers_backward(layout, weights, &mut buffers.towers, (users, items));
+        let (mut users, mut items) =
+            (std::mem::take(&mut buffers.user_gradient), std::mem::take(&mut buffers.item_gradient));
+        let pairs = self.pairs(buffers, given.layout);
+        let gradients = Gradients {
+            users: &mut users[..pairs.users.len()],
+            items: &mut items[..pairs.items.len()],
+            head: &mut head,
+        };
+        self.sum = bce::backward(&pairs, &given.parameters.dense[given.layout.head..], &mut scores, gradients);
+        (self.scores, buffers.user_gradient, buffers.item_gradient) = (scores, users, items);
+        add_to(&mut gradient[given.layout.head..], &head);
     }
 
-    /// All gradients from those of the vectors of users and items, `[rows, dimension]` each; those of dense parameters
-    /// are added to `gradient`.
-    pub(super) fn vectors_backward(
+    /// Takes the gradients of the vectors of chunk `number`, which the buffers hold, down through the user tower and the
+    /// encoders; those of dense parameters are added to `gradient`.
+    pub(super) fn backward_users(
         &mut self,
-        layout: &ModelLayout,
-        weights: Weights<'_>,
+        given: Given<'_>,
+        number: usize,
+        gradient: &mut [f32],
         buffers: &mut Buffers,
-        (users, items): (&[f32], &[f32]),
     ) {
-        let count = layout.user.interests();
-        if count == 1 {
-            return self.towers_backward(layout, weights, &mut buffers.towers, (users, items));
+        let Given { layout, parameters: Parameters { dense, .. }, transposed, shared: [users, _], weight, .. } = given;
+        let slopes = &buffers.user_gradient[..self.user.rows() * layout.dimension()];
+        let weights = Weights { dense, transposed, gradient: &mut *gradient };
+        layout.user_tower.backward(weights, &mut self.user, slopes, &mut buffers.user);
+        let lefts = buffers.encoded.iter_mut().zip(&mut self.histories);
+        for ((own, history), left) in layout.user.histories.iter().zip(users.histories()).zip(lefts) {
+            let place = (own, own.columns(layout.user.width));
+            history.backward(place, (dense, &mut *gradient), (number, &self.user, weight), left);
         }
-        let slopes = &mut buffers.user_gradient[..count * users.len()];
-        spread(&self.chosen, users, (count, layout.dimension()), slopes);
-        self.towers_backward(layout, weights, &mut buffers.towers, (slopes, items));
     }
 
-    fn towers_backward(
+    /// Likewise of the item tower, from the gradients of its vectors.
+    pub(super) fn backward_items(
         &mut self,
-        layout: &ModelLayout,
-        Weights { dense, transposed, gradient }: Weights<'_>,
-        towers: &mut Towers,
-        (users, items): (&[f32], &[f32]),
+        given: Given<'_>,
+        (slopes, gradient): (&[f32], &mut [f32]),
+        workspace: &mut TowerWorkspace,
     ) {
-        let weights = Weights { dense, transposed, gradient: &mut *gradient };
-        layout.user_tower.backward(weights, &mut self.user, users, &mut towers.user);
-        let weights = Weights { dense, transposed, gradient };
-        layout.item_tower.backward(weights, &mut self.item, items, &mut towers.item);
+        let Given { layout, parameters: Parameters { dense, .. }, transposed, .. } = given;
+        layout.item_tower.backward(Weights { dense, transposed, gradient }, &mut self.item, slopes, workspace);
+    }
+
+    /// As [`Chunk::backward_items`], of the gradients that [`Chunk::backward_pairs`] left.
+    pub(super) fn backward_paired_items(&mut self, given: Given<'_>, gradient: &mut [f32], buffers: &mut Buffers) {
+        let slopes = &buffers.item_gradient[..self.item.rows() * given.layout.dimension()];
+        self.backward_items(given, (slopes, gradient), &mut buffers.item);
     }
 
     /// Sums over the pairs.
@@ -236,14 +279,19 @@ impl Chunk {
         self.sum
     }
 
+    /// What its histories leave for the optimizer.
+    pub(super) fn histories(&self) -> &[TokenGradients] {
+        &self.histories
+    }
+
     /// Scores, labels and weights of the pairs.
     pub(super) fn judged(&self) -> (&[f32], &[f32], &[f32]) {
         (&self.scores, &self.labels, &self.weights)
     }
 
-    /// Weights of the rows, each of which has `group` items, and shifts of their items.
-    pub(super) fn row_weights(&self, group: usize) -> (impl Iterator<Item = f32>, &[f32]) {
-        (self.weights.iter().step_by(group).copied(), &self.shifts)
+    /// Weights of its pairs, or of its rows, each of which has that many items, and shifts of their items.
+    pub(super) fn weights(&self, items: usize) -> (impl Iterator<Item = f32>, &[f32]) {
+        (self.weights.iter().step_by(items).copied(), &self.shifts)
     }
 
     /// Adds the gradients of a table to a shard: users first, then items.

@@ -7,6 +7,7 @@
 //! a model do not depend on the number of threads.
 
 mod chunk;
+mod grid;
 mod interests;
 mod look;
 mod objective;
@@ -29,22 +30,19 @@ use crate::optimizer::{Dense, Memory, Table};
 use crate::sequence::Pass;
 use crate::shared::Shared;
 use crate::team::Team;
-use crate::tower::Weights;
-use chunk::{Buffers, Chunk, INPUTS};
+use crate::tower::TowerWorkspace;
+use chunk::{Buffers, Chunk, Given, INPUTS};
+use grid::Grid;
 use softmax::BatchColumns;
-use std::ops::Range;
 use std::sync::{Mutex, MutexGuard};
 use temperature::LearnedScale;
 
 /// Rows that a worker takes through the towers at once.
 pub(crate) const CHUNK_ROWS: usize = 128;
 
-/// Most groups of chunks, and so most threads that train on one batch. A group costs memory traffic: a gradient of all
-/// dense parameters is written and read again.
-const MAX_GROUPS: usize = 8;
-
-/// Fewest chunks of a group, of those batches that have as many.
-const MIN_GROUP_CHUNKS: usize = 2;
+/// Candidates beyond which a chunk has as many rows as a tile of the softmax: those do not stay in the L2 cache, and are read
+/// once a tile.
+const CACHED_CANDIDATES: usize = 4096;
 
 /// The rows of a batch, and what they are read from.
 #[derive(Clone, Copy)]
@@ -67,6 +65,13 @@ pub(crate) struct NotFinite {
     pub(crate) loss: f64,
 }
 
+/// Where a pass over a batch ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Loss,
+    Gradients,
+}
+
 /// Everything a step needs beside samples and parameters; its memory is reused from step to step.
 pub(crate) struct Engine<'a> {
     team: Team,
@@ -74,6 +79,7 @@ pub(crate) struct Engine<'a> {
     objective: Objective,
     optimizer: OptimizerSection,
     clip: ClipSection,
+    grid: Grid,
     chunks: Vec<Chunk>,
     /// Transposed weights, each at its place among the dense parameters.
     transposed: Buffer,
@@ -81,8 +87,10 @@ pub(crate) struct Engine<'a> {
     gradients: Vec<Buffer>,
     /// Fields of the user tower and of the item tower whose values a batch shares.
     shared: [Shared; 2],
-    /// One for each thread, or one for each chunk where the backward pass waits for the whole batch.
+    /// One for each thread.
     buffers: Vec<Mutex<Buffers>>,
+    /// One for each chunk, where all its users wait for all items.
+    item_towers: Vec<TowerWorkspace>,
     columns: BatchColumns,
     /// Items of the rows of the batch.
     items: Vec<u32>,
@@ -107,11 +115,13 @@ impl<'a> Engine<'a> {
             objective,
             optimizer: train.optimizer.clone(),
             clip: train.clip,
+            grid: Grid::default(),
             chunks: Vec::new(),
             transposed: Buffer::zeros(layout.dense_len()),
             gradients: Vec::new(),
             shared: Default::default(),
             buffers: Vec::new(),
+            item_towers: Vec::new(),
             columns: BatchColumns::default(),
             items: Vec::new(),
             drawn: Vec::new(),
@@ -181,7 +191,7 @@ impl<'a> Engine<'a> {
         if !sum.loss.is_finite() {
             return Err(NotFinite { what: "loss", loss: sum.mean() });
         }
-        if sum.weight > 0.0 && !self.apply(parameters, batch, (rate, 1.0 / sum.weight), look) {
+        if sum.weight > 0.0 && !self.apply(parameters, (rate, 1.0 / sum.weight), look) {
             return Err(NotFinite { what: "gradient", loss: sum.mean() });
         }
         Ok(sum)
@@ -198,28 +208,26 @@ impl<'a> Engine<'a> {
         for tower in [&self.layout.user_tower, &self.layout.item_tower] {
             tower.transpose(&parameters.dense, &mut self.transposed);
         }
-        if self.objective != Objective::Bce {
-            let sum = self.softmax_loss(parameters, batch);
-            self.softmax_backward(parameters, batch, sum.weight);
-            return self.with_auxiliary(sum);
-        }
-        let sum = self.pairs_pass(parameters, batch, Chunk::pairs_backward);
-        self.shared_backward(parameters, batch, sum.weight);
-        self.with_auxiliary(sum)
+        self.pass(parameters, batch, Ending::Gradients)
     }
 
     /// Loss of a batch, without training.
     pub(crate) fn loss(&mut self, parameters: &Parameters, batch: &Batch<'_>) -> LossSum {
-        let sum = match self.objective {
-            Objective::Bce => self.pairs_pass(parameters, batch, Chunk::pairs_forward),
-            Objective::InBatch { .. } | Objective::Drawn { .. } => self.softmax_loss(parameters, batch),
-        };
-        self.with_auxiliary(sum)
+        self.pass(parameters, batch, Ending::Loss)
     }
 
-    /// Adds the losses of encoders, which count as much as all rows together.
-    fn with_auxiliary(&self, sum: LossSum) -> LossSum {
-        LossSum { loss: sum.loss + self.shared[0].auxiliary_loss(&self.layout.user) * sum.weight, ..sum }
+    fn pass(&mut self, parameters: &Parameters, batch: &Batch<'_>, ending: Ending) -> LossSum {
+        self.read(parameters, batch);
+        let sum = match self.objective {
+            Objective::Bce => self.pairs_pass(parameters, ending),
+            Objective::InBatch { .. } | Objective::Drawn { .. } => self.softmax_pass(parameters, batch, ending),
+        };
+        if ending == Ending::Gradients {
+            self.shared_backward(parameters);
+        }
+        // Losses of encoders count as much as all rows together.
+        let histories = self.chunks[..self.grid.chunks()].iter().map(Chunk::histories);
+        LossSum { loss: sum.loss + self.shared[0].auxiliary_loss(&self.layout.user, histories) * sum.weight, ..sum }
     }
 
     /// Calls `take(scores, labels, weights)` for the pairs of a batch: dot products, or of cosines logits of the sigmoid layer,
@@ -230,84 +238,93 @@ impl<'a> Engine<'a> {
         batch: &Batch<'_>,
         mut take: impl FnMut(&[f32], &[f32], &[f32]),
     ) -> LossSum {
-        let sum = self.pairs_pass(parameters, batch, Chunk::pairs_forward);
-        for chunk in &self.chunks[..batch.chunks()] {
+        self.read(parameters, batch);
+        let sum = self.pairs_pass(parameters, Ending::Loss);
+        for chunk in &self.chunks[..self.grid.chunks()] {
             let (scores, labels, weights) = chunk.judged();
             take(scores, labels, weights);
         }
         sum
     }
 
-    /// Forward and `finish` of every chunk, each group on one thread.
-    fn pairs_pass(
-        &mut self,
-        parameters: &Parameters,
-        batch: &Batch<'_>,
-        finish: fn(&mut Chunk, &ModelLayout, Weights<'_>, &mut Buffers),
-    ) -> LossSum {
-        self.reserve(batch, self.team.threads());
-        self.read(parameters, batch);
-        let (layout, buffers, shared) = (self.layout, &self.buffers, &self.shared);
-        let (dense, transposed) = (&parameters.dense[..], &self.transposed[..]);
-        let size = batch.group_chunks();
-        let groups = self.chunks[..batch.chunks()].chunks_mut(size).zip(&mut self.gradients);
+    /// Forward pass, loss, and perhaps backward pass of every chunk, each group on one thread.
+    fn pairs_pass(&mut self, parameters: &Parameters, ending: Ending) -> LossSum {
+        let (rows, items) = self.grid.most();
+        self.reserve((rows, items));
+        let weight = self.weight(1);
+        let (given, buffers) =
+            (Given::new(self.layout, parameters, (&self.transposed, &self.shared, &self.grid, weight)), &self.buffers);
+        let size = self.grid.group_chunks();
+        let groups = self.chunks[..self.grid.chunks()].chunks_mut(size).zip(&mut self.gradients);
         self.team.each(groups.enumerate(), |thread, (group, (chunks, gradient))| {
             let mut buffers = lock(&buffers[thread]);
             gradient.fill(0.0);
             for (number, chunk) in (group * size..).zip(chunks) {
-                chunk.forward(layout, parameters, (shared, batch.starts(number, 0)), &mut buffers);
-                finish(chunk, layout, Weights { dense, transposed, gradient: &mut *gradient }, &mut buffers);
+                chunk.forward_users(given, number, &mut buffers);
+                chunk.forward_items(given, number, &mut buffers.item);
+                if ending == Ending::Loss {
+                    chunk.forward_pairs(given, &mut buffers);
+                    continue;
+                }
+                chunk.backward_pairs(given, gradient, &mut buffers);
+                chunk.backward_users(given, number, gradient, &mut buffers);
+                chunk.backward_paired_items(given, gradient, &mut buffers);
             }
         });
         let mut sum = LossSum::default();
-        self.chunks[..batch.chunks()].iter().for_each(|chunk| sum.add(chunk.sum()));
+        self.chunks[..self.grid.chunks()].iter().for_each(|chunk| sum.add(chunk.sum()));
         sum
     }
 
-    /// Reads the samples of a batch and finds what they share.
+    /// Sum of the weights of a batch's pairs, or of its rows, each of which has that many items.
+    fn weight(&self, items: usize) -> f64 {
+        let weights = self.chunks[..self.grid.chunks()].iter().flat_map(|chunk| chunk.weights(items).0);
+        weights.map(f64::from).sum()
+    }
+
+    /// Reads the samples of a batch, cuts it into chunks, and finds what they share.
     fn read(&mut self, parameters: &Parameters, batch: &Batch<'_>) {
+        self.draw(batch);
         let (layout, items, drawn) = (self.layout, &self.items[..], &self.drawn[..]);
-        let chunks = self.chunks[..batch.chunks()].iter_mut().enumerate();
-        self.team.each(chunks, |_, (number, chunk)| {
-            chunk.read(layout, batch, number, (items, &drawn[batch.extra(number, drawn.len())]));
-        });
-        let ([users, items], chunks) = (&mut self.shared, &self.chunks[..batch.chunks()]);
-        let source = (batch.samples.corpus(), (&UsersOf(batch.samples, batch.rows), batch.rows.len()));
-        users.encode(&layout.user, parameters, source, (batch.pass, Some(&self.team)));
+        let [users, item_fields] = &mut self.shared;
+        let source = (&UsersOf(batch.samples, batch.rows), batch.rows.len());
+        let sizes = (batch.fewest_rows(drawn.len()), batch.pairing.chunk_rows());
+        let starts =
+            users.read_histories((&layout.user, parameters), batch.samples.corpus(), source, (batch.pass, sizes));
+        self.grid = Grid { starts, group: batch.pairing.group(), drawn: drawn.len() };
+        let grid = &self.grid;
+        self.chunks.resize_with(self.chunks.len().max(grid.chunks()), Chunk::default);
+        let chunks = self.chunks[..grid.chunks()].iter_mut().enumerate();
+        self.team.each(chunks, |_, (number, chunk)| chunk.read(layout, (batch, grid), number, (items, drawn)));
+        let chunks = &self.chunks[..grid.chunks()];
         let [user_inputs, item_inputs] = INPUTS.map(|input| chunks.iter().map(input));
         let users = users.fields((&layout.user_tower, &layout.user), user_inputs);
-        let items = items.fields((&layout.item_tower, &layout.item), item_inputs);
+        let items = item_fields.fields((&layout.item_tower, &layout.item), item_inputs);
         self.team.each(users.chain(items), |_, field| field.find(parameters));
     }
 
     /// Gradients of what the batch shares; those of dense parameters go to the first group, where they are 0 so far.
-    fn shared_backward(&mut self, parameters: &Parameters, batch: &Batch<'_>, weight: f64) {
-        let ([users, items], chunks) = (&mut self.shared, &self.chunks[..batch.chunks()]);
+    fn shared_backward(&mut self, parameters: &Parameters) {
+        let ([users, items], chunks) = (&mut self.shared, &self.chunks[..self.grid.chunks()]);
         let ModelLayout { user, item, user_tower, item_tower, .. } = self.layout;
-        let inputs = INPUTS.map(|input| chunks.iter().map(input));
-        let [user_fields, item_fields] = inputs.clone();
-        let user_fields = users.fields((user_tower, user), user_fields);
-        let fields = user_fields.chain(items.fields((item_tower, item), item_fields));
+        let [user_inputs, item_inputs] = INPUTS.map(|input| chunks.iter().map(input));
+        let user_fields = users.fields((user_tower, user), user_inputs);
+        let fields = user_fields.chain(items.fields((item_tower, item), item_inputs));
         self.team.each(fields, |_, field| field.backward(parameters));
-        let [user_inputs, item_inputs] = inputs;
-        users.histories_backward(user, parameters, (user_inputs, weight), &self.team);
-        items.histories_backward(item, parameters, (item_inputs, weight), &self.team);
+        users.take_profiles(chunks.iter().map(Chunk::histories));
         let Some(first) = self.gradients.first_mut() else { return };
-        users.dense_gradient((user_tower, user), first);
-        items.dense_gradient((item_tower, item), first);
+        users.dense_gradient(user_tower, first);
+        items.dense_gradient(item_tower, first);
     }
 
-    /// Makes room for the chunks of a batch and for that many buffers.
-    fn reserve(&mut self, batch: &Batch<'_>, buffers: usize) {
-        self.draw(batch);
-        let (layout, users) = (self.layout, batch.pairing.chunk_rows());
-        let items = users * batch.pairing.group() + self.drawn.len().div_ceil(batch.chunks().max(1));
-        let rows = (users * layout.user.interests(), items);
-        self.chunks.resize_with(self.chunks.len().max(batch.chunks()), Chunk::default);
-        self.gradients.resize_with(self.gradients.len().max(batch.groups()), || Buffer::zeros(layout.dense_len()));
-        self.buffers.resize_with(self.buffers.len().max(buffers), Mutex::default);
-        for buffers in &mut self.buffers[..buffers] {
-            buffers.get_mut().expect("no worker panicked").reserve(layout, rows);
+    /// Makes room for the groups of a batch, and for what every thread needs for a chunk of so many rows and items.
+    fn reserve(&mut self, most: (usize, usize)) {
+        let layout = self.layout;
+        let groups = self.gradients.len().max(self.grid.groups());
+        self.gradients.resize_with(groups, || Buffer::zeros(layout.dense_len()));
+        self.buffers.resize_with(self.team.threads(), Mutex::default);
+        for buffers in &mut self.buffers {
+            buffers.get_mut().expect("no worker panicked").reserve(layout, most);
         }
     }
 
@@ -327,37 +344,9 @@ impl<'a> Engine<'a> {
 }
 
 impl Batch<'_> {
-    /// Number of chunks.
-    fn chunks(&self) -> usize {
-        self.rows.len().div_ceil(self.pairing.chunk_rows())
-    }
-
-    /// Rows of a chunk.
-    fn chunk(&self, number: usize) -> Range<usize> {
-        let rows = self.pairing.chunk_rows();
-        number * rows..((number + 1) * rows).min(self.rows.len())
-    }
-
-    /// Which of `drawn` shared negatives go through the item tower with a chunk.
-    fn extra(&self, number: usize, drawn: usize) -> Range<usize> {
-        let chunks = self.chunks();
-        drawn * number / chunks..drawn * (number + 1) / chunks
-    }
-
-    /// First row of a chunk among all users, and first among all items, of which `drawn` are shared negatives.
-    fn starts(&self, number: usize, drawn: usize) -> [usize; 2] {
-        let start = self.chunk(number).start;
-        [start, start * self.pairing.group() + self.extra(number, drawn).start]
-    }
-
-    /// Chunks of a group; the last group may have fewer.
-    fn group_chunks(&self) -> usize {
-        self.chunks().div_ceil(MAX_GROUPS).max(MIN_GROUP_CHUNKS)
-    }
-
-    /// Number of groups.
-    fn groups(&self) -> usize {
-        self.chunks().div_ceil(self.group_chunks())
+    /// Fewest rows of a chunk, where all rows meet that many drawn negatives.
+    fn fewest_rows(&self, drawn: usize) -> usize {
+        if drawn > CACHED_CANDIDATES { crate::loss::softmax::TILE } else { 1 }
     }
 }
 

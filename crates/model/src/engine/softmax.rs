@@ -1,24 +1,25 @@
 //! The passes of all losses but that of labelled pairs: forward of all chunks, the loss over the whole batch, backward of all chunks.
 
-use super::chunk::{Buffers, Chunk};
-use super::temperature::LearnedScale;
-use super::{Batch, Engine, Objective, Pairing, lock};
+use super::chunk::{Chunk, Given};
+use super::grid::Grid;
+use super::temperature::{LearnedScale, by_scale};
+use super::{Batch, Ending, Engine, Objective, Pairing, lock};
 use crate::kernel::Buffer;
 use crate::loss::{LossSum, softmax};
 use crate::model::Parameters;
 use crate::negative::{Draw, Met};
-use crate::tower::Weights;
+use crate::tower::TowerWorkspace;
 
 /// Columns of a whole batch.
 #[derive(Debug, Default)]
 pub(super) struct BatchColumns {
-    /// Vectors and gradients of users `[rows, dimension]`.
-    users: [Buffer; 2],
-    /// Of the positives, each with negatives of its own `[rows · group, dimension]`.
+    /// Vectors and gradients of the positives, each with negatives of its own `[rows · group, dimension]`.
     items: [Buffer; 2],
     /// Of what all rows meet: first the positives again where rows are negatives of each other, then drawn items, and then
     /// rows of earlier batches, which get no gradient.
     candidates: [Buffer; 2],
+    /// How many of them are positives.
+    repeated: usize,
     weights: Vec<f32>,
     item_shifts: Vec<f32>,
     candidate_shifts: Vec<f32>,
@@ -30,94 +31,118 @@ pub(super) struct BatchColumns {
 }
 
 impl Engine<'_> {
-    /// Forward passes and the loss; the gradients of the vectors stay in the columns.
-    pub(super) fn softmax_loss(&mut self, parameters: &Parameters, batch: &Batch<'_>) -> LossSum {
-        let chunks = batch.chunks();
-        self.reserve(batch, chunks);
-        self.read(parameters, batch);
-        let (layout, buffers, shared, drawn) = (self.layout, &self.buffers, &self.shared, self.drawn.len());
-        let (rows, dimension, group) = (batch.rows.len(), layout.dimension(), batch.pairing.group());
-        let columns = &mut self.columns;
-        let repeated = if self.objective.takes_rows(&batch.pairing) { rows } else { 0 };
-        let (earlier, earlier_vectors) = self.earlier.met(self.steps, rows);
-        columns.resize(dimension, (rows, group), (repeated + drawn, earlier.len()));
-        columns.candidates[0][(repeated + drawn) * dimension..].copy_from_slice(earlier_vectors);
-        let cells = batch.pairing.chunk_rows() * dimension;
-        let vectors = columns.users[0].chunks_mut(cells).zip(columns.items[0].chunks_mut(cells * group));
-        let work = self.chunks.iter_mut().zip(buffers).zip(vectors).enumerate();
-        self.team.each(work, |_, (number, ((chunk, buffers), (users, items)))| {
-            let mut buffers = lock(buffers);
-            chunk.forward(layout, parameters, (shared, batch.starts(number, drawn)), &mut buffers);
-            chunk.read_users(layout, (&buffers, group), users);
-            items.copy_from_slice(&buffers.vectors(chunk).1[..items.len()]);
-        });
-        columns.read(batch, (&self.chunks[..chunks], buffers), dimension, repeated);
-        let met = Met { rows: &self.items, earlier };
-        columns.read_shifts(&self.objective, batch.pairing, (met, &self.drawn), repeated);
-        self.pass(batch)
+    /// All items forward; then chunk by chunk users forward, their losses, and, if gradients are wanted, users backward while
+    /// they are in the cache; then all items backward.
+    pub(super) fn softmax_pass(&mut self, parameters: &Parameters, batch: &Batch<'_>, ending: Ending) -> LossSum {
+        let (rows, items) = self.grid.most();
+        self.reserve((rows, 0));
+        let towers = self.item_towers.len().max(self.grid.chunks());
+        self.item_towers.resize_with(towers, TowerWorkspace::default);
+        for tower in self.item_towers.iter_mut().filter(|tower| tower.room() < items) {
+            *tower = self.layout.item_tower.workspace(items, true);
+        }
+        self.forward_items(parameters, batch);
+        let weight = self.weight(self.grid.group);
+        let loss = self.pass_users(parameters, batch, (ending, weight));
+        if let Some(temperature) = &mut self.temperature {
+            temperature.take(self.chunks[..self.grid.chunks()].iter().map(|chunk| chunk.by_scale));
+        }
+        if ending == Ending::Gradients {
+            self.backward_items(parameters);
+        }
+        LossSum { loss, weight }
     }
 
-    fn pass(&mut self, batch: &Batch<'_>) -> LossSum {
-        let (columns, objective) = (&mut self.columns, &self.objective);
-        let Some(criterion) = objective.criterion() else { return LossSum::default() };
+    fn forward_items(&mut self, parameters: &Parameters, batch: &Batch<'_>) {
+        let (grid, dimension) = (&self.grid, self.layout.dimension());
+        let repeated = if self.objective.takes_rows(&batch.pairing) { batch.rows.len() } else { 0 };
+        let (earlier, earlier_vectors) = self.earlier.met(self.steps, batch.rows.len());
+        self.columns.resize(dimension, batch.rows.len() * grid.group, (repeated + grid.drawn, earlier.len()));
+        self.columns.candidates[0][(repeated + grid.drawn) * dimension..].copy_from_slice(earlier_vectors);
+        let given = Given::new(self.layout, parameters, (&self.transposed, &self.shared, grid, 0.0));
+        let items = grid.cut(&mut self.columns.items[0], grid.group * dimension);
+        let work = self.chunks.iter_mut().zip(&mut self.item_towers).zip(items).enumerate();
+        self.team.each(work, |_, (number, ((chunk, tower), items))| {
+            chunk.forward_items(given, number, tower);
+            items.copy_from_slice(&chunk.item_vectors(tower)[..items.len()]);
+        });
+        self.columns.read(&self.chunks[..grid.chunks()], &self.item_towers, (dimension, grid.group), repeated);
+        let met = Met { rows: &self.items, earlier };
+        self.columns.read_shifts(&self.objective, batch.pairing, (met, &self.drawn), repeated);
+    }
+
+    /// Returns the loss; the gradients of the items stay in the columns.
+    fn pass_users(&mut self, parameters: &Parameters, batch: &Batch<'_>, (ending, weight): (Ending, f64)) -> f64 {
+        let (columns, objective, grid) = (&mut self.columns, &self.objective, &self.grid);
+        let Some(criterion) = objective.criterion() else { return 0.0 };
         let learned = self.temperature.as_ref().map(LearnedScale::temperature);
-        let criterion = learned.map_or(criterion, |temperature| criterion.at(temperature));
-        let [users, user_gradients] = &mut columns.users;
-        let [items, item_gradients] = &mut columns.items;
-        let [candidates, candidate_gradients] = &mut columns.candidates;
+        let (layout, dimension) = (self.layout, self.layout.dimension());
+        let ([items, item_gradients], [candidates, candidate_gradients]) =
+            (&mut columns.items, &mut columns.candidates);
         let by_item = &columns.by_item;
-        let hidden = |row: usize, hidden: &mut Vec<u32>| objective.hide(batch, by_item, row, hidden);
-        let loss = softmax::Batch {
-            users,
+        let met = softmax::Batch {
             items,
             item_shifts: &columns.item_shifts,
             candidates,
             candidate_shifts: &columns.candidate_shifts,
-            hidden: &hidden,
-            dimension: self.layout.dimension(),
-            score: self.layout.score(),
+            hidden: &|row, hidden| objective.hide(batch, by_item, row, hidden),
+            dimension,
+            score: layout.score(),
             weights: &columns.weights,
-            criterion,
+            criterion: learned.map_or(criterion, |temperature| criterion.at(temperature)),
         };
-        let gradients =
-            softmax::Gradients { users: user_gradients, items: item_gradients, candidates: candidate_gradients };
-        let sum = columns.workspace.pass(&loss, gradients, &self.team);
-        if let Some(temperature) = &mut self.temperature {
-            temperature.take(users, user_gradients, self.layout.dimension());
-        }
-        let rows = candidate_gradients.chunks_exact_mut(self.layout.dimension());
-        rows.zip(&columns.pushes).for_each(|(row, push)| row.iter_mut().for_each(|value| *value *= push));
-        sum
-    }
-
-    /// Backward passes of all chunks; `weight` is that of all rows.
-    pub(super) fn softmax_backward(&mut self, parameters: &Parameters, batch: &Batch<'_>, weight: f64) {
-        let (layout, columns, drawn) = (self.layout, &self.columns, self.drawn.len());
-        let (dense, transposed) = (&parameters.dense[..], &self.transposed[..]);
-        let repeated = if self.objective.takes_rows(&batch.pairing) { batch.rows.len() } else { 0 };
-        let size = batch.group_chunks();
-        let groups = self.chunks[..batch.chunks()].chunks_mut(size).zip(self.buffers.chunks(size));
-        self.team.each(groups.zip(&mut self.gradients).enumerate(), |_, (group, ((chunks, buffers), gradient))| {
+        let moving = candidate_gradients.len() / dimension;
+        let (prepared, groups) = columns.workspace.prepare(&met, (grid.groups(), moving));
+        let given = Given::new(layout, parameters, (&self.transposed, &self.shared, grid, weight));
+        let (size, buffers) = (grid.group_chunks(), &self.buffers);
+        let mut slopes = grid.cut(item_gradients, grid.group * dimension);
+        let chunks = self.chunks[..grid.chunks()].chunks_mut(size).zip(slopes.chunks_mut(size));
+        let work = chunks.zip(groups).zip(&mut self.gradients).enumerate();
+        self.team.each(work, |thread, (group, (((chunks, slopes), own), gradient))| {
+            let mut buffers = lock(&buffers[thread]);
             gradient.fill(0.0);
-            for (number, (chunk, buffers)) in (group * size..).zip(chunks.iter_mut().zip(buffers)) {
-                let rows = batch.chunk(number);
-                let users = &columns.users[1][rows.start * layout.dimension()..rows.end * layout.dimension()];
-                let items = columns.gradient(batch, (number, drawn), layout.dimension(), repeated);
-                let weights = Weights { dense, transposed, gradient: &mut *gradient };
-                chunk.vectors_backward(layout, weights, &mut lock(buffers), (users, &items));
+            for (number, (chunk, item_gradients)) in (group * size..).zip(chunks.iter_mut().zip(slopes)) {
+                chunk.forward_users(given, number, &mut buffers);
+                let first = grid.rows(number).start;
+                let mut slope = 0.0;
+                let items = &met.items[first * grid.group * dimension..];
+                chunk.compare_users(layout, (items, grid.group), &mut buffers, |users, user_gradients| {
+                    own.pass(prepared, softmax::Rows { first, users, user_gradients, item_gradients });
+                    slope = learned.map_or(0.0, |_| by_scale(users, user_gradients, dimension));
+                });
+                chunk.by_scale = slope;
+                if ending == Ending::Gradients {
+                    chunk.backward_users(given, number, gradient, &mut buffers);
+                }
             }
         });
-        self.shared_backward(parameters, batch, weight);
+        let loss = columns.workspace.finish(candidate_gradients, dimension, &self.team);
+        let rows = candidate_gradients.chunks_exact_mut(dimension);
+        rows.zip(&columns.pushes).for_each(|(row, push)| row.iter_mut().for_each(|value| *value *= push));
+        loss
+    }
+
+    fn backward_items(&mut self, parameters: &Parameters) {
+        let (grid, columns, dimension) = (&self.grid, &self.columns, self.layout.dimension());
+        let given = Given::new(self.layout, parameters, (&self.transposed, &self.shared, grid, 0.0));
+        let size = grid.group_chunks();
+        let groups = self.chunks[..grid.chunks()].chunks_mut(size).zip(self.item_towers.chunks_mut(size));
+        self.team.each(groups.zip(&mut self.gradients).enumerate(), |_, (group, ((chunks, towers), gradient))| {
+            for (number, (chunk, tower)) in (group * size..).zip(chunks.iter_mut().zip(towers)) {
+                let slopes = columns.gradient(grid, number, dimension);
+                chunk.backward_items(given, (&slopes, &mut *gradient), tower);
+            }
+        });
     }
 }
 
 impl BatchColumns {
     /// `moving` candidates get gradients, `still` ones do not.
-    fn resize(&mut self, dimension: usize, (rows, group): (usize, usize), (moving, still): (usize, usize)) {
-        let shapes = [[rows; 2], [rows * group; 2], [moving + still, moving]];
-        for (columns, shape) in [&mut self.users, &mut self.items, &mut self.candidates].into_iter().zip(shapes) {
-            columns.iter_mut().zip(shape).for_each(|(column, rows)| column.resize(rows * dimension));
-        }
+    fn resize(&mut self, dimension: usize, items: usize, (moving, still): (usize, usize)) {
+        self.items.iter_mut().for_each(|column| column.resize(items * dimension));
+        let [candidates, gradients] = &mut self.candidates;
+        candidates.resize((moving + still) * dimension);
+        gradients.resize(moving * dimension);
     }
 
     /// Vectors of the positives, each of `dimension` numbers.
@@ -128,27 +153,26 @@ impl BatchColumns {
     /// Takes the weights, and the vectors of the candidates, from the chunks.
     fn read(
         &mut self,
-        batch: &Batch<'_>,
-        (chunks, buffers): (&[Chunk], &[std::sync::Mutex<Buffers>]),
-        dimension: usize,
+        chunks: &[Chunk],
+        towers: &[TowerWorkspace],
+        (dimension, group): (usize, usize),
         repeated: usize,
     ) {
-        let group = batch.pairing.group();
         let (repeats, drawn) = self.candidates[0].split_at_mut(repeated * dimension);
         let positives = self.items[0].chunks_exact(dimension * group);
         repeats
             .chunks_exact_mut(dimension)
             .zip(positives)
             .for_each(|(to, from)| to.copy_from_slice(&from[..dimension]));
+        self.repeated = repeated;
         self.weights.clear();
         self.item_shifts.clear();
         let mut start = 0;
-        for (chunk, buffers) in chunks.iter().zip(buffers) {
-            let (weights, shifts) = chunk.row_weights(group);
+        for (chunk, tower) in chunks.iter().zip(towers) {
+            let (weights, shifts) = chunk.weights(group);
             self.weights.extend(weights);
             self.item_shifts.extend(shifts);
-            let (buffers, own) = (lock(buffers), shifts.len() * dimension);
-            let extra = &buffers.vectors(chunk).1[own..];
+            let extra = &chunk.item_vectors(tower)[shifts.len() * dimension..];
             drawn[start..start + extra.len()].copy_from_slice(extra);
             start += extra.len();
         }
@@ -186,23 +210,16 @@ impl BatchColumns {
     }
 
     /// Gradient of the item vectors of a chunk: positives with their own negatives, then the chunk's drawn items.
-    fn gradient(
-        &self,
-        batch: &Batch<'_>,
-        (number, drawn): (usize, usize),
-        dimension: usize,
-        repeated: usize,
-    ) -> Vec<f32> {
-        let (group, rows) = (batch.pairing.group(), batch.chunk(number));
-        let extra = batch.extra(number, drawn);
+    fn gradient(&self, grid: &Grid, number: usize, dimension: usize) -> Vec<f32> {
+        let (group, rows, extra) = (grid.group, grid.rows(number), grid.extra(number));
         let mut gradient = self.items[1][rows.start * group * dimension..rows.end * group * dimension].to_vec();
-        if repeated > 0 {
+        if self.repeated > 0 {
             let repeats = self.candidates[1][rows.start * dimension..].chunks_exact(dimension);
             for (target, more) in gradient.chunks_exact_mut(group * dimension).zip(repeats) {
                 crate::kernel::add_to(&mut target[..dimension], more);
             }
         }
-        let cells = (repeated + extra.start) * dimension..(repeated + extra.end) * dimension;
+        let cells = (self.repeated + extra.start) * dimension..(self.repeated + extra.end) * dimension;
         gradient.extend(&self.candidates[1][cells]);
         gradient
     }

@@ -33,6 +33,13 @@ impl Engine<'_> {
     }
 }
 
+/// Gradient of a sum of losses by the scale, from those of user vectors, `[rows, dimension]` each: a score is
+/// `exp(scale) · user · item` and a shift, so that both come from the same slopes.
+pub(super) fn by_scale(users: &[f32], gradients: &[f32], dimension: usize) -> f64 {
+    let rows = users.chunks_exact(dimension).zip(gradients.chunks_exact(dimension));
+    rows.map(|(user, gradient)| f64::from(dot(user, gradient))).sum()
+}
+
 /// Name of the parameter in a checkpoint.
 const NAME: &str = "temperature";
 
@@ -70,11 +77,9 @@ impl LearnedScale {
         (-f64::from(self.scale[0])).exp() as f32
     }
 
-    /// Takes the gradient of a sum of losses from those of user vectors, `[rows, dimension]` each: a score is
-    /// `exp(scale) · user · item` and a shift, so that both come from the same slopes.
-    pub(super) fn take(&mut self, users: &[f32], gradients: &[f32], dimension: usize) {
-        let rows = users.chunks_exact(dimension).zip(gradients.chunks_exact(dimension));
-        self.gradient = rows.map(|(user, gradient)| f64::from(dot(user, gradient))).sum::<f64>() as f32;
+    /// Takes the gradient of the sum of losses of a batch: that of the scores' factor, summed over its chunks.
+    pub(super) fn take(&mut self, chunks: impl Iterator<Item = f64>) {
+        self.gradient = chunks.sum::<f64>() as f32;
     }
 
     /// Gradient of the sum of losses of the last batch.

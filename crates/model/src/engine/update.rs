@@ -1,7 +1,7 @@
 //! The end of a step: gradients are summed, cut where the settings say so, and parameters move.
 
 use super::chunk::Chunk;
-use super::{Batch, Engine, Look};
+use super::{Engine, Look};
 use crate::export::dense_tensors;
 use crate::kernel::Buffer;
 use crate::layout::ModelLayout;
@@ -17,11 +17,10 @@ impl Engine<'_> {
     pub(super) fn apply(
         &mut self,
         parameters: &mut Parameters,
-        batch: &Batch<'_>,
         (rate, scale): (f64, f64),
         look: Option<&mut Look>,
     ) -> bool {
-        let moved = self.move_parameters(parameters, batch, (rate, scale), look);
+        let moved = self.move_parameters(parameters, (rate, scale), look);
         moved.is_some_and(|step| self.move_temperature(step))
     }
 
@@ -29,32 +28,31 @@ impl Engine<'_> {
     fn move_parameters(
         &mut self,
         parameters: &mut Parameters,
-        batch: &Batch<'_>,
         (rate, scale): (f64, f64),
         look: Option<&mut Look>,
     ) -> Option<Step> {
         let step = Step::new(&self.optimizer, &self.clip, (rate, self.steps), scale);
         if self.clip.norm.is_none() && look.is_none() {
-            return self.move_all(parameters, batch, step).then_some(step);
+            return self.move_all(parameters, step).then_some(step);
         }
-        let length = self.length(batch) * scale;
+        let length = self.length() * scale;
         if let Some(look) = look {
             look.norm = Some(length);
             if look.wants_histograms {
-                self.show(batch, scale, look);
+                self.show(scale, look);
             }
         }
         let Some(most) = self.clip.norm else {
-            return self.move_summed(parameters, batch, step).then_some(step);
+            return self.move_summed(parameters, step).then_some(step);
         };
         let shortened = step.scaled((most / (length + LEAST_LENGTH)).min(1.0));
-        (length.is_finite() && self.move_summed(parameters, batch, shortened)).then_some(shortened)
+        (length.is_finite() && self.move_summed(parameters, shortened)).then_some(shortened)
     }
 
     /// Sums and moves block by block and row by row, while they are at hand.
-    fn move_all(&mut self, parameters: &mut Parameters, batch: &Batch<'_>, step: Step) -> bool {
-        let (layout, chunks, shared) = (self.layout, &self.chunks[..batch.chunks()], &self.shared);
-        let (dense, tables, gradients) = (&mut self.dense, &mut self.tables, &self.gradients[..batch.groups()]);
+    fn move_all(&mut self, parameters: &mut Parameters, step: Step) -> bool {
+        let (layout, chunks, shared) = (self.layout, &self.chunks[..self.grid.chunks()], &self.shared);
+        let (dense, tables, gradients) = (&mut self.dense, &mut self.tables, &self.gradients[..self.grid.groups()]);
         self.team.each(table_parts(tables, &mut parameters.tables), |_, (number, part)| {
             match shared.iter().find_map(|shared| shared.only(layout, number)) {
                 Some(distinct) => part.step_distinct(step, distinct),
@@ -65,9 +63,9 @@ impl Engine<'_> {
     }
 
     /// Sums all gradients, and leaves the sums where they are. Returns their length: the root of all squares.
-    fn length(&mut self, batch: &Batch<'_>) -> f64 {
-        let (layout, chunks, shared) = (self.layout, &self.chunks[..batch.chunks()], &self.shared);
-        let mut squares = Dense::sum(&mut self.gradients[..batch.groups()], &self.team);
+    fn length(&mut self) -> f64 {
+        let (layout, chunks, shared) = (self.layout, &self.chunks[..self.grid.chunks()], &self.shared);
+        let mut squares = Dense::sum(&mut self.gradients[..self.grid.groups()], &self.team);
         for (number, rows) in self.tables.iter_mut().enumerate() {
             squares += match shared.iter().find_map(|shared| shared.only(layout, number)) {
                 Some(distinct) => rows.squares_distinct(distinct),
@@ -79,8 +77,8 @@ impl Engine<'_> {
     }
 
     /// Moves by the sums that [`Engine::length`] left.
-    fn move_summed(&mut self, parameters: &mut Parameters, batch: &Batch<'_>, step: Step) -> bool {
-        let summed = batch.groups().min(1);
+    fn move_summed(&mut self, parameters: &mut Parameters, step: Step) -> bool {
+        let summed = self.grid.groups().min(1);
         let (layout, shared) = (self.layout, &self.shared);
         self.team.each(table_parts(&mut self.tables, &mut parameters.tables), |_, (number, part)| {
             match shared.iter().find_map(|shared| shared.only(layout, number)) {
@@ -92,12 +90,12 @@ impl Engine<'_> {
     }
 
     /// Fills in histograms of the sums that [`Engine::length`] left, times `scale`.
-    fn show(&self, batch: &Batch<'_>, scale: f64, look: &mut Look) {
+    fn show(&self, scale: f64, look: &mut Look) {
         for (number, (spec, rows)) in self.layout.tables.iter().zip(&self.tables).enumerate() {
             let only = self.shared.iter().find_map(|shared| shared.only(self.layout, number));
             look.add(&spec.name, &rows.collected(only), scale);
         }
-        for summed in &self.gradients[..batch.groups().min(1)] {
+        for summed in &self.gradients[..self.grid.groups().min(1)] {
             for (name, _, gradient) in dense_tensors(self.layout, summed) {
                 look.add(&name, &[gradient], scale);
             }
@@ -117,6 +115,7 @@ fn table_parts<'t>(
 /// Adds the gradients of a table to a shard: what is shared, users first, then the chunks in order.
 pub(super) fn collect(layout: &ModelLayout, table: usize, (shared, chunks): (&[Shared], &[Chunk]), shard: &mut Shard) {
     let inputs = [&layout.user, &layout.item];
-    shared.iter().zip(inputs).for_each(|(shared, input)| shared.collect(input, table, shard));
+    let histories = chunks.iter().map(Chunk::histories);
+    shared.iter().zip(inputs).for_each(|(shared, input)| shared.collect(input, table, histories.clone(), shard));
     chunks.iter().for_each(|chunk| chunk.collect(layout, table, shard));
 }

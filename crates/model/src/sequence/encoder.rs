@@ -9,7 +9,7 @@ use super::interests::{Interests, InterestsMemory};
 use super::self_attention::{AttentionMemory, SelfAttention};
 use crate::config::EncoderSection;
 use crate::kernel::Buffer;
-use crate::layer::block::{Scratch, grow};
+use crate::layer::block::grow;
 use crate::layer::dropout::Dropout;
 use crate::layout::HistoryLayout;
 
@@ -25,7 +25,7 @@ pub(crate) enum Encoder {
     Recency,
 }
 
-/// What a pass over a piece remembers.
+/// What a pass over a chunk remembers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Memory {
     /// Buckets of the gaps after the tokens, where the encoder reads them.
@@ -40,13 +40,6 @@ pub(crate) struct Memory {
     pub(crate) dien: DienMemory,
     pub(crate) interests: InterestsMemory,
     pub(crate) rows: RowMemory,
-}
-
-/// What passes over pieces use in turn, so that it stays in the cache: each piece has it while one of its passes runs.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Spare {
-    gradient: Buffer,
-    scratch: Scratch,
 }
 
 /// A tensor of an encoder.
@@ -147,15 +140,6 @@ impl Encoder {
         }
     }
 
-    /// Number of blocks, each of which remembers about as much a token; nothing where a pass remembers more than that.
-    pub(crate) fn blocks(&self) -> Option<usize> {
-        match self {
-            Self::SelfAttention(own) => Some(own.blocks().len()),
-            Self::Gru(_) | Self::Recency => Some(1),
-            Self::Din(_) | Self::Dien(_) | Self::Interests(_) => None,
-        }
-    }
-
     /// Vectors of a row: more than one only of an encoder that attends.
     pub(crate) fn interests(&self) -> usize {
         match self {
@@ -251,12 +235,6 @@ impl Encoder {
 }
 
 impl Memory {
-    /// Takes what it uses in turn with other pieces; the same call gives it back.
-    pub(crate) fn swap(&mut self, spare: &mut Spare) {
-        std::mem::swap(&mut self.gradient, &mut spare.gradient);
-        std::mem::swap(&mut self.attention.scratch, &mut spare.scratch);
-    }
-
     /// Makes room for sequences with these ends.
     pub(crate) fn reserve(&mut self, layout: &HistoryLayout, ends: &[usize]) {
         let tokens = ends[ends.len() - 1] - ends[0];

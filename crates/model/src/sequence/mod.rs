@@ -23,9 +23,9 @@ mod token_ids;
 mod tokens;
 
 pub(crate) use elements::Elements;
-pub(crate) use encoder::{Encoder, Initial, Memory, Spare, TensorSpec};
+pub(crate) use encoder::{Encoder, Initial, Memory, TensorSpec};
 pub(crate) use gru::Gru;
-pub(crate) use history::{History, Pass};
+pub(crate) use history::{Encoded, History, Pass, TokenGradients, cut};
 pub(crate) use reading::Reading;
 pub(crate) use rows::RowMemory;
 pub(crate) use self_attention::SelfAttention;

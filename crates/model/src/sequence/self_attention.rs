@@ -27,7 +27,7 @@ pub(crate) struct SelfAttention {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AttentionMemory {
     blocks: Vec<BlockMemory>,
-    pub(super) scratch: Scratch,
+    scratch: Scratch,
     output: Buffer,
     moments: Vec<Moments>,
 }

@@ -49,11 +49,20 @@ impl TokenIds {
         }
     }
 
-    /// Adds the gradients of the embeddings, in the field's columns of `values`, to a shard.
-    pub(super) fn collect(&self, of: ItemColumn, (values, columns): (&[f32], Columns), shard: &mut Shard) {
+    /// Adds the gradients of the embeddings of these tokens, in the field's columns of `values`, to a shard.
+    pub(super) fn collect(
+        &self,
+        of: ItemColumn,
+        tokens: Range<usize>,
+        (values, columns): (&[f32], Columns),
+        shard: &mut Shard,
+    ) {
         match of {
-            ItemColumn::Single { .. } => shard.add_rows(&self.single, values, columns),
-            ItemColumn::Multi { .. } => shard.add_elements(self.multi.parts(), values, columns),
+            ItemColumn::Single { .. } => shard.add_rows(&self.single[tokens], values, columns),
+            ItemColumn::Multi { .. } => {
+                let (offsets, ids, factors) = self.multi.parts();
+                shard.add_elements((&offsets[tokens.start..=tokens.end], ids, factors), values, columns);
+            }
         }
     }
 }

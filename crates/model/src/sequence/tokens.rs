@@ -87,6 +87,16 @@ impl Tokens {
         &self.items
     }
 
+    /// The sequence whose first row this is; behind the last row, the number of sequences.
+    pub(crate) fn starting_at(&self, row: usize) -> Option<usize> {
+        self.rows.binary_search(&row).ok()
+    }
+
+    /// Tokens of all rows before this one, where a sequence starts with it, or none is left.
+    pub(crate) fn before(&self, row: usize) -> Option<usize> {
+        self.starting_at(row).map(|sequence| self.ends[sequence])
+    }
+
     /// Tokens that have a next one.
     pub(crate) fn steps(&self) -> usize {
         self.ends.windows(2).map(|pair| (pair[1] - pair[0]).saturating_sub(1)).sum()

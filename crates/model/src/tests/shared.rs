@@ -35,7 +35,7 @@ fn pass(share: bool) -> (Vec<f32>, Vec<f32>, Vec<f32>, usize) {
     let (mut vectors, mut gradient) = (Vec::new(), vec![0.0; tower.layout.dense_len()]);
     for (input, start) in inputs.iter_mut().zip([0, FIRST]) {
         let (rows, mut workspace) = (input.rows(), item_tower.workspace(ROWS, true));
-        input.look_up(layout, &parameters.tables, (&shared, start));
+        input.look_up(layout, &parameters.tables, (&shared, start), &[]);
         item_tower.forward(&parameters.dense, (input, &shared), &mut workspace);
         vectors.extend_from_slice(workspace.vectors(rows));
         let upstream: Vec<f32> = (0..rows * tower.dimension()).map(|n| ((n + start) % 7) as f32 - 3.0).collect();
@@ -45,10 +45,10 @@ fn pass(share: bool) -> (Vec<f32>, Vec<f32>, Vec<f32>, usize) {
         add_to(&mut gradient, &part);
     }
     shared.fields((item_tower, layout), inputs.iter()).for_each(|field| field.backward(parameters));
-    shared.dense_gradient((item_tower, layout), &mut gradient);
+    shared.dense_gradient(item_tower, &mut gradient);
     let genre = tower.layout.tables.iter().position(|table| table.name == "embedding.item.genre").unwrap();
     let rows = Table::new(&tower.layout.tables[genre], &Memory::new(&OptimizerSection::default())).gradients(|shard| {
-        shared.collect(layout, genre, shard);
+        shared.collect(layout, genre, std::iter::empty(), shard);
         inputs.iter().for_each(|input| input.collect(layout, genre, shard));
     });
     let fields = (0..layout.single.len()).filter(|&number| shared.has(number)).count();

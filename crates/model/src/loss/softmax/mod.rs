@@ -10,7 +10,6 @@
 #[cfg(test)]
 mod tests;
 
-use super::LossSum;
 use super::criterion::{Criterion, pair_slopes};
 use crate::config::Score;
 use crate::kernel::{Buffer, LANES, add_scaled, dot, exp, for_every_level, lane_sum, transpose};
@@ -18,13 +17,10 @@ use crate::layer::product::{Matrix, multiply, multiply_into};
 use crate::team::Team;
 
 /// Users whose scores are held at once.
-const TILE: usize = 32;
+pub(crate) const TILE: usize = 32;
 
-/// Users of a group, which has its own sum of candidate gradients; more users make larger groups, not more.
-const GROUP_ROWS: usize = 256;
-
-/// Most groups; the grid depends on the batch only.
-const MAX_GROUPS: usize = 16;
+/// Candidates whose gradients are summed at once.
+const BLOCK: usize = 256;
 
 /// Largest exponent. With a temperature of 0.02 the least one is then about -55, and no sum leaves the range of `f32`.
 const TOP: f32 = 70.0;
@@ -35,11 +31,9 @@ fn stride(candidates: usize) -> usize {
     candidates.next_multiple_of(LANES) + LANES
 }
 
-/// A batch of vectors; of length 1 each, where the score is the cosine.
+/// What the users of a batch meet: vectors, of length 1 each where the score is the cosine.
 #[derive(Clone, Copy)]
 pub(crate) struct Batch<'a> {
-    /// `[rows, dimension]`.
-    pub(crate) users: &'a [f32],
     /// `[rows · group, dimension]`: the positive of a row, then `group - 1` negatives of its own.
     pub(crate) items: &'a [f32],
     /// Added to the score of each item; negative infinity leaves it out.
@@ -57,13 +51,15 @@ pub(crate) struct Batch<'a> {
     pub(crate) criterion: Criterion,
 }
 
-/// Gradients of the sum of losses; each has the shape of what it is the gradient of. Candidates behind the last one that
-/// has a gradient are values that nothing moves.
+/// Some rows of a batch, which follow each other, and the gradients of the sum of losses; each has the shape of what it is
+/// the gradient of.
 #[derive(Debug)]
-pub(crate) struct Gradients<'a> {
-    pub(crate) users: &'a mut [f32],
-    pub(crate) items: &'a mut [f32],
-    pub(crate) candidates: &'a mut [f32],
+pub(crate) struct Rows<'a> {
+    pub(crate) first: usize,
+    /// `[rows, dimension]`.
+    pub(crate) users: &'a [f32],
+    pub(crate) user_gradients: &'a mut [f32],
+    pub(crate) item_gradients: &'a mut [f32],
 }
 
 /// Memory of a pass, reused from step to step.
@@ -78,8 +74,9 @@ pub(crate) struct Workspace {
     groups: Vec<Group>,
 }
 
+/// Rows that one thread takes one after another.
 #[derive(Debug, Default)]
-struct Group {
+pub(crate) struct Group {
     /// `[TILE, candidates]`, likewise.
     scores: Buffer,
     /// `[TILE, dimension]`.
@@ -91,11 +88,14 @@ struct Group {
     hidden: Vec<u32>,
     /// `[candidates, dimension]`: what this group adds to the gradient of the candidates that move.
     gradients: Buffer,
+    /// Do they hold what some rows added?
+    is_begun: bool,
     loss: f64,
 }
 
 /// What all groups read.
-struct Prepared<'a> {
+#[derive(Clone, Copy)]
+pub(crate) struct Prepared<'a> {
     batch: &'a Batch<'a>,
     transposed: &'a [f32],
     candidate_shifts: &'a [f32],
@@ -116,39 +116,35 @@ impl Batch<'_> {
 }
 
 impl Workspace {
-    /// `Σ weight · loss`, and the gradients of that sum.
-    pub(crate) fn pass(&mut self, batch: &Batch<'_>, gradients: Gradients<'_>, team: &Team) -> LossSum {
-        let (rows, dimension) = (batch.rows(), batch.dimension);
-        let fixed = self.prepare(batch);
-        let group_rows = group_rows(rows);
-        let count = rows.div_ceil(group_rows);
-        self.groups.resize_with(self.groups.len().max(count), Group::default);
-        let groups = &mut self.groups[..count];
-        let (transposed, candidate_shifts) = (&self.transposed[..], &self.candidate_shifts[..]);
-        let prepared = Prepared { batch, transposed, candidate_shifts, item_weights: &self.item_weights, fixed };
-        let users = gradients.users.chunks_mut(group_rows * dimension);
-        let items = gradients.items.chunks_mut(group_rows * batch.group() * dimension);
-        let parts = groups.iter_mut().zip(users).zip(items).enumerate();
-        let moving = gradients.candidates.len() / dimension;
-        team.each(parts, |_, (number, ((group, users), items))| {
-            group.gradients.resize(moving * dimension);
-            group.pass(&prepared, number * group_rows, (users, items));
-        });
-        let groups = &*groups;
-        let targets = gradients.candidates.chunks_mut(GROUP_ROWS * dimension).enumerate();
+    /// Lays a batch out for that many groups, the first `moving` of whose candidates have gradients; those behind are values
+    /// that nothing moves.
+    pub(crate) fn prepare<'w>(
+        &'w mut self,
+        batch: &'w Batch<'w>,
+        (groups, moving): (usize, usize),
+    ) -> (Prepared<'w>, &'w mut [Group]) {
+        let fixed = self.lay_out(batch);
+        self.groups.resize_with(groups, Group::default);
+        self.groups.iter_mut().for_each(|group| group.begin(batch, moving));
+        let Self { transposed, candidate_shifts, item_weights, groups } = self;
+        (Prepared { batch, transposed, candidate_shifts, item_weights, fixed }, groups)
+    }
+
+    /// `Σ loss` over all groups, each of which had rows; writes the gradients of the candidates that move.
+    pub(crate) fn finish(&self, gradients: &mut [f32], dimension: usize, team: &Team) -> f64 {
+        let targets = gradients.chunks_mut(BLOCK * dimension).enumerate();
         team.each(targets, |_, (number, target)| {
-            let start = number * GROUP_ROWS * dimension;
+            let start = number * BLOCK * dimension;
             target.fill(0.0);
-            for group in groups {
+            for group in &self.groups {
                 crate::kernel::add_to(target, &group.gradients[start..start + target.len()]);
             }
         });
-        let weight = batch.weights.iter().map(|&weight| f64::from(weight)).sum();
-        LossSum { loss: groups.iter().map(|group| group.loss).sum(), weight }
+        self.groups.iter().map(|group| group.loss).sum()
     }
 
     /// Lays the candidates out, and returns the fixed shift.
-    fn prepare(&mut self, batch: &Batch<'_>) -> f32 {
+    fn lay_out(&mut self, batch: &Batch<'_>) -> f32 {
         let stride = stride(batch.candidate_shifts.len());
         self.transposed.resize(batch.dimension * stride);
         let inverse = 1.0 / batch.criterion.temperature();
@@ -168,35 +164,36 @@ impl Workspace {
     }
 }
 
-fn group_rows(rows: usize) -> usize {
-    GROUP_ROWS.max(rows.div_ceil(MAX_GROUPS).next_multiple_of(TILE))
-}
-
 impl Group {
-    /// Rows from `first` on, as many as the gradients of users and items have.
-    fn pass(&mut self, prepared: &Prepared<'_>, first: usize, (users, items): (&mut [f32], &mut [f32])) {
-        let (batch, dimension) = (prepared.batch, prepared.batch.dimension);
+    fn begin(&mut self, batch: &Batch<'_>, moving: usize) {
         self.scores.resize(TILE * stride(batch.candidate_shifts.len()));
-        self.scaled_users.resize(TILE * dimension);
+        self.scaled_users.resize(TILE * batch.dimension);
         self.own.resize(TILE * batch.group(), 0.0);
         self.factors.resize(TILE, 0.0);
-        self.loss = 0.0;
-        let items = items.chunks_mut(TILE * batch.group() * dimension);
-        for (tile, (users, items)) in users.chunks_mut(TILE * dimension).zip(items).enumerate() {
-            self.tile(prepared, first + tile * TILE, (users, items), tile > 0);
+        self.gradients.resize(moving * batch.dimension);
+        (self.is_begun, self.loss) = (false, 0.0);
+    }
+
+    /// Adds the losses of some rows, `weight · loss` each, and writes their gradients.
+    pub(crate) fn pass(&mut self, prepared: Prepared<'_>, rows: Rows<'_>) {
+        let (batch, dimension) = (prepared.batch, prepared.batch.dimension);
+        let users = rows.users.chunks(TILE * dimension).zip(rows.user_gradients.chunks_mut(TILE * dimension));
+        let items = rows.item_gradients.chunks_mut(TILE * batch.group() * dimension);
+        let firsts = (rows.first..).step_by(TILE);
+        for (((users, user_gradients), item_gradients), first) in users.zip(items).zip(firsts) {
+            self.tile(prepared, Rows { first, users, user_gradients, item_gradients });
         }
     }
 
-    fn tile(&mut self, prepared: &Prepared<'_>, first: usize, gradients: (&mut [f32], &mut [f32]), add: bool) {
-        let (batch, (user_gradients, item_gradients)) = (prepared.batch, gradients);
+    fn tile(&mut self, prepared: Prepared<'_>, mut rows: Rows<'_>) {
+        let (batch, Rows { first, users, user_gradients, .. }) = (prepared.batch, &mut rows);
         let (columns, dimension) = (batch.candidate_shifts.len(), batch.dimension);
-        let count = user_gradients.len() / dimension;
-        let users = &batch.users[first * dimension..][..count * dimension];
+        let count = users.len() / dimension;
         let stride = stride(columns);
         let transposed = Matrix::new(prepared.transposed, dimension, stride).columns(0, columns);
         multiply_into((&mut self.scores, stride), Matrix::new(users, count, dimension), transposed, false);
         for (local, user) in users.chunks_exact(dimension).enumerate() {
-            self.row(prepared, (first + local, local), user);
+            self.row(prepared, (*first + local, local), user);
         }
         let scores = Matrix::new(&self.scores, count, stride).columns(0, columns);
         multiply(user_gradients, scores, Matrix::new(batch.candidates, columns, dimension), false);
@@ -206,18 +203,18 @@ impl Group {
         }
         let scaled = Matrix::new(&self.scaled_users, count, dimension);
         let moving = scores.columns(0, self.gradients.len() / dimension);
-        multiply(&mut self.gradients, moving.transposed(), scaled, add);
-        self.finish_rows(batch, first, (user_gradients, item_gradients));
+        multiply(&mut self.gradients, moving.transposed(), scaled, self.is_begun);
+        self.is_begun = true;
+        self.finish_rows(batch, rows);
     }
 
     /// Divides what the candidates gave to the users by the sums, and adds what the rows' own items give and get.
-    fn finish_rows(&self, batch: &Batch<'_>, first: usize, gradients: (&mut [f32], &mut [f32])) {
-        let (dimension, group) = (batch.dimension, batch.group());
-        let users = batch.users[first * dimension..].chunks_exact(dimension);
+    fn finish_rows(&self, batch: &Batch<'_>, rows: Rows<'_>) {
+        let (dimension, group, first) = (batch.dimension, batch.group(), rows.first);
+        let users = rows.users.chunks_exact(dimension);
         let items = batch.items[first * group * dimension..].chunks_exact(group * dimension);
-        let (user_gradients, item_gradients) = gradients;
-        let gradients =
-            user_gradients.chunks_exact_mut(dimension).zip(item_gradients.chunks_exact_mut(group * dimension));
+        let item_gradients = rows.item_gradients.chunks_exact_mut(group * dimension);
+        let gradients = rows.user_gradients.chunks_exact_mut(dimension).zip(item_gradients);
         let rows = users.zip(items).zip(gradients).enumerate();
         for (local, ((user, items), (user_gradient, item_gradients))) in rows {
             let pull = batch.criterion.pull() / batch.criterion.temperature();
@@ -233,7 +230,7 @@ impl Group {
     }
 
     /// Exponentials or slopes, and the loss, of row `row` of the batch, which is row `local` of the tile.
-    fn row(&mut self, prepared: &Prepared<'_>, (row, local): (usize, usize), user: &[f32]) {
+    fn row(&mut self, prepared: Prepared<'_>, (row, local): (usize, usize), user: &[f32]) {
         let batch = prepared.batch;
         let (columns, dimension, group) = (batch.candidate_shifts.len(), batch.dimension, batch.group());
         let scores = &mut self.scores[local * stride(columns)..][..columns];

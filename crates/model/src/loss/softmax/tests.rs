@@ -32,9 +32,9 @@ fn softmax(temperature: f32) -> Criterion {
 type Outcome = (f64, [Vec<f64>; 3]);
 
 /// The definition, in `f64`.
-fn exact(batch: &Batch<'_>) -> Outcome {
+fn exact(users: &[f32], batch: &Batch<'_>) -> Outcome {
     let (group, inverse) = (batch.group(), 1.0 / f64::from(batch.criterion.temperature()));
-    let mut gradients = [batch.users, batch.items, batch.candidates].map(|vectors| vec![0.0; vectors.len()]);
+    let mut gradients = [users, batch.items, batch.candidates].map(|vectors| vec![0.0; vectors.len()]);
     let mut loss = 0.0;
     for (row, &weight) in batch.weights.iter().enumerate() {
         let mut hidden = Vec::new();
@@ -44,7 +44,7 @@ fn exact(batch: &Batch<'_>) -> Outcome {
         let seen = (0..batch.candidate_shifts.len()).filter(|&number| !hidden.contains(&(number as u32)));
         let met: Vec<_> = own.chain(seen.map(|number| (2, number, batch.candidate_shifts[number]))).collect();
         let value = |matrix: usize, row: usize, n: usize| {
-            f64::from([batch.users, batch.items, batch.candidates][matrix][row * WIDTH + n])
+            f64::from([users, batch.items, batch.candidates][matrix][row * WIDTH + n])
         };
         let score = |&(matrix, number, shift): &(usize, usize, f32)| {
             let cosine: f64 = (0..WIDTH).map(|n| value(0, row, n) * value(matrix, number, n)).sum();
@@ -63,22 +63,30 @@ fn exact(batch: &Batch<'_>) -> Outcome {
     (loss, gradients)
 }
 
-fn ours(batch: &Batch<'_>) -> (LossSum, [Vec<f32>; 3]) {
-    let mut gradients = [batch.users, batch.items, batch.candidates].map(|vectors| vec![9.0; vectors.len()]);
-    let mut workspace = Workspace::default();
-    let mut sum = LossSum::default();
+/// Loss and gradients; two groups take the rows in chunks that are no multiples of a tile.
+fn ours(users: &[f32], batch: &Batch<'_>) -> (f64, [Vec<f32>; 3]) {
+    let [mut of_users, mut of_items, mut of_candidates] =
+        [users, batch.items, batch.candidates].map(|vectors| vec![9.0; vectors.len()]);
+    let (mut workspace, mut loss) = (Workspace::default(), 0.0);
+    let (dimension, rows) = (batch.dimension, batch.rows());
+    let cells = 41 * dimension;
     // Twice: nothing of the first pass may stay.
     for _ in 0..2 {
-        let [users, items, candidates] = &mut gradients;
-        sum = workspace.pass(batch, Gradients { users, items, candidates }, &Team::default());
+        let shape = (if rows > 41 { 2 } else { 1 }, batch.candidate_shifts.len());
+        let (prepared, groups) = workspace.prepare(batch, shape);
+        let gradients = of_users.chunks_mut(cells).zip(of_items.chunks_mut(cells * batch.group()));
+        for (number, (users, (user_gradients, item_gradients))) in users.chunks(cells).zip(gradients).enumerate() {
+            let rows = Rows { first: number * 41, users, user_gradients, item_gradients };
+            groups[number % shape.0].pass(prepared, rows);
+        }
+        loss = workspace.finish(&mut of_candidates, dimension, &Team::default());
     }
-    (sum, gradients)
+    (loss, [of_users, of_items, of_candidates])
 }
 
-fn compare(batch: &Batch<'_>, what: &str) {
-    let ((sum, gradients), (loss, expected)) = (ours(batch), exact(batch));
-    assert!((sum.loss - loss).abs() < 1e-5 * loss.max(1.0), "{what}: {} {loss}", sum.loss);
-    assert_eq!(sum.weight, batch.weights.iter().map(|&weight| f64::from(weight)).sum::<f64>());
+fn compare(users: &[f32], batch: &Batch<'_>, what: &str) {
+    let ((found, gradients), (loss, expected)) = (ours(users, batch), exact(users, batch));
+    assert!((found - loss).abs() < 1e-5 * loss.max(1.0), "{what}: {found} {loss}");
     for (ours, exact) in gradients.iter().flatten().zip(expected.iter().flatten()) {
         let longest = if batch.score == Score::Dot { 6.0 } else { 1.0 };
         let allowed = 2e-5 * longest / f64::from(batch.criterion.temperature());
@@ -102,7 +110,6 @@ fn check(rows: usize, (group, candidates): (usize, usize), (temperature, score):
         Score::Dot => of_any_length(rows, stream),
     };
     let batch = Batch {
-        users: &of_score(rows, 1),
         items: &of_score(rows * group, 2),
         item_shifts: &item_shifts,
         candidates: &of_score(candidates, 3),
@@ -113,7 +120,11 @@ fn check(rows: usize, (group, candidates): (usize, usize), (temperature, score):
         weights: &weights,
         criterion: softmax(temperature),
     };
-    compare(&batch, &format!("{rows} rows of {group}, {candidates} candidates, temperature {temperature}"));
+    compare(
+        &of_score(rows, 1),
+        &batch,
+        &format!("{rows} rows of {group}, {candidates} candidates, temperature {temperature}"),
+    );
 }
 
 #[test]
@@ -134,7 +145,6 @@ fn the_fixed_shift_holds_over_all_allowed_temperatures() {
     }
     // The positive is the worst item of all, the coldest temperature, a large spread of shifts.
     let batch = Batch {
-        users: &[1.0, 0.0],
         items: &[-1.0, 0.0],
         item_shifts: &[0.0],
         candidates: &[1.0, 0.0],
@@ -145,15 +155,14 @@ fn the_fixed_shift_holds_over_all_allowed_temperatures() {
         weights: &[1.0],
         criterion: softmax(0.02),
     };
-    let sum = ours(&batch).0;
-    assert!((sum.loss - 125.0).abs() < 1e-3, "{}", sum.loss);
+    let loss = ours(&[1.0, 0.0], &batch).0;
+    assert!((loss - 125.0).abs() < 1e-3, "{loss}");
 }
 
 #[test]
 fn no_length_of_vectors_takes_a_loss_out_of_range() {
     let loss = |user: f32, positive: f32, negative: f32| {
         let batch = Batch {
-            users: &[user, 0.0],
             items: &[positive, 0.0],
             item_shifts: &[0.0],
             candidates: &[negative, 1.0],
@@ -164,7 +173,7 @@ fn no_length_of_vectors_takes_a_loss_out_of_range() {
             weights: &[1.0],
             criterion: softmax(1.0),
         };
-        ours(&batch).0.loss
+        ours(&[user, 0.0], &batch).0
     };
     let half = 2f64.ln();
     for (found, expected) in [
@@ -180,7 +189,6 @@ fn no_length_of_vectors_takes_a_loss_out_of_range() {
 #[test]
 fn a_row_that_meets_no_negative_learns_nothing() {
     let batch = Batch {
-        users: &vectors(3, 1),
         items: &vectors(3, 2),
         item_shifts: &[0.0; 3],
         candidates: &vectors(2, 3),
@@ -191,8 +199,8 @@ fn a_row_that_meets_no_negative_learns_nothing() {
         weights: &[1.0; 3],
         criterion: softmax(0.1),
     };
-    let (sum, gradients) = ours(&batch);
-    assert!(sum.loss.abs() < 1e-5);
+    let (loss, gradients) = ours(&vectors(3, 1), &batch);
+    assert!(loss.abs() < 1e-5);
     assert!(gradients.iter().flatten().all(|gradient| gradient.abs() < 1e-5));
 }
 
@@ -231,7 +239,6 @@ fn every_loss_and_its_gradients_equal_pytorch() {
         let Case { loss, label_smoothing, value, gradients } = case;
         let section = TrainSection { loss: loss.clone(), label_smoothing: *label_smoothing, ..TrainSection::default() };
         let batch = Batch {
-            users: &reference.users,
             items: &reference.items,
             item_shifts: &shifts(&reference.item_shifts),
             candidates: &reference.candidates,
@@ -242,8 +249,8 @@ fn every_loss_and_its_gradients_equal_pytorch() {
             weights: &reference.weights,
             criterion: Objective::criterion_of(&section).unwrap(),
         };
-        let (sum, found) = ours(&batch);
-        assert!((sum.loss - value).abs() <= 1e-5 * value.abs(), "{loss:?}: {} {value}", sum.loss);
+        let (sum, found) = ours(&reference.users, &batch);
+        assert!((sum - value).abs() <= 1e-5 * value.abs(), "{loss:?}: {sum} {value}");
         for (found, expected) in found.iter().zip(gradients) {
             let largest = expected.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
             let far = found.iter().zip(expected).any(|(a, b)| (f64::from(*a) - b).abs() > 1e-5 * largest);
@@ -268,8 +275,7 @@ fn over_pairs_a_row_without_negatives_has_the_loss_of_its_positive_alone() {
         for (row, expected) in expected.into_iter().enumerate() {
             let own = row * WIDTH..(row + 1) * WIDTH;
             let batch = Batch {
-                users: &users[own.clone()],
-                items: &items[own],
+                items: &items[own.clone()],
                 item_shifts: &[0.0],
                 candidates: &vectors(2, 3),
                 candidate_shifts: &[0.0, f32::NEG_INFINITY],
@@ -279,8 +285,8 @@ fn over_pairs_a_row_without_negatives_has_the_loss_of_its_positive_alone() {
                 weights: &[1.0],
                 criterion,
             };
-            let (sum, [user, item, candidates]) = ours(&batch);
-            assert!((sum.loss - expected).abs() < 1e-6, "{criterion:?} {row}: {}", sum.loss);
+            let (loss, [user, item, candidates]) = ours(&users[own], &batch);
+            assert!((loss - expected).abs() < 1e-6, "{criterion:?} {row}: {loss}");
             let is_pulled = criterion == contrastive;
             assert!(
                 user.iter().chain(&item).any(|value| *value != 0.0) == is_pulled,
