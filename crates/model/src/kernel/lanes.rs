@@ -3,7 +3,7 @@
 //! A sum of products is rounded once a term where the machine has a fused instruction, whatever the width: a number has
 //! the same bits in every register. So has a sum over the sixteen lanes of [`Sixteen`]: they are joined by halves.
 
-use super::exp;
+use super::math::{HIGHEST, LN_2, LOWEST, ROUND, SERIES, power_of_two};
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::__m256;
 
@@ -25,23 +25,34 @@ pub(crate) trait Sixteen: Lanes {
     unsafe fn mul(self, other: Self) -> Self;
     /// The larger number of each lane; the other's where one is not a number.
     unsafe fn max(self, other: Self) -> Self;
+    /// The smaller one, likewise.
+    unsafe fn min(self, other: Self) -> Self;
+    /// `2^n` of the `n` in the low bits of each lane.
+    unsafe fn power_of_two(self) -> Self;
+    /// 0 in the lanes where `other` is below the limit.
+    unsafe fn zero_where_below(self, other: Self, limit: f32) -> Self;
     /// The sum of all lanes.
     unsafe fn sum(self) -> f32;
     /// The largest lane.
     unsafe fn largest(self) -> f32;
 }
 
-/// `e^x` of each lane.
+/// `e^x` of each lane, as [`super::exp`]: only the last bits differ, since a product and the sum after it are rounded once.
 #[inline(always)]
-pub(crate) unsafe fn exp_lanes<L: Sixteen>(lanes: L) -> L {
-    let mut values = [0.0f32; 16];
+pub(crate) unsafe fn exp_lanes<L: Sixteen>(x: L) -> L {
     // SAFETY: the caller says that the machine has the instructions.
     unsafe {
-        lanes.store(&mut values);
-        for value in &mut values {
-            *value = exp(*value);
+        // The second of two numbers is the result where one is none: NaN stays NaN.
+        let bounded = L::splat(HIGHEST).min(L::splat(LOWEST).max(x));
+        let shifted = L::splat(ROUND).add_product(bounded, L::splat(std::f32::consts::LOG2_E));
+        let whole = shifted.sub(L::splat(ROUND));
+        let rest = bounded.add_product(whole, L::splat(-LN_2[0])).add_product(whole, L::splat(-LN_2[1]));
+        let mut series = L::splat(SERIES[0]);
+        for coefficient in &SERIES[1..] {
+            series = L::splat(*coefficient).add_product(series, rest);
         }
-        L::load(&values)
+        let fraction = rest.add_product(series, rest.mul(rest)).add(L::splat(1.0));
+        fraction.mul(shifted.power_of_two()).zero_where_below(x, LOWEST)
     }
 }
 
@@ -154,6 +165,21 @@ impl Sixteen for [f32; 16] {
     }
 
     #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        std::array::from_fn(|lane| if self[lane] < other[lane] { self[lane] } else { other[lane] })
+    }
+
+    #[inline(always)]
+    unsafe fn power_of_two(self) -> Self {
+        self.map(power_of_two)
+    }
+
+    #[inline(always)]
+    unsafe fn zero_where_below(self, other: Self, limit: f32) -> Self {
+        std::array::from_fn(|lane| if other[lane] < limit { 0.0 } else { self[lane] })
+    }
+
+    #[inline(always)]
     unsafe fn sum(self) -> f32 {
         join(self, |a, b| a + b)
     }
@@ -255,6 +281,24 @@ mod x86 {
                 })*
 
                 #[inline(always)]
+                unsafe fn power_of_two(self) -> Self {
+                    // SAFETY: likewise.
+                    unsafe {
+                        let exponent = _mm512_add_epi32(_mm512_castps_si512(self), _mm512_set1_epi32(127));
+                        _mm512_castsi512_ps(_mm512_slli_epi32::<23>(exponent))
+                    }
+                }
+
+                #[inline(always)]
+                unsafe fn zero_where_below(self, other: Self, limit: f32) -> Self {
+                    // SAFETY: likewise.
+                    unsafe {
+                        let kept = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(other, _mm512_set1_ps(limit));
+                        _mm512_maskz_mov_ps(kept, self)
+                    }
+                }
+
+                #[inline(always)]
                 unsafe fn sum(self) -> f32 {
                     // SAFETY: likewise.
                     unsafe { _mm512_reduce_add_ps(self) }
@@ -273,6 +317,25 @@ mod x86 {
                     // SAFETY: likewise.
                     unsafe { Self($half(self.0, other.0), $half(self.1, other.1)) }
                 })*
+
+                #[inline(always)]
+                unsafe fn power_of_two(self) -> Self {
+                    // SAFETY: likewise.
+                    let half = |half: __m256| unsafe {
+                        let exponent = _mm256_add_epi32(_mm256_castps_si256(half), _mm256_set1_epi32(127));
+                        _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))
+                    };
+                    Self(half(self.0), half(self.1))
+                }
+
+                #[inline(always)]
+                unsafe fn zero_where_below(self, other: Self, limit: f32) -> Self {
+                    // SAFETY: likewise.
+                    let half = |half: __m256, other: __m256| unsafe {
+                        _mm256_andnot_ps(_mm256_cmp_ps::<_CMP_LT_OQ>(other, _mm256_set1_ps(limit)), half)
+                    };
+                    Self(half(self.0, other.0), half(self.1, other.1))
+                }
 
                 #[inline(always)]
                 unsafe fn sum(self) -> f32 {
@@ -297,7 +360,8 @@ mod x86 {
         add: _mm512_add_ps _mm256_add_ps,
         sub: _mm512_sub_ps _mm256_sub_ps,
         mul: _mm512_mul_ps _mm256_mul_ps,
-        max: _mm512_max_ps _mm256_max_ps
+        max: _mm512_max_ps _mm256_max_ps,
+        min: _mm512_min_ps _mm256_min_ps
     );
 }
 
@@ -313,11 +377,18 @@ mod tests {
             // SAFETY: the machine has the instructions.
             unsafe {
                 let (a, b) = (L::load(a), L::load(b));
-                for (out, lanes) in out.chunks_mut(16).zip([a.add(b), a.sub(b), a.mul(b), a.max(b), exp_lanes(a)]) {
+                let all = [a.add(b), a.sub(b), a.mul(b), a.max(b), a.min(b), a.zero_where_below(b, 0.5)];
+                for (out, lanes) in out.chunks_mut(16).zip(all) {
                     lanes.store(out);
                 }
-                out[80..].copy_from_slice(&[a.sum(), a.largest()]);
+                out[96..].copy_from_slice(&[a.sum(), a.largest()]);
             }
+        }
+
+        /// Writes the exponentials of `x`.
+        pub(crate) fn exponentials<L>(x: &[f32], out: &mut [f32]) {
+            // SAFETY: the machine has the instructions.
+            unsafe { exp_lanes(L::load(x)).store(out) };
         }
     }
 
@@ -326,14 +397,33 @@ mod tests {
         let mut rng = Rng::stream(1, "test", 1);
         for _ in 0..100 {
             let [a, b]: [[f32; 16]; 2] = std::array::from_fn(|_| std::array::from_fn(|_| rng.normal() as f32));
-            let mut of_register = [0.0; 82];
+            let mut of_register = [0.0; 98];
             results(&a, &b, &mut of_register);
             let lanes = |of: fn(f32, f32) -> f32| (0..16).map(move |lane| of(a[lane], b[lane]));
             let expected = lanes(|a, b| a + b).chain(lanes(|a, b| a - b)).chain(lanes(|a, b| a * b));
-            let expected = expected.chain(lanes(f32::max)).chain(lanes(|a, _| exp(a)));
+            let expected = expected.chain(lanes(f32::max)).chain(lanes(f32::min));
+            let expected = expected.chain(lanes(|a, b| if b < 0.5 { 0.0 } else { a }));
             let halves = |of: fn(f32, f32) -> f32| join(a, of);
             let expected: Vec<f32> = expected.chain([halves(|a, b| a + b), halves(f32::max)]).collect();
             assert_eq!(of_register[..], expected);
         }
+    }
+
+    #[test]
+    fn exponentials_of_a_register_are_within_two_units_of_the_library() {
+        let mut powers = [0.0; 16];
+        for step in (-87_000..=88_000).step_by(16) {
+            let x: [f32; 16] = std::array::from_fn(|lane| ((step + lane as i32) as f32 / 1000.0).min(88.0));
+            exponentials(&x, &mut powers);
+            for (x, power) in x.iter().zip(powers) {
+                let exact = f64::from(*x).exp();
+                assert!((f64::from(power) / exact - 1.0).abs() < 2e-7, "exp({x}) = {power}, expected {exact}");
+            }
+        }
+        let mut x = [0.0; 16];
+        x[..5].copy_from_slice(&[f32::NEG_INFINITY, -87.1, f32::INFINITY, 100.0, f32::NAN]);
+        exponentials(&x, &mut powers);
+        assert_eq!((powers[0], powers[1], powers[5]), (0.0, 0.0, 1.0));
+        assert!(powers[2] == powers[3] && (powers[3] / 88f32.exp() - 1.0).abs() < 1e-6 && powers[4].is_nan());
     }
 }

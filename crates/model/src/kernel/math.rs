@@ -3,22 +3,38 @@
 //! Both are the range reductions and polynomials of Cephes (S. Moshier, `expf.c` and `logf.c`); the relative error is
 //! below 2e-7. NaN stays NaN.
 
+/// Below it `e^x` is taken for 0, and above [`HIGHEST`] for what it is there.
+pub(super) const LOWEST: f32 = -87.0;
+pub(super) const HIGHEST: f32 = 88.0;
+
+/// Adding 1.5 · 2^23 rounds to an integer, which then stands in the low bits.
+pub(super) const ROUND: f32 = 12_582_912.0;
+
+/// The natural logarithm of 2 in two parts, of which the first has few bits.
+pub(super) const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
+
+/// Of `(e^x - 1 - x) / x²` between `± ln 2 / 2`, highest power first.
+pub(super) const SERIES: [f32; 6] = [1.987_569_1e-4, 1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_65, 0.5];
+
+/// `2^n` of the `n` in the low bits.
+#[inline(always)]
+pub(super) fn power_of_two(shifted: f32) -> f32 {
+    f32::from_bits(shifted.to_bits().wrapping_add(127) << 23)
+}
+
 /// `e^x`; 0 below -87, and `e^88` above 88.
 #[inline(always)]
 pub(crate) fn exp(unbounded: f32) -> f32 {
-    // Adding 1.5 · 2^23 rounds to an integer, which then stands in the low bits.
-    const ROUND: f32 = 12_582_912.0;
-    let x = unbounded.clamp(-87.0, 88.0);
+    let x = unbounded.clamp(LOWEST, HIGHEST);
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
     let whole = shifted - ROUND;
-    let rest = x - whole * 0.693_359_4 + whole * 2.121_944_4e-4;
-    let mut series = 1.987_569_1e-4;
-    for coefficient in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_65, 0.5] {
+    let rest = x - whole * LN_2[0] - whole * LN_2[1];
+    let mut series = SERIES[0];
+    for coefficient in &SERIES[1..] {
         series = series * rest + coefficient;
     }
     let fraction = series * rest * rest + rest + 1.0;
-    let power = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
-    if unbounded < -87.0 { 0.0 } else { fraction * power }
+    if unbounded < LOWEST { 0.0 } else { fraction * power_of_two(shifted) }
 }
 
 /// Natural logarithm of a positive, normal number.
@@ -43,8 +59,8 @@ pub(crate) fn ln(x: f32) -> f32 {
         series = series * m + coefficient;
     }
     let square = m * m;
-    let tail = series * m * square - exponent * 2.121_944_4e-4 - 0.5 * square;
-    let value = m + tail + exponent * 0.693_359_4;
+    let tail = series * m * square + exponent * LN_2[1] - 0.5 * square;
+    let value = m + tail + exponent * LN_2[0];
     if x.is_nan() { x } else { value }
 }
 

@@ -12,7 +12,7 @@ mod tests;
 
 use super::criterion::{Criterion, pair_slopes};
 use crate::config::Score;
-use crate::kernel::{Buffer, LANES, add_scaled, dot, exp, for_every_level, lane_sum, transpose};
+use crate::kernel::{Buffer, LANES, add_scaled, dot, exp, exp_lanes, for_every_level, for_every_register, transpose};
 use crate::layer::product::{Matrix, multiply, multiply_into};
 use crate::team::Team;
 
@@ -338,25 +338,6 @@ for_every_level! {
         lanes.into_iter().fold(f32::NEG_INFINITY, f32::max)
     }
 
-    /// `scores` become `exp(score + shift)`; returns their sum.
-    pub(crate) fn exponentials(scores: &mut [f32], shifts: &[f32]) -> f32 {
-        let mut lanes = [0.0f32; LANES];
-        let (mut blocks, shift_blocks) = (scores.chunks_exact_mut(LANES), shifts.chunks_exact(LANES));
-        let rest_shifts = shift_blocks.remainder();
-        for (block, shifts) in (&mut blocks).zip(shift_blocks) {
-            for lane in 0..LANES {
-                block[lane] = exp(block[lane] + shifts[lane]);
-                lanes[lane] += block[lane];
-            }
-        }
-        let mut sum = lane_sum(lanes);
-        for (score, shift) in blocks.into_remainder().iter_mut().zip(rest_shifts) {
-            *score = exp(*score + shift);
-            sum += *score;
-        }
-        sum
-    }
-
     /// `[rows, width]` to `[width, rows]`, times `factor`; a row of the target is followed by the next one after a stride.
     pub(crate) fn transpose_scaled(source: &[f32], target: (&mut [f32], usize), width: usize, factor: f32) {
         let (target, stride) = target;
@@ -365,5 +346,28 @@ for_every_level! {
         for row in target.chunks_exact_mut(stride) {
             row[..rows].iter_mut().for_each(|value| *value *= factor);
         }
+    }
+}
+
+for_every_register! {
+    /// `scores` become `exp(score + shift)`; returns their sum.
+    pub(crate) fn exponentials<L>(scores: &mut [f32], shifts: &[f32]) -> f32 {
+        let (mut blocks, shift_blocks) = (scores.chunks_exact_mut(LANES), shifts.chunks_exact(LANES));
+        let rest_shifts = shift_blocks.remainder();
+        // SAFETY: the machine has the instructions.
+        let mut sum = unsafe {
+            let mut sums = L::splat(0.0);
+            for (block, shifts) in (&mut blocks).zip(shift_blocks) {
+                let powers = exp_lanes(L::load(block).add(L::load(shifts)));
+                powers.store(block);
+                sums = sums.add(powers);
+            }
+            sums.sum()
+        };
+        for (score, shift) in blocks.into_remainder().iter_mut().zip(rest_shifts) {
+            *score = exp(*score + shift);
+            sum += *score;
+        }
+        sum
     }
 }
