@@ -16,9 +16,11 @@ pub(crate) use lanes::{Lanes, Single, Sixteen, dot_lanes, exp_lanes};
 pub(crate) use math::{exp, ln};
 pub(crate) use transpose::transpose;
 pub(crate) use vector::{
-    LANES, add_bias_relu, add_column_sums, add_products, add_scaled, add_to, bias_rows, dot, lane_sum, mask_by_sign,
-    product_of,
+    LANES, add_bias_and, add_bias_relu, add_column_sums, add_products, add_scaled, add_to, bias_rows, dot, lane_sum,
+    mask_by_sign, product_of,
 };
+
+use std::sync::LazyLock;
 
 /// Which of the compiled forms runs here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,12 +34,14 @@ pub(crate) enum Level {
 }
 
 /// The level that [`twinspire_core::stage::instruction_set`] names.
+#[inline(always)]
 pub(crate) fn level() -> Level {
-    match twinspire_core::stage::instruction_set() {
+    static LEVEL: LazyLock<Level> = LazyLock::new(|| match twinspire_core::stage::instruction_set() {
         "x86-64-v4" => Level::V4,
         "x86-64-v3" => Level::V3,
         _ => Level::Portable,
-    }
+    });
+    *LEVEL
 }
 
 /// Asks for the cache line that holds `values[at]`; nothing happens when it lies outside.

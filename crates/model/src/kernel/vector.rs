@@ -58,6 +58,15 @@ for_every_level! {
         }
     }
 
+    /// `values += bias + others`, row by row; `values` and `others` `[rows, width]`, `bias` `[width]`.
+    pub(crate) fn add_bias_and(values: &mut [f32], bias: &[f32], others: &[f32]) {
+        for (row, others) in values.chunks_exact_mut(bias.len()).zip(others.chunks_exact(bias.len())) {
+            for ((value, b), other) in row.iter_mut().zip(bias).zip(others) {
+                *value = (*value + b) + other;
+            }
+        }
+    }
+
     /// Adds a bias to every row, then replaces what is below 0 by 0.
     pub(crate) fn add_bias_relu(values: &mut [f32], bias: &[f32]) {
         for row in values.chunks_exact_mut(bias.len()) {

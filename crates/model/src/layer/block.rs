@@ -8,7 +8,7 @@ use super::dropout::Dropout;
 use super::layer_norm::{LayerNorm, Moments};
 use super::linear::Linear;
 use crate::config::Activation;
-use crate::kernel::{Buffer, add_to, bias_rows};
+use crate::kernel::{Buffer, add_bias_and, add_to, bias_rows};
 
 /// Layers of a block, and where they lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -231,6 +231,9 @@ fn pairs<'a>(sums: &'a mut [Buffer; 2], normal: &'a mut [Buffer; 2]) -> [(&'a mu
 
 /// `part = dropout(part + bias) + input`.
 fn add_dropped(part: &mut [f32], bias: &[f32], dropout: Dropout, input: &[f32]) {
+    if !dropout.drops() {
+        return add_bias_and(part, bias, input);
+    }
     bias_rows(part, bias);
     dropout.apply(part, 0);
     add_to(part, input);
