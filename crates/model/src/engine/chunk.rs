@@ -208,7 +208,7 @@ impl Chunk {
 
     /// Scores of the pairs, without a gradient: of cosines their logits, and the loss; of dot products they themselves, and no
     /// loss.
-    pub(super) fn forward_pairs(&mut self, given: Given<'_>, buffers: &mut Buffers) {
+    pub(super) fn forward_pairs(&mut self, given: Given<'_>, buffers: &Buffers) {
         let mut scores = std::mem::take(&mut self.scores);
         let pairs = self.pairs(buffers, given.layout);
         self.sum = match given.layout.score() {

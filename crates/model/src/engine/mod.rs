@@ -1,10 +1,11 @@
 //! One training step over the chunks of a batch.
 //!
 //! In: samples by number, parameters. Out: moved parameters and the loss. Fields with few distinct values are found and
-//! multiplied once for the batch. A worker takes a chunk of rows through look-up, forward, loss and backward while it
-//! stays in the L2 cache; the chunks of a group, one after another, add up one dense gradient. Then what the batch shares
-//! gets its gradients, dense gradients are summed in the order of the groups, and embedding rows that were read are moved. The grid of chunks depends on the settings only, so the bytes of
-//! a model do not depend on the number of threads.
+//! multiplied once for the batch. A worker takes a chunk of rows through encoders, look-up, forward, loss and backward while
+//! it stays in the L2 cache; the chunks of a group, one after another, add up one dense gradient. Then what the batch shares
+//! gets its gradients, dense gradients are summed in the order of the groups, and embedding rows that were read are moved.
+//! The grid of chunks depends on the batch and the settings only, so the bytes of a model do not depend on the number of
+//! threads.
 
 mod chunk;
 mod grid;
@@ -24,6 +25,7 @@ use crate::config::{ClipSection, OptimizerSection, TrainSection};
 use crate::kernel::Buffer;
 use crate::layout::ModelLayout;
 use crate::loss::LossSum;
+use crate::loss::softmax::TILE;
 use crate::model::Parameters;
 use crate::negative::{Draw, Earlier, Met};
 use crate::optimizer::{Dense, Memory, Table};
@@ -40,8 +42,8 @@ use temperature::LearnedScale;
 /// Rows that a worker takes through the towers at once.
 pub(crate) const CHUNK_ROWS: usize = 128;
 
-/// Candidates beyond which a chunk has as many rows as a tile of the softmax: those do not stay in the L2 cache, and are read
-/// once a tile.
+/// Candidates beyond which a chunk has at least as many rows as a tile of the softmax: so many do not stay in the L2 cache,
+/// and are read once a tile.
 const CACHED_CANDIDATES: usize = 4096;
 
 /// The rows of a batch, and what they are read from.
@@ -249,11 +251,9 @@ impl<'a> Engine<'a> {
 
     /// Forward pass, loss, and perhaps backward pass of every chunk, each group on one thread.
     fn pairs_pass(&mut self, parameters: &Parameters, ending: Ending) -> LossSum {
-        let (rows, items) = self.grid.most();
-        self.reserve((rows, items));
-        let weight = self.weight(1);
-        let (given, buffers) =
-            (Given::new(self.layout, parameters, (&self.transposed, &self.shared, &self.grid, weight)), &self.buffers);
+        self.reserve(self.grid.most());
+        let batch = (&self.transposed[..], &self.shared, &self.grid, self.weight(1));
+        let (given, buffers) = (Given::new(self.layout, parameters, batch), &self.buffers);
         let size = self.grid.group_chunks();
         let groups = self.chunks[..self.grid.chunks()].chunks_mut(size).zip(&mut self.gradients);
         self.team.each(groups.enumerate(), |thread, (group, (chunks, gradient))| {
@@ -263,7 +263,7 @@ impl<'a> Engine<'a> {
                 chunk.forward_users(given, number, &mut buffers);
                 chunk.forward_items(given, number, &mut buffers.item);
                 if ending == Ending::Loss {
-                    chunk.forward_pairs(given, &mut buffers);
+                    chunk.forward_pairs(given, &buffers);
                     continue;
                 }
                 chunk.backward_pairs(given, gradient, &mut buffers);
@@ -288,9 +288,9 @@ impl<'a> Engine<'a> {
         let (layout, items, drawn) = (self.layout, &self.items[..], &self.drawn[..]);
         let [users, item_fields] = &mut self.shared;
         let source = (&UsersOf(batch.samples, batch.rows), batch.rows.len());
-        let sizes = (batch.fewest_rows(drawn.len()), batch.pairing.chunk_rows());
-        let starts =
-            users.read_histories((&layout.user, parameters), batch.samples.corpus(), source, (batch.pass, sizes));
+        let sizes = (if drawn.len() > CACHED_CANDIDATES { TILE } else { 1 }, batch.pairing.chunk_rows());
+        let how = (batch.pass, sizes);
+        let starts = users.read_histories((&layout.user, parameters), batch.samples.corpus(), source, how);
         self.grid = Grid { starts, group: batch.pairing.group(), drawn: drawn.len() };
         let grid = &self.grid;
         self.chunks.resize_with(self.chunks.len().max(grid.chunks()), Chunk::default);
@@ -340,13 +340,6 @@ impl<'a> Engine<'a> {
             let met = Met { rows: &self.items, earlier: self.earlier.met(self.steps, batch.rows.len()).0 };
             drawn.draw_shared(batch.number, met, &mut self.drawn);
         }
-    }
-}
-
-impl Batch<'_> {
-    /// Fewest rows of a chunk, where all rows meet that many drawn negatives.
-    fn fewest_rows(&self, drawn: usize) -> usize {
-        if drawn > CACHED_CANDIDATES { crate::loss::softmax::TILE } else { 1 }
     }
 }
 

@@ -1,4 +1,5 @@
-//! The passes of all losses but that of labelled pairs: forward of all chunks, the loss over the whole batch, backward of all chunks.
+//! The passes of all losses but that of labelled pairs. The loss of a row needs the vector of its own user, but those of all
+//! items: these go through their tower first, and last on the way back. In between, each chunk of users goes all the way.
 
 use super::chunk::{Chunk, Given};
 use super::grid::Grid;

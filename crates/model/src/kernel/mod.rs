@@ -6,14 +6,16 @@
 mod buffer;
 mod lanes;
 mod math;
+#[cfg(target_arch = "x86_64")]
+mod registers;
 mod transpose;
 mod vector;
 
 pub(crate) use buffer::Buffer;
-#[cfg(target_arch = "x86_64")]
-pub(crate) use lanes::Pair;
 pub(crate) use lanes::{Lanes, Single, Sixteen, dot_lanes, exp_lanes};
 pub(crate) use math::{exp, ln};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use registers::Pair;
 pub(crate) use transpose::transpose;
 pub(crate) use vector::{
     LANES, add_bias_and, add_bias_relu, add_column_sums, add_products, add_scaled, add_to, bias_rows, dot, lane_sum,

@@ -305,3 +305,55 @@ pub(crate) fn cut(histories: &mut [History], rows: usize, (fewest, most): (usize
     histories.iter_mut().for_each(|history| history.take_chunks(&starts));
     starts
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::Row;
+    use twinspire_core::encode::EncodedRows;
+    use twinspire_core::ids::MISSING;
+
+    /// User and length of the history of each row.
+    struct Rows<'a>(&'a EncodedView<'a>, &'a [(u32, usize)]);
+
+    const ITEMS: [u32; 300] = [7; 300];
+
+    impl RowSource for Rows<'_> {
+        fn row(&self, number: usize) -> Row<'_> {
+            let (user, length) = self.1[number];
+            Row { user, history: &ITEMS[..length], skip: MISSING, ..Row::of(self.0, number) }
+        }
+    }
+
+    fn history(rows: &[(u32, usize)], max_length: usize, joined: bool) -> History {
+        let (features, mut history) = (EncodedRows::default(), History::default());
+        history.tokens.read((&Rows(&features.view(), rows), rows.len()), max_length, joined);
+        history
+    }
+
+    #[test]
+    fn without_histories_rows_fill_a_chunk() {
+        assert_eq!(cut(&mut [], 10, (1, 4)), [0, 4, 8, 10]);
+        assert_eq!(cut(&mut [], 0, (1, 4)), [0]);
+    }
+
+    #[test]
+    fn tokens_fill_a_chunk_that_has_enough_rows() {
+        let rows: Vec<(u32, usize)> = (0..9).map(|user| (user, 100)).collect();
+        let mut histories = [history(&rows, 200, false)];
+        assert_eq!(cut(&mut histories, 9, (1, 128)), [0, 3, 6, 9]);
+        assert_eq!(histories[0].chunks, [0..3, 3..6, 6..9]);
+        assert_eq!(cut(&mut histories, 9, (4, 128)), [0, 4, 8, 9]);
+        assert_eq!(cut(&mut histories, 9, (1, 2)), [0, 2, 4, 6, 8, 9], "rows may fill it first");
+    }
+
+    #[test]
+    fn a_chunk_ends_where_a_sequence_of_every_history_ends() {
+        // The longer history holds all rows of a user, the shorter one starts anew in their middle.
+        let rows: Vec<(u32, usize)> = [1, 2, 3].iter().flat_map(|&user| (0..8).map(move |row| (user, row))).collect();
+        let mut histories = [history(&rows, 4, true), history(&rows, 300, true)];
+        assert!(histories[0].tokens.starting_at(5).is_some() && histories[1].tokens.starting_at(5).is_none());
+        assert_eq!(cut(&mut histories, 24, (1, 5)), [0, 8, 16, 24]);
+        assert_eq!(cut(&mut histories[..1], 24, (1, 5))[..2], [0, 5]);
+    }
+}

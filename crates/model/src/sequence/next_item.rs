@@ -1,14 +1,14 @@
 //! The auxiliary loss of DIEN (Zhou et al., AAAI 2019): the state after an item shall go with the next item of the history and
 //! not with another one, `-ln σ(h · e) - ln σ(-h · e')`. It is there while training only.
 //!
-//! The other one is any other token of the piece: what some user chose, so that frequent items are drawn as often as they are
+//! The other one is any other token of the chunk: what some user chose, so that frequent items are drawn as often as they are
 //! right.
 
 use crate::kernel::{add_scaled, dot};
 use crate::loss::bce::cross_entropy;
 use twinspire_core::rng::Rng;
 
-/// The loss over the steps of a piece.
+/// The loss over the steps of a chunk.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct NextItem {
     /// What its negatives are drawn from; without it there is no such loss.

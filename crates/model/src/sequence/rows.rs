@@ -1,4 +1,4 @@
-//! What encoders that attend remember of the rows of a piece. They give vectors to a row, not a state to a token: rows that
+//! What encoders that attend remember of the rows of a chunk. They give vectors to a row, not a state to a token: rows that
 //! see the same tokens may compare them with different queries.
 
 use super::Tokens;
@@ -31,10 +31,10 @@ pub(super) fn weigh_backward(
     }
 }
 
-/// The rows of a piece.
+/// The rows of a chunk.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RowMemory {
-    /// Tokens that each row sees, counted from the first one of the piece.
+    /// Tokens that each row sees, counted from the first one of the chunk.
     pub(crate) seen: Vec<Range<usize>>,
     /// What the towers know of the rows beside histories, `[rows, profile]`, where it is asked for; then its gradient.
     pub(crate) profile: Buffer,
@@ -53,13 +53,13 @@ impl RowMemory {
     pub(crate) fn read(
         &mut self,
         tokens: &Tokens,
-        piece: &Range<usize>,
+        chunk: &Range<usize>,
         (interests, width): (usize, usize),
         profile: &[f32],
     ) {
-        let start = tokens.range(piece).start;
+        let start = tokens.range(chunk).start;
         self.seen.clear();
-        tokens.for_each_row(piece, |_, seen| self.seen.push(seen.start - start..seen.end - start));
+        tokens.for_each_row(chunk, |_, seen| self.seen.push(seen.start - start..seen.end - start));
         grow(&mut self.profile, profile.len());
         self.profile[..profile.len()].copy_from_slice(profile);
         let cells = self.seen.len() * width;
