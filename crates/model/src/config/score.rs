@@ -27,12 +27,4 @@ impl Score {
             Self::Dot => None,
         }
     }
-
-    /// What people call it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Cosine => "cosine",
-            Self::Dot => "dot product",
-        }
-    }
 }

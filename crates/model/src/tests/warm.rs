@@ -4,7 +4,7 @@
 use super::resume::{Watcher, bytes, judge, section};
 use super::world::{context, encoder_of, model, settings, write_samples};
 use crate::checkpoint::{CHECKPOINTS_FOLDER, Checkpoints, checksum};
-use crate::config::{AdagradSection, ModelSection, OptimizerSection, Score, TowerSection, TrainSection};
+use crate::config::{Activation, AdagradSection, ModelSection, OptimizerSection, Score, TowerSection, TrainSection};
 use crate::engine::{Engine, Objective};
 use crate::error::{ModelError, Result};
 use crate::model::TwoTower;
@@ -147,6 +147,8 @@ fn other_shapes_inputs_buckets_and_optimizers_are_refused_with_both_sides_and_a_
     let wider = ModelSection { user_tower: TowerSection { hidden: vec![12, 16], ..model().user_tower }, ..model() };
     let longer = ModelSection { embedding_dimension: 4, ..model() };
     let dot = ModelSection { score: Score::Dot, ..model() };
+    let gelu = TowerSection { activation: Activation::Gelu, ..model().user_tower };
+    let bent = ModelSection { user_tower: gelu, ..model() };
     let adagrad = TrainSection { optimizer: OptimizerSection::Adagrad(AdagradSection::default()), ..train.clone() };
     let other_inputs = encoder_of(&schema(LATER).replace("\"age\"", "\"years\""));
     let buckets = encoder(["[\"v\"]", "10", "[\"a\"]"]);
@@ -158,7 +160,11 @@ fn other_shapes_inputs_buckets_and_optimizers_are_refused_with_both_sides_and_a_
         (refused(&same, &longer, &train), "a row of tensor `embedding.item.id` has shape [8] in it, and has shape [4]"),
         (
             refused(&same, &dot, &train),
-            "its score is the cosine, and that of the config the dot product; keep `model.score` as it was",
+            "its `model.score` is the default, and that of the config \"dot\"; keep `[model]` as it was",
+        ),
+        (
+            refused(&same, &bent, &train),
+            "its `model.user_tower.activation` is \"relu\", and that of the config \"gelu\"; keep `[model]` as it was",
         ),
         (refused(&same, &model(), &adagrad), "holds what Adam remembers, not Adagrad; keep `train.optimizer`"),
         (

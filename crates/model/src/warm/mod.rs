@@ -6,6 +6,7 @@
 
 mod provenance;
 mod rows;
+mod setting;
 
 pub use provenance::{PROVENANCE_FILE, Provenance, StartedFrom};
 
@@ -17,6 +18,7 @@ use crate::export::{Tensor, tensors};
 use crate::model::TwoTower;
 use rows::Rows;
 use serde::Deserialize;
+use setting::{Changed, first_changed};
 use std::path::PathBuf;
 use twinspire_core::CoreError;
 use twinspire_core::encode::{FeatureEncoder, TowerLayout};
@@ -65,7 +67,7 @@ impl WarmStart {
     /// it.
     ///
     /// # Errors
-    /// `Unstartable` when the checkpoint is gone, or when inputs, score, shapes, hash tables or the optimizer are others; damaged
+    /// `Unstartable` when the checkpoint is gone, or when inputs, shapes, settings of the model, hash tables or the optimizer are others; damaged
     /// files.
     pub(crate) fn begin(
         &self,
@@ -76,8 +78,8 @@ impl WarmStart {
         let Target { encoder, model, engine } = target;
         let earlier = self.read(vfs, train)?;
         self.check_inputs(&earlier.encoder, encoder)?;
-        self.check_score(&earlier.model, model)?;
         self.check_shapes(&earlier.model, model)?;
+        self.check_settings(&earlier.model, model)?;
         let tables = model.layout.tables.iter().zip(&earlier.model.layout.tables);
         let rows = tables.map(|(to, from)| Rows::find(to, (encoder, &earlier.encoder), from.cardinality));
         let rows = rows.collect::<Result<Vec<_>, _>>().map_err(|(reason, hint)| self.refused(reason, hint))?;
@@ -142,12 +144,11 @@ impl WarmStart {
         Ok(())
     }
 
-    /// Lengths of vectors mean something to the one score and nothing to the other.
-    fn check_score(&self, earlier: &TwoTower, now: &TwoTower) -> Result<()> {
-        let [then, now] = [earlier, now].map(|model| model.layout.score());
-        let reason = || format!("its score is the {}, and that of the config the {}", then.name(), now.name());
-        let hint = "keep `model.score` as it was, or train anew";
-        if then == now { Ok(()) } else { Err(self.refused(reason(), hint)) }
+    /// Weights of the same shapes mean the same.
+    fn check_settings(&self, earlier: &TwoTower, now: &TwoTower) -> Result<()> {
+        let Some(Changed { key, then, now }) = first_changed(&earlier.section, &now.section) else { return Ok(()) };
+        let reason = format!("its `{key}` is {then}, and that of the config {now}");
+        Err(self.refused(reason, "keep `[model]` as it was, or train anew"))
     }
 
     /// All tensors have the names and shapes that they had, the number of rows of a table aside.
