@@ -164,7 +164,7 @@ fn other_shapes_inputs_buckets_and_optimizers_are_refused_with_both_sides_and_a_
         ),
         (
             refused(&same, &bent, &train),
-            "its `model.user_tower.activation` is \"relu\", and that of the config \"gelu\"; keep `[model]` as it was",
+            "its `model.user_tower.activation` is the default, and that of the config \"gelu\"; keep `[model]` as it was",
         ),
         (refused(&same, &model(), &adagrad), "holds what Adam remembers, not Adagrad; keep `train.optimizer`"),
         (
