@@ -5,7 +5,7 @@
 
 use crate::kernel::{Buffer, add_column_sums};
 use crate::layer::embedding::{Columns, gather};
-use crate::layer::linear::Linear;
+use crate::layer::linear::{Layers, Linear};
 use crate::layer::product::{Matrix, multiply, multiply_into};
 use crate::layout::{Field, InputLayout, Source};
 use crate::optimizer::Shard;
@@ -146,7 +146,7 @@ impl ChunkInput {
     pub(crate) fn backward(
         &mut self,
         layer: &Linear,
-        (dense, gradient): (&[f32], &mut [f32]),
+        (layers, gradient): (Layers<'_>, &mut [f32]),
         dy: &mut Buffer,
         skipped: Option<&[f32]>,
     ) {
@@ -156,7 +156,7 @@ impl ChunkInput {
             if let Some(skipped) = skipped {
                 self.values[..skipped.len()].copy_from_slice(skipped);
             }
-            return layer.backward_input(dense, dy, rows, (&mut self.values, skipped.is_some()));
+            return layer.backward_input(layers, dy, rows, (&mut self.values, skipped.is_some()));
         }
         self.slopes.resize(dy.len());
         std::mem::swap(&mut self.slopes, dy);
@@ -169,7 +169,7 @@ impl ChunkInput {
             multiply(target, x.transposed(), slopes, true);
         }
         for run in &self.runs {
-            let transposed = layer.matrix(dense).rows(run.start, run.len()).transposed();
+            let transposed = layer.transposed(layers.transposed).columns(run.start, run.len());
             multiply_into((&mut self.values[run.start..], layer.inputs), slopes, transposed, false);
         }
     }

@@ -110,6 +110,12 @@ impl HistoryLayout {
         &mut gradient[self.offset..self.offset + self.encoder.len()]
     }
 
+    /// Writes the transposed weights of the encoder's linear layers to their places in `transposed`.
+    pub(crate) fn transpose(&self, dense: &[f32], transposed: &mut [f32]) {
+        let (dense, transposed) = (self.parameters(dense), self.parameters_mut(transposed));
+        self.encoder.linear().iter().for_each(|layer| layer.transpose(dense, transposed));
+    }
+
     /// Width of what the encoder reads of the other features of a row.
     pub(crate) fn profile_width(&self) -> usize {
         self.profile.as_ref().map_or(0, |profile| profile.width)
@@ -181,6 +187,12 @@ pub(crate) struct ModelLayout {
 }
 
 impl ModelLayout {
+    /// Writes the transposed weights of all linear layers to their places in `transposed`; backward passes read them.
+    pub(crate) fn transpose(&self, dense: &[f32], transposed: &mut [f32]) {
+        [&self.user_tower, &self.item_tower].into_iter().for_each(|tower| tower.transpose(dense, transposed));
+        self.user.histories.iter().for_each(|history| history.transpose(dense, transposed));
+    }
+
     /// The model over these features.
     pub(crate) fn new(section: &ModelSection, encoder: &FeatureEncoder) -> Self {
         let mut tables = Tables { specs: Vec::new(), default_dimension: section.embedding_dimension as usize };

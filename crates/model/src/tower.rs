@@ -8,9 +8,8 @@ use crate::config::{Activation, Score, TowerSection};
 use crate::input::ChunkInput;
 use crate::kernel::{Buffer, add_to, bias_rows};
 use crate::layer::cross::{Cross, CrossMemory};
-use crate::layer::linear::Linear;
+use crate::layer::linear::{Layers, Linear};
 use crate::layer::normalize;
-use crate::layer::product::{Matrix, multiply};
 use crate::shared::Shared;
 
 /// Layers of one tower.
@@ -28,9 +27,7 @@ pub(crate) struct Tower {
 /// Dense parameters as a backward pass reads them, and where it adds their gradients.
 #[derive(Debug)]
 pub(crate) struct Weights<'a> {
-    pub(crate) dense: &'a [f32],
-    /// What [`Tower::transpose`] wrote.
-    pub(crate) transposed: &'a [f32],
+    pub(crate) layers: Layers<'a>,
     pub(crate) gradient: &'a mut [f32],
 }
 
@@ -127,10 +124,9 @@ impl Tower {
         self.cross.is_empty() && !self.layers.is_empty() && !self.is_residual(0)
     }
 
-    /// Writes the transposed weights of all layers but the first, which a backward pass reads, to their places in
-    /// `transposed`. They are the same for all chunks of a step.
+    /// Writes the transposed weights of all layers to their places in `transposed`.
     pub(crate) fn transpose(&self, dense: &[f32], transposed: &mut [f32]) {
-        self.layers.iter().skip(1).for_each(|layer| layer.transpose(dense, transposed));
+        self.cross.linear().chain(&self.layers).for_each(|layer| layer.transpose(dense, transposed));
     }
 
     /// Vectors of the rows of `input`, left in the workspace.
@@ -180,7 +176,7 @@ impl Tower {
     /// their places in `gradient`; the input keeps its own.
     pub(crate) fn backward(
         &self,
-        Weights { dense, transposed, gradient }: Weights<'_>,
+        Weights { layers, gradient }: Weights<'_>,
         input: &mut ChunkInput,
         vectors_gradient: &[f32],
         workspace: &mut TowerWorkspace,
@@ -202,7 +198,7 @@ impl Tower {
                 return input.set_gradient(&above[..rows * dimension]);
             }
             cross.gradient_mut()[..rows * dimension].copy_from_slice(&above[..rows * dimension]);
-            return self.cross_backward((dense, gradient), input, cross);
+            return self.cross_backward((layers, gradient), input, cross);
         }
         for (number, layer) in self.layers.iter().enumerate().rev() {
             let cells = rows * layer.outputs;
@@ -216,27 +212,26 @@ impl Tower {
             }
             let skipped = residual.then_some(&spare[..cells]);
             if number == 0 && self.cross.is_empty() {
-                return input.backward(layer, (dense, gradient), above, skipped);
+                return input.backward(layer, (layers, gradient), above, skipped);
             }
             if number == 0 {
                 layer.backward_parameters(cross.output().expect("it has layers"), above, rows, gradient);
                 let below = cross.gradient_mut();
                 skipped.into_iter().for_each(|skipped| below[..cells].copy_from_slice(skipped));
-                layer.backward_input(dense, above, rows, (below, residual));
-                return self.cross_backward((dense, gradient), input, cross);
+                layer.backward_input(layers, above, rows, (below, residual));
+                return self.cross_backward((layers, gradient), input, cross);
             }
             layer.backward_parameters(&outputs[number - 1], above, rows, gradient);
             if let Some(skipped) = skipped {
                 below[..cells].copy_from_slice(skipped);
             }
-            let upstream = Matrix::new(above, rows, layer.outputs);
-            multiply(below, upstream, layer.transposed(transposed), residual);
+            layer.backward_input(layers, above, rows, (&mut *below, residual));
             std::mem::swap(&mut above, &mut below);
         }
     }
 
     /// Takes the gradient that the memory holds down through the cross layers; the input keeps its own.
-    fn cross_backward(&self, parameters: (&[f32], &mut [f32]), input: &mut ChunkInput, memory: &mut CrossMemory) {
+    fn cross_backward(&self, parameters: (Layers<'_>, &mut [f32]), input: &mut ChunkInput, memory: &mut CrossMemory) {
         let rows = input.rows();
         self.cross.backward(parameters, (input.values(), rows), memory);
         input.set_gradient(&memory.gradient_mut()[..rows * self.cross.width()]);

@@ -7,6 +7,7 @@ use crate::batch::{CorpusItems, ItemsOf, UsersOf};
 use crate::config::Score;
 use crate::input::{ChunkInput, Repeated};
 use crate::kernel::{Buffer, add_to};
+use crate::layer::linear::Layers;
 use crate::layout::ModelLayout;
 use crate::loss::LossSum;
 use crate::loss::bce::{self, Gradients, Pairs};
@@ -22,8 +23,7 @@ use crate::tower::{TowerWorkspace, Weights};
 pub(super) struct Given<'a> {
     pub(super) layout: &'a ModelLayout,
     pub(super) parameters: &'a Parameters,
-    /// Transposed weights of the towers.
-    pub(super) transposed: &'a [f32],
+    layers: Layers<'a>,
     pub(super) shared: &'a [Shared; 2],
     pub(super) grid: &'a Grid,
     /// Sum of the weights of the batch.
@@ -36,7 +36,8 @@ impl<'a> Given<'a> {
         parameters: &'a Parameters,
         (transposed, shared, grid, weight): (&'a [f32], &'a [Shared; 2], &'a Grid, f64),
     ) -> Self {
-        Self { layout, parameters, transposed, shared, grid, weight }
+        let layers = Layers { dense: &parameters.dense, transposed };
+        Self { layout, parameters, layers, shared, grid, weight }
     }
 }
 
@@ -246,14 +247,14 @@ impl Chunk {
         gradient: &mut [f32],
         buffers: &mut Buffers,
     ) {
-        let Given { layout, parameters: Parameters { dense, .. }, transposed, shared: [users, _], weight, .. } = given;
+        let Given { layout, layers, shared: [users, _], weight, .. } = given;
         let slopes = &buffers.user_gradient[..self.user.rows() * layout.dimension()];
-        let weights = Weights { dense, transposed, gradient: &mut *gradient };
+        let weights = Weights { layers, gradient: &mut *gradient };
         layout.user_tower.backward(weights, &mut self.user, slopes, &mut buffers.user);
         let lefts = buffers.encoded.iter_mut().zip(&mut self.histories);
         for ((own, history), left) in layout.user.histories.iter().zip(users.histories()).zip(lefts) {
             let place = (own, own.columns(layout.user.width));
-            history.backward(place, (dense, &mut *gradient), (number, &self.user, weight), left);
+            history.backward(place, (layers, &mut *gradient), (number, &self.user, weight), left);
         }
     }
 
@@ -264,8 +265,8 @@ impl Chunk {
         (slopes, gradient): (&[f32], &mut [f32]),
         workspace: &mut TowerWorkspace,
     ) {
-        let Given { layout, parameters: Parameters { dense, .. }, transposed, .. } = given;
-        layout.item_tower.backward(Weights { dense, transposed, gradient }, &mut self.item, slopes, workspace);
+        let weights = Weights { layers: given.layers, gradient };
+        given.layout.item_tower.backward(weights, &mut self.item, slopes, workspace);
     }
 
     /// As [`Chunk::backward_items`], of the gradients that [`Chunk::backward_pairs`] left.

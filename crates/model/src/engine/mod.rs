@@ -83,7 +83,7 @@ pub(crate) struct Engine<'a> {
     clip: ClipSection,
     grid: Grid,
     chunks: Vec<Chunk>,
-    /// Transposed weights, each at its place among the dense parameters.
+    /// Weights of linear layers, transposed, each at its place among the dense parameters.
     transposed: Buffer,
     /// Gradient of all dense parameters, one a group of chunks.
     gradients: Vec<Buffer>,
@@ -207,9 +207,7 @@ impl<'a> Engine<'a> {
 
     /// Leaves the gradients of a batch in its groups and chunks, not yet divided by the sum of weights.
     pub(crate) fn gradients(&mut self, parameters: &Parameters, batch: &Batch<'_>) -> LossSum {
-        for tower in [&self.layout.user_tower, &self.layout.item_tower] {
-            tower.transpose(&parameters.dense, &mut self.transposed);
-        }
+        self.layout.transpose(&parameters.dense, &mut self.transposed);
         self.pass(parameters, batch, Ending::Gradients)
     }
 

@@ -6,7 +6,7 @@
 use super::attention::{Attention, HeadMemory};
 use super::dropout::Dropout;
 use super::layer_norm::{LayerNorm, Moments};
-use super::linear::Linear;
+use super::linear::{Layers, Linear};
 use crate::config::Activation;
 use crate::kernel::{Buffer, add_bias_and, add_to, bias_rows};
 
@@ -79,8 +79,13 @@ impl Block {
 
     /// Number of parameters.
     pub(crate) fn len(&self) -> usize {
-        let linear: usize = [self.joined, self.out, self.up, self.down].iter().map(Linear::len).sum();
+        let linear: usize = self.linear().into_iter().map(Linear::len).sum();
         linear + self.norms.iter().map(LayerNorm::len).sum::<usize>()
+    }
+
+    /// Its linear layers.
+    pub(crate) fn linear(&self) -> [&Linear; 4] {
+        [&self.joined, &self.out, &self.up, &self.down]
     }
 
     /// Makes room for the tokens of sequences with these ends.
@@ -150,20 +155,20 @@ impl Block {
     /// added to their places in `gradient`.
     pub(crate) fn backward(
         &self,
-        (dense, gradient): (&[f32], &mut [f32]),
+        (layers, gradient): (Layers<'_>, &mut [f32]),
         (x, ends, dropout): (&[f32], &[usize], Dropout),
         (memory, scratch): (&BlockMemory, &mut Scratch),
         dx: &mut [f32],
     ) {
         let tokens = ends[ends.len() - 1] - ends[0];
-        self.feed_forward_backward((dense, &mut *gradient), (tokens, dropout), (memory, scratch), dx);
-        self.attention_backward((dense, gradient), (x, ends, dropout), (memory, scratch), dx);
+        self.feed_forward_backward((layers, &mut *gradient), (tokens, dropout), (memory, scratch), dx);
+        self.attention_backward((layers, gradient), (x, ends, dropout), (memory, scratch), dx);
     }
 
     /// From the gradient of the block's output to that of what the feed-forward part reads and is added to.
     fn feed_forward_backward(
         &self,
-        (dense, gradient): (&[f32], &mut [f32]),
+        (layers, gradient): (Layers<'_>, &mut [f32]),
         (tokens, dropout): (usize, Dropout),
         (memory, scratch): (&BlockMemory, &mut Scratch),
         dx: &mut [f32],
@@ -172,29 +177,29 @@ impl Block {
         let (wide, [upstream, spare]) = (&mut scratch.wide, &mut scratch.narrow);
         let moments = &memory.moments[1][..tokens];
         if !self.norm_first {
-            self.norms[1].backward((dense, &mut *gradient), (&memory.sums[1], moments), dx);
+            self.norms[1].backward((&layers, &mut *gradient), (&memory.sums[1], moments), dx);
         }
         let upstream = dropped(dropout.at(3), &dx[..cells], upstream);
         self.down.backward_parameters(&memory.inner, upstream, tokens, gradient);
-        self.down.backward_input(dense, upstream, tokens, (wide, false));
+        self.down.backward_input(layers, upstream, tokens, (wide, false));
         dropout.at(2).apply(&mut wide[..inner_cells], 0);
         let kept = if self.activation.keeps_input() { &memory.unbent } else { &memory.inner };
         self.activation.backward(&mut wide[..inner_cells], &kept[..inner_cells]);
         let read = if self.norm_first { &memory.normal[1] } else { &memory.normal[0] };
         self.up.backward_parameters(read, wide, tokens, gradient);
         if self.norm_first {
-            self.up.backward_input(dense, wide, tokens, (spare, false));
-            self.norms[1].backward((dense, gradient), (&memory.sums[0], moments), spare);
+            self.up.backward_input(layers, wide, tokens, (spare, false));
+            self.norms[1].backward((&layers, gradient), (&memory.sums[0], moments), spare);
             add_to(dx, spare);
         } else {
-            self.up.backward_input(dense, wide, tokens, (dx, true));
+            self.up.backward_input(layers, wide, tokens, (dx, true));
         }
     }
 
     /// From there to the gradient of the block's input.
     fn attention_backward(
         &self,
-        (dense, gradient): (&[f32], &mut [f32]),
+        (layers, gradient): (Layers<'_>, &mut [f32]),
         (x, ends, dropout): (&[f32], &[usize], Dropout),
         (memory, scratch): (&BlockMemory, &mut Scratch),
         dx: &mut [f32],
@@ -204,21 +209,21 @@ impl Block {
         let Scratch { head, wide, narrow: [upstream, spare] } = scratch;
         let moments = &memory.moments[0][..tokens];
         if !self.norm_first {
-            self.norms[0].backward((dense, &mut *gradient), (&memory.sums[0], moments), dx);
+            self.norms[0].backward((&layers, &mut *gradient), (&memory.sums[0], moments), dx);
         }
         let upstream = dropped(dropout.at(1), &dx[..cells], upstream);
         self.out.backward_parameters(&memory.attended, upstream, tokens, gradient);
-        self.out.backward_input(dense, upstream, tokens, (spare, false));
+        self.out.backward_input(layers, upstream, tokens, (spare, false));
         let probabilities = (&memory.probabilities[..], head);
         self.attention.backward((&memory.joined, wide), (ends, dropout.at(0)), probabilities, spare);
         let read = if self.norm_first { &memory.normal[0] } else { x };
         self.joined.backward_parameters(read, wide, tokens, gradient);
         if self.norm_first {
-            self.joined.backward_input(dense, wide, tokens, (spare, false));
-            self.norms[0].backward((dense, gradient), (x, moments), spare);
+            self.joined.backward_input(layers, wide, tokens, (spare, false));
+            self.norms[0].backward((&layers, gradient), (x, moments), spare);
             add_to(dx, spare);
         } else {
-            self.joined.backward_input(dense, wide, tokens, (dx, true));
+            self.joined.backward_input(layers, wide, tokens, (dx, true));
         }
     }
 }

@@ -4,7 +4,7 @@
 //! Wang et al.: "DCN V2: Improved Deep & Cross Network and Practical Lessons for Web-scale Learning to Rank Systems", WWW 2021.
 //! `W` is a matrix of its own, or the product of two narrow ones.
 
-use super::linear::Linear;
+use super::linear::{Layers, Linear};
 use super::product::{Matrix, multiply};
 use crate::config::CrossSection;
 use crate::kernel::{Buffer, add_products, product_of};
@@ -118,6 +118,11 @@ impl Cross {
         self.layers.iter().map(CrossLayer::len).sum()
     }
 
+    /// The linear part of each layer.
+    pub(crate) fn linear(&self) -> impl Iterator<Item = &Linear> {
+        self.layers.iter().map(|layer| &layer.up)
+    }
+
     /// Buffers for up to `rows` rows; without `training`, none for gradients.
     pub(crate) fn memory(&self, rows: usize, training: bool) -> CrossMemory {
         let Some(first) = self.layers.first() else { return CrossMemory::default() };
@@ -164,7 +169,7 @@ impl Cross {
     /// added to their places in `gradient`.
     pub(crate) fn backward(
         &self,
-        (dense, gradient): (&[f32], &mut [f32]),
+        (layers, gradient): (Layers<'_>, &mut [f32]),
         (x0, rows): (&[f32], usize),
         memory: &mut CrossMemory,
     ) {
@@ -178,14 +183,14 @@ impl Cross {
             product_of(&mut slopes[..cells], &above[..cells], &x0[..cells]);
             let Some(down) = down else {
                 up.backward_parameters(x, slopes, rows, gradient);
-                up.backward_input(dense, slopes, rows, (above, true));
+                up.backward_input(layers, slopes, rows, (above, true));
                 continue;
             };
             up.backward_parameters(&narrow[number], slopes, rows, gradient);
-            up.backward_input(dense, slopes, rows, (narrow_slopes, false));
+            up.backward_input(layers, slopes, rows, (narrow_slopes, false));
             let below = Matrix::new(narrow_slopes, rows, down.rank);
             multiply(&mut gradient[down.range()], Matrix::new(x, rows, down.width).transposed(), below, true);
-            multiply(above, below, down.matrix(dense).transposed(), true);
+            multiply(above, below, down.matrix(&layers).transposed(), true);
         }
         crate::kernel::add_to(above, factors);
     }

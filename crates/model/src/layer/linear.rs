@@ -2,6 +2,23 @@
 
 use super::product::{Matrix, multiply};
 use crate::kernel::add_column_sums;
+use std::ops::Deref;
+
+/// Dense parameters as a backward pass reads them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Layers<'a> {
+    pub(crate) dense: &'a [f32],
+    /// The same, where linear layers have their weights transposed: once for all products of a step.
+    pub(crate) transposed: &'a [f32],
+}
+
+impl Deref for Layers<'_> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        self.dense
+    }
+}
 
 /// Shape of a linear layer, and where its parameters lie among the dense parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +85,7 @@ impl Linear {
     }
 
     /// `dx = dy · Wᵀ`, or `dx += dy · Wᵀ` when `add`.
-    pub(crate) fn backward_input(&self, dense: &[f32], dy: &[f32], rows: usize, (dx, add): (&mut [f32], bool)) {
-        multiply(dx, Matrix::new(dy, rows, self.outputs), self.matrix(dense).transposed(), add);
+    pub(crate) fn backward_input(&self, layers: Layers<'_>, dy: &[f32], rows: usize, (dx, add): (&mut [f32], bool)) {
+        multiply(dx, Matrix::new(dy, rows, self.outputs), self.transposed(layers.transposed), add);
     }
 }

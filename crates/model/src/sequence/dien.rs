@@ -12,6 +12,7 @@ use crate::config::DienSection;
 use crate::kernel::{Buffer, add_scaled, add_to, dot};
 use crate::layer::block::grow;
 use crate::layer::dropout::Dropout;
+use crate::layer::linear::{Layers, Linear};
 use crate::layer::product::{Matrix, multiply};
 use crate::layer::softmax::{softmax, softmax_backward};
 
@@ -59,6 +60,11 @@ impl Dien {
     /// Weight of the auxiliary loss.
     pub(crate) fn auxiliary(&self) -> f64 {
         self.auxiliary
+    }
+
+    /// Its linear layers.
+    pub(crate) fn linear(&self) -> Vec<Linear> {
+        self.query.linear().into_iter().chain(self.interests.linear()).chain(self.evolution.linear()).collect()
     }
 
     /// Number of parameters.
@@ -115,7 +121,7 @@ impl Dien {
     /// are added to `gradient`.
     pub(crate) fn backward(
         &self,
-        (dense, gradient): (&[f32], &mut [f32]),
+        (layers, gradient): (Layers<'_>, &mut [f32]),
         (ends, dropout): (&[usize], Dropout),
         memory: &mut Memory,
     ) {
@@ -127,17 +133,17 @@ impl Dien {
         state_slopes.fill(0.0);
         token_slopes.fill(0.0);
         let read = (states, &weights[..rows.pairs()], &rows.slopes[..]);
-        self.evolution.backward((dense, &mut *gradient), read, (&mut *state_slopes, &mut slopes[..]), evolution);
+        self.evolution.backward((layers, &mut *gradient), read, (&mut *state_slopes, &mut slopes[..]), evolution);
         self.attention_backward(rows, (states, &mut *state_slopes), (&weights[..], &mut slopes[..]), keys);
         let count = rows.seen.len();
         let (queries, key_slopes) =
             (Matrix::new(&rows.queries, count, self.width), Matrix::new(&keys[1], count, self.width));
         let weight = &mut gradient[self.attention..self.attention + self.width * self.width];
         multiply(weight, queries.transposed(), key_slopes, true);
-        multiply(&mut rows.query_slopes, key_slopes, self.weight(dense).transposed(), false);
-        self.query.backward((dense, &mut *gradient), token_slopes, rows);
+        multiply(&mut rows.query_slopes, key_slopes, self.weight(&layers).transposed(), false);
+        self.query.backward((layers, &mut *gradient), token_slopes, rows);
         next_item.backward((states, tokens), (state_slopes, token_slopes), self.width);
-        self.interests.backward((dense, gradient), (ends, dropout), memory);
+        self.interests.backward((layers, gradient), (ends, dropout), memory);
         let token_slopes = &mut memory.dien.token_slopes[..cells];
         dropout.at(0).apply(token_slopes, 0);
         add_to(&mut memory.gradient[..cells], token_slopes);

@@ -10,6 +10,7 @@ use crate::kernel::Buffer;
 use crate::layer::activation_unit::{ActivationUnit, PRELU_SLOPE, Pairs, UnitMemory};
 use crate::layer::block::grow;
 use crate::layer::dropout::Dropout;
+use crate::layer::linear::Layers;
 use crate::layer::softmax::{softmax, softmax_backward};
 
 /// Layers of the encoder; offsets count from its first parameter.
@@ -96,7 +97,7 @@ impl Din {
     /// are added to `gradient`.
     pub(crate) fn backward(
         &self,
-        (dense, gradient): (&[f32], &mut [f32]),
+        (layers, gradient): (Layers<'_>, &mut [f32]),
         (ends, dropout): (&[usize], Dropout),
         memory: &mut Memory,
     ) {
@@ -117,8 +118,8 @@ impl Din {
         let query_slopes = &mut rows.query_slopes[..rows.seen.len() * width];
         query_slopes.fill(0.0);
         let read = (Pairs { tokens, queries: &rows.queries, seen: &rows.seen }, &slopes[..start]);
-        self.unit.backward((dense, &mut *gradient), read, (&mut *token_slopes, query_slopes), unit);
-        self.query.backward((dense, gradient), token_slopes, rows);
+        self.unit.backward((&layers, &mut *gradient), read, (&mut *token_slopes, query_slopes), unit);
+        self.query.backward((layers, gradient), token_slopes, rows);
         dropout.at(0).apply(token_slopes, 0);
     }
 }

@@ -9,8 +9,9 @@ use super::interests::{Interests, InterestsMemory};
 use super::self_attention::{AttentionMemory, SelfAttention};
 use crate::config::EncoderSection;
 use crate::kernel::Buffer;
-use crate::layer::block::grow;
+use crate::layer::block::{Block, grow};
 use crate::layer::dropout::Dropout;
+use crate::layer::linear::{Layers, Linear};
 use crate::layout::HistoryLayout;
 
 /// An encoder; one file each.
@@ -205,6 +206,18 @@ impl Encoder {
         }
     }
 
+    /// Its linear layers, through which gradients go back.
+    pub(crate) fn linear(&self) -> Vec<Linear> {
+        match self {
+            Self::SelfAttention(own) => own.blocks().iter().flat_map(Block::linear).copied().collect(),
+            Self::Gru(own) => own.linear().to_vec(),
+            Self::Din(own) => own.query().linear().into_iter().collect(),
+            Self::Dien(own) => own.linear(),
+            Self::Interests(own) => vec![own.linear()],
+            Self::Recency => Vec::new(),
+        }
+    }
+
     /// The states of the last forward pass, `[tokens, width]`, or `[rows, interests, width]` of an encoder that attends.
     pub(crate) fn states<'a>(&self, memory: &'a Memory) -> &'a [f32] {
         match self {
@@ -222,7 +235,12 @@ impl Encoder {
 
     /// Turns the gradient of the states, in `memory`, into that of the tokens; those of the parameters are added to
     /// `gradient`. A forward pass over the same tokens must have been the last one.
-    pub(crate) fn backward(&self, parameters: (&[f32], &mut [f32]), read: (&[usize], Dropout), memory: &mut Memory) {
+    pub(crate) fn backward(
+        &self,
+        parameters: (Layers<'_>, &mut [f32]),
+        read: (&[usize], Dropout),
+        memory: &mut Memory,
+    ) {
         match self {
             Self::SelfAttention(own) => own.backward(parameters, read, memory),
             Self::Gru(own) => own.backward(parameters, read, memory),

@@ -10,7 +10,7 @@ use super::gru::{active, longest, of_gates, of_gates_mut, sigmoid};
 use super::{RowMemory, TensorSpec};
 use crate::kernel::{Buffer, add_to, bias_rows, for_every_level};
 use crate::layer::block::grow;
-use crate::layer::linear::Linear;
+use crate::layer::linear::{Layers, Linear};
 
 /// Shape of the unit; states and vectors are equally wide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,11 @@ impl Evolution {
     pub(crate) fn new(width: usize, offset: usize) -> Self {
         let input = Linear { inputs: width, outputs: 3 * width, offset };
         Self { input, state: Linear { offset: offset + input.len(), ..input } }
+    }
+
+    /// Its linear layers.
+    pub(crate) fn linear(&self) -> [Linear; 2] {
+        [self.input, self.state]
     }
 
     /// Number of parameters.
@@ -122,7 +127,7 @@ impl Evolution {
     /// Writes the gradients of the weights, and adds those of the states to `state_slopes`, from those of the vectors.
     pub(crate) fn backward(
         &self,
-        (dense, gradient): (&[f32], &mut [f32]),
+        (layers, gradient): (Layers<'_>, &mut [f32]),
         (states, weights, slopes): (&[f32], &[f32], &[f32]),
         (state_slopes, weight_slopes): (&mut [f32], &mut [f32]),
         memory: &mut EvolutionMemory,
@@ -144,11 +149,11 @@ impl Evolution {
                 add_to(&mut inputs[token * 3 * width..][..3 * width], gates);
                 product[rank * 3 * width..][..3 * width].copy_from_slice(products);
             }
-            self.state.backward_input(dense, product, active.len(), (slope, true));
+            self.state.backward_input(layers, product, active.len(), (slope, true));
         }
         self.state.backward_parameters(previous, products, weights.len(), gradient);
         self.input.backward_parameters(states, inputs, tokens, gradient);
-        self.input.backward_input(dense, inputs, tokens, (state_slopes, true));
+        self.input.backward_input(layers, inputs, tokens, (state_slopes, true));
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Memory, TensorSpec};
 use crate::kernel::{Buffer, add_to, bias_rows, exp, for_every_level};
 use crate::layer::block::grow;
 use crate::layer::dropout::Dropout;
-use crate::layer::linear::Linear;
+use crate::layer::linear::{Layers, Linear};
 use std::ops::Range;
 
 /// Layers of the unit; offsets count from the first parameter of the encoder.
@@ -44,6 +44,11 @@ impl Gru {
     pub(crate) fn new(dropout: f64, width: usize, offset: usize) -> Self {
         let input = Linear { inputs: width, outputs: 3 * width, offset };
         Self { input, state: Linear { offset: offset + input.len(), ..input }, dropout }
+    }
+
+    /// Its linear layers.
+    pub(crate) fn linear(&self) -> [Linear; 2] {
+        [self.input, self.state]
     }
 
     /// Number of parameters.
@@ -118,7 +123,7 @@ impl Gru {
     /// `gradient`.
     pub(crate) fn backward(
         &self,
-        (dense, gradient): (&[f32], &mut [f32]),
+        (layers, gradient): (Layers<'_>, &mut [f32]),
         (ends, dropout): (&[usize], Dropout),
         memory: &mut Memory,
     ) {
@@ -135,11 +140,11 @@ impl Gru {
                 step_backward(gates, products, &previous[token * width..][..width], own);
                 product[row * 3 * width..][..3 * width].copy_from_slice(products);
             }
-            self.state.backward_input(dense, product, active.len(), (slope, true));
+            self.state.backward_input(layers, product, active.len(), (slope, true));
         }
         self.state.backward_parameters(previous, products, tokens, gradient);
         self.input.backward_parameters(&memory.tokens, gates, tokens, gradient);
-        self.input.backward_input(dense, gates, tokens, (&mut memory.gradient, false));
+        self.input.backward_input(layers, gates, tokens, (&mut memory.gradient, false));
         dropout.at(0).apply(&mut memory.gradient[..tokens * width], 0);
     }
 }

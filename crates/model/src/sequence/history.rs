@@ -11,6 +11,7 @@ use crate::input::{ChunkInput, RowSource};
 use crate::kernel::{Buffer, add_to};
 use crate::layer::dropout::Dropout;
 use crate::layer::embedding::Columns;
+use crate::layer::linear::Layers;
 use crate::layout::HistoryLayout;
 use crate::model::Parameters;
 use crate::optimizer::Shard;
@@ -199,7 +200,7 @@ impl History {
     pub(crate) fn backward(
         &self,
         (layout, columns): (&HistoryLayout, Columns),
-        (dense, gradient): (&[f32], &mut [f32]),
+        (layers, gradient): (Layers<'_>, &mut [f32]),
         (number, input, weight): (usize, &ChunkInput, f64),
         (encoded, left): (&mut Encoded, &mut TokenGradients),
     ) {
@@ -214,7 +215,8 @@ impl History {
         self.for_each_vector(layout, chunk, |number, seen| {
             layout.reading.spread(&slopes[(number - first) * width..][..width], seen, target);
         });
-        let parameters = (layout.parameters(dense), layout.parameters_mut(gradient));
+        let own = Layers { dense: layout.parameters(layers.dense), transposed: layout.parameters(layers.transposed) };
+        let parameters = (own, layout.parameters_mut(gradient));
         layout.encoder.backward(parameters, (ends, self.dropout.at(number)), memory);
         left.tokens.resize(tokens * width);
         left.tokens.copy_from_slice(&memory.gradient[..tokens * width]);

@@ -13,7 +13,7 @@ use crate::config::{InterestsSection, Positions};
 use crate::kernel::{Buffer, add_to, bias_rows, for_every_level};
 use crate::layer::block::grow;
 use crate::layer::dropout::Dropout;
-use crate::layer::linear::Linear;
+use crate::layer::linear::{Layers, Linear};
 use crate::layer::product::{Matrix, multiply};
 use crate::layer::softmax::{softmax, softmax_backward};
 use std::ops::Range;
@@ -65,6 +65,11 @@ impl Interests {
     fn choice(&self) -> Range<usize> {
         let start = self.look.offset + self.look.len();
         start..start + self.look.outputs * self.count
+    }
+
+    /// Its linear layer.
+    pub(crate) fn linear(&self) -> Linear {
+        self.look
     }
 
     /// Number of parameters.
@@ -128,7 +133,7 @@ impl Interests {
     /// are added to `gradient`.
     pub(crate) fn backward(
         &self,
-        (dense, gradient): (&[f32], &mut [f32]),
+        (layers, gradient): (Layers<'_>, &mut [f32]),
         (ends, dropout): (&[usize], Dropout),
         memory: &mut Memory,
     ) {
@@ -139,11 +144,11 @@ impl Interests {
         let [seen, slopes] = own.hidden.each_mut().map(|buffer| &mut buffer[..count * hidden]);
         let scores = Matrix::new(&own.scores, count, self.count);
         multiply(&mut gradient[self.choice()], Matrix::new(seen, count, hidden).transposed(), scores, true);
-        multiply(slopes, scores, Matrix::new(&dense[self.choice()], hidden, self.count).transposed(), false);
+        multiply(slopes, scores, Matrix::new(&layers[self.choice()], hidden, self.count).transposed(), false);
         tanh_backward(slopes, seen);
         self.look.backward_parameters(&own.placed, slopes, count, gradient);
         let placed = &mut own.placed[..count * width];
-        self.look.backward_input(dense, slopes, count, (placed, false));
+        self.look.backward_input(layers, slopes, count, (placed, false));
         add_to(token_slopes, placed);
         self.positions.for_each(ends, |token, place| {
             add_to(&mut gradient[place * width..][..width], &placed[token * width..][..width]);

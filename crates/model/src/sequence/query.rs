@@ -4,7 +4,7 @@
 use super::{Initial, RowMemory, TensorSpec};
 use crate::config::AttentionQuery;
 use crate::kernel::{add_column_sums, add_to, bias_rows};
-use crate::layer::linear::Linear;
+use crate::layer::linear::{Layers, Linear};
 
 /// The query of every row; its parameters are the first ones of the encoder.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,6 +29,11 @@ impl Query {
     /// From profiles to queries.
     fn projection(&self) -> Linear {
         Linear { inputs: self.profile, outputs: self.width, offset: 0 }
+    }
+
+    /// Its linear layer, where it has one.
+    pub(crate) fn linear(&self) -> Option<Linear> {
+        self.reads_profile().then(|| self.projection())
     }
 
     /// Number of parameters.
@@ -72,7 +77,7 @@ impl Query {
     /// Adds what the gradients of the queries mean for the tokens and for the parameters; profiles become their gradients.
     pub(crate) fn backward(
         &self,
-        (dense, gradient): (&[f32], &mut [f32]),
+        (layers, gradient): (Layers<'_>, &mut [f32]),
         token_slopes: &mut [f32],
         rows: &mut RowMemory,
     ) {
@@ -86,7 +91,7 @@ impl Query {
             AttentionQuery::Learned => add_column_sums(slopes, &mut gradient[..width]),
             AttentionQuery::Profile => {
                 self.projection().backward_parameters(&rows.profile, slopes, count, gradient);
-                self.projection().backward_input(dense, slopes, count, (&mut rows.profile, false));
+                self.projection().backward_input(layers, slopes, count, (&mut rows.profile, false));
             }
         }
     }

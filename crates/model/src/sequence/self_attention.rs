@@ -9,7 +9,7 @@ use crate::layer::attention::Attention;
 use crate::layer::block::{Block, BlockMemory, Scratch, grow};
 use crate::layer::dropout::Dropout;
 use crate::layer::layer_norm::{LayerNorm, Moments};
-use crate::layer::linear::Linear;
+use crate::layer::linear::{Layers, Linear};
 
 /// Layers of the encoder; offsets count from its first parameter, where the vectors of positions lie, then those of gaps.
 #[derive(Debug, Clone, PartialEq)]
@@ -164,7 +164,7 @@ impl SelfAttention {
     /// `gradient`.
     pub(crate) fn backward(
         &self,
-        (dense, gradient): (&[f32], &mut [f32]),
+        (layers, gradient): (Layers<'_>, &mut [f32]),
         (ends, dropout): (&[usize], Dropout),
         memory: &mut Memory,
     ) {
@@ -172,12 +172,12 @@ impl SelfAttention {
         let AttentionMemory { blocks, scratch, moments, .. } = &mut memory.attention;
         let dx = &mut memory.gradient[..cells];
         if let Some(norm) = self.norm {
-            norm.backward((dense, &mut *gradient), (self.last(blocks), &moments[..cells / self.width]), dx);
+            norm.backward((&layers, &mut *gradient), (self.last(blocks), &moments[..cells / self.width]), dx);
         }
         for (number, block) in self.blocks.iter().enumerate().rev() {
             let x = if number == 0 { &memory.tokens } else { self.blocks[number - 1].output(&blocks[number - 1]) };
             let read = (x, ends, dropout.at(number + 1));
-            block.backward((dense, &mut *gradient), read, (&blocks[number], scratch), dx);
+            block.backward((layers, &mut *gradient), read, (&blocks[number], scratch), dx);
         }
         dropout.at(0).apply(dx, 0);
         self.for_each_added(ends, &memory.gaps, |token, added| {

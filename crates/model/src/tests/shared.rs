@@ -5,6 +5,7 @@ use crate::batch::{ItemsOf, Samples};
 use crate::config::OptimizerSection;
 use crate::input::ChunkInput;
 use crate::kernel::add_to;
+use crate::layer::linear::Layers;
 use crate::model::TwoTower;
 use crate::optimizer::{Memory, Table};
 use crate::shared::Shared;
@@ -40,7 +41,8 @@ fn pass(share: bool) -> (Vec<f32>, Vec<f32>, Vec<f32>, usize) {
         vectors.extend_from_slice(workspace.vectors(rows));
         let upstream: Vec<f32> = (0..rows * tower.dimension()).map(|n| ((n + start) % 7) as f32 - 3.0).collect();
         let mut part = vec![0.0; gradient.len()];
-        let weights = Weights { dense: &parameters.dense, transposed: &transposed, gradient: &mut part };
+        let layers = Layers { dense: &parameters.dense, transposed: &transposed };
+        let weights = Weights { layers, gradient: &mut part };
         item_tower.backward(weights, input, &upstream, &mut workspace);
         add_to(&mut gradient, &part);
     }
