@@ -6,9 +6,6 @@ use std::ops::Range;
 /// dense parameters is written and read again.
 const MAX_GROUPS: usize = 8;
 
-/// Fewest chunks of a group, of those batches that have as many.
-const MIN_GROUP_CHUNKS: usize = 2;
-
 /// The chunks of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Grid {
@@ -50,7 +47,7 @@ impl Grid {
 
     /// Chunks of a group; the last group may have fewer.
     pub(super) fn group_chunks(&self) -> usize {
-        self.chunks().div_ceil(MAX_GROUPS).max(MIN_GROUP_CHUNKS)
+        self.chunks().div_ceil(MAX_GROUPS).max(1)
     }
 
     /// Number of groups.
