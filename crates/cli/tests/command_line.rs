@@ -18,6 +18,8 @@ fn wrong_usage_ends_with_2_and_says_what_was_expected() {
     }
     let ran = folder.run(&["config", "show", "--set", "epochs"]);
     assert!(ran.stderr.contains("expected KEY=VALUE, as in train.epochs=3"), "{}", ran.stderr);
+    let ran = folder.run(&["init", "--from", "clicks.csv", "--out", "new.toml", "--set", "train.epochs=3"]);
+    assert!(ran.code == Some(2) && ran.stderr.contains("`--set train.epochs` says nothing to it"), "{}", ran.stderr);
 }
 
 #[test]

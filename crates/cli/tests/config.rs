@@ -153,6 +153,18 @@ fn a_fault_of_an_override_names_the_variable_or_the_flag() {
 }
 
 #[test]
+fn time_gaps_need_times() {
+    let history =
+        "[[features]]\nname = \"seen\"\nside = \"user\"\nkind = \"history\"\nof = [\"item\"]\nmax_length = 5\n";
+    let encoder = "[[model.encoders]]\nkind = \"self_attention\"\nfeature = \"seen\"\ntime_gaps = true\n";
+    let folder = Folder::with(&[MINIMAL, history, encoder].concat());
+    folder.run(&["config", "show", "--effective"]).done();
+    let ran = folder.run(&["config", "show", "--effective", "--set", "input.time.format=order"]);
+    let fault = "model.encoders[0].time_gaps: needs `input.time` that is not `order`";
+    assert!(ran.code == Some(2) && ran.stderr.contains(fault), "{}", ran.stderr);
+}
+
+#[test]
 fn base_dir_starts_at_the_config_file_and_the_flag_at_the_current_folder() {
     let folder = Folder::with("");
     std::fs::create_dir(folder.path().join("deep")).unwrap();

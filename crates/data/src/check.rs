@@ -81,7 +81,7 @@ pub fn check_data(context: &DataContext<'_>, settings: &DataSettings) -> Result<
         too_many: files.iter().find_map(broken),
         log_files: plan.units.iter().filter(|unit| unit.part == Part::Train).count(),
         files,
-        has_clock: settings.time().map_or(settings.is_dated(), |time| time.has_days()),
+        has_clock: settings.has_clock(),
     })
 }
 

@@ -12,8 +12,14 @@ use twinspire_data::infer::{Inferred, infer};
 /// Writes the config and says what was guessed and how sure it is.
 ///
 /// # Errors
-/// A file that cannot be read or made sense of; a config that is there already.
+/// A file that cannot be read or made sense of; a config that is there already; values for a config, of which there is none yet.
 pub fn run(context: &CommandContext<'_>, arguments: &InitArguments) -> Result<Reply, CliError> {
+    if let Some(set) = context.globals.set.first() {
+        return Err(CliError::Usage {
+            message: format!("`init` writes a config and reads none: `--set {}` says nothing to it", set.path),
+            hint: "write the key into the config afterwards, or give `--set` to the commands that read it".into(),
+        });
+    }
     let out = &arguments.out;
     if context.vfs.exists(out).map_err(|error| CoreError::io(out, error))? {
         return Err(CoreError::Exists { path: out.clone() }.into());

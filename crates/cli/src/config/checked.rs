@@ -15,6 +15,7 @@ use twinspire_core::schema::{FeatureSchema, FeatureSection, KindName};
 use twinspire_data::DataSettings;
 use twinspire_data::config::Mode;
 use twinspire_data::context::DEFAULT_DAYS;
+use twinspire_model::config::{EncoderSection, ModelSection};
 use twinspire_model::{ModelSettings, Trial, TuneSection, TuneSettings};
 use twinspire_retrieval::RetrievalSettings;
 use twinspire_serve::ServeSettings;
@@ -108,6 +109,7 @@ impl Sections {
         let labels = file.samples.mode == Mode::Labels;
         let data = DataSettings::check(&file.input, &file.clean, &file.samples, &features, faults);
         let model = ModelSettings::check(&file.model, &file.train, &features, labels, faults);
+        data.iter().for_each(|data| check_time_gaps(&file.model, data, faults));
         let retrieval = RetrievalSettings::check(&file.evaluate, &file.index, &file.channels, &features, faults);
         if let (Some(data), Some(retrieval)) = (&data, &retrieval) {
             retrieval.check_filter(&data.attributes(), faults);
@@ -121,6 +123,15 @@ impl Sections {
         };
         let (serve, retention, tune) = (serve?, retention?, tune?);
         Some(Self { data: data?, model: model?, retrieval: retrieval?, serve, retention, tune })
+    }
+}
+
+/// Gaps between events are read from their times.
+fn check_time_gaps(model: &ModelSection, data: &DataSettings, faults: &mut Faults) {
+    for (number, encoder) in model.encoders.iter().enumerate() {
+        let reads_gaps = matches!(encoder, EncoderSection::SelfAttention(own) if own.time_gaps);
+        let key = format!("model.encoders[{number}].time_gaps");
+        faults.require(!reads_gaps || data.has_clock(), &key, reads_gaps, "needs `input.time` that is not `order`");
     }
 }
 

@@ -121,6 +121,11 @@ impl DataSettings {
         self.input.path.contains("{date}")
     }
 
+    /// Do events have times of a clock, and not only an order?
+    pub fn has_clock(&self) -> bool {
+        self.time().map_or(self.is_dated(), TimeSettings::has_days)
+    }
+
     /// The zone of days; UTC without a time column.
     pub fn zone(&self) -> TimeZone {
         self.time.as_ref().map_or(TimeZone::UTC, |time| time.zone().clone())

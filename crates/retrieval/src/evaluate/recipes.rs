@@ -63,13 +63,13 @@ impl RecipeFigures {
         }
     }
 
-    /// A table with aligned columns: recall and NDCG at `length`, recall of each segment of items, seconds.
+    /// A table with aligned columns: recall and NDCG at `length`, recall of each segment of items, seconds of wall time.
     pub fn lines(recipes: &[Self], length: usize) -> Vec<String> {
         let (recall, ndcg) = (format!("recall@{length}"), format!("ndcg@{length}"));
         let segments = super::ItemSegment::ALL.map(super::ItemSegment::name);
         let mut table = vec![vec!["recipe".to_owned(), recall.clone(), ndcg.clone()]];
         table[0].extend(segments.map(str::to_owned));
-        table[0].push("seconds".into());
+        table[0].push("wall s".into());
         for recipe in recipes {
             let mut line =
                 vec![recipe.name.clone(), text(recipe.metrics.get(&recall)), text(recipe.metrics.get(&ndcg))];
