@@ -286,7 +286,8 @@ impl<'a> Engine<'a> {
         let (layout, items, drawn) = (self.layout, &self.items[..], &self.drawn[..]);
         let [users, item_fields] = &mut self.shared;
         let source = (&UsersOf(batch.samples, batch.rows), batch.rows.len());
-        let sizes = (if drawn.len() > CACHED_CANDIDATES { TILE } else { 1 }, batch.pairing.chunk_rows());
+        let candidates = drawn.len() + if self.objective.takes_rows(&batch.pairing) { batch.rows.len() } else { 0 };
+        let sizes = (if candidates > CACHED_CANDIDATES { TILE } else { 1 }, batch.pairing.chunk_rows());
         let how = (batch.pass, sizes);
         let starts = users.read_histories((&layout.user, parameters), batch.samples.corpus(), source, how);
         self.grid = Grid { starts, group: batch.pairing.group(), drawn: drawn.len() };
