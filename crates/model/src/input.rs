@@ -141,7 +141,7 @@ impl ChunkInput {
     }
 
     /// Adds the gradients of the first layer's parameters to `gradient`; the values become the gradient of the input, to
-    /// which `skipped` is added: what a residual layer passes on. What is shared is left to [`Shared::backward`], which
+    /// which `skipped` is added: what a residual layer passes on. What is shared is left to `SharedField::backward`, which
     /// needs `dy`: it is kept, and another buffer left in its place.
     pub(crate) fn backward(
         &mut self,

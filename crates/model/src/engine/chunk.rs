@@ -178,15 +178,15 @@ impl Chunk {
         workspace.vectors(self.item.rows())
     }
 
-    /// Calls `compare` with the vectors of the users, `[rows, dimension]`, and where their gradients are to be written; of
+    /// What `compare` gives for the vectors of the users, `[rows, dimension]`, and where their gradients are to be written; of
     /// several interests, those of the one that meets the row's items `[rows, group, dimension]`.
-    pub(super) fn compare_users(
+    pub(super) fn compare_users<R>(
         &self,
         layout: &ModelLayout,
         (items, group): (&[f32], usize),
         buffers: &mut Buffers,
-        compare: impl FnOnce(&[f32], &mut [f32]),
-    ) {
+        compare: impl FnOnce(&[f32], &mut [f32]) -> R,
+    ) -> R {
         let (users, interests, dimension) =
             (buffers.user.vectors(self.user.rows()), layout.user.interests(), layout.dimension());
         if interests == 1 {
@@ -195,9 +195,10 @@ impl Chunk {
         let cells = users.len() / interests;
         let (numbers, [vectors, slopes]) = &mut buffers.chosen;
         read_out((users, items), (interests, group, dimension), numbers, &mut vectors[..cells]);
-        compare(&vectors[..cells], &mut slopes[..cells]);
+        let compared = compare(&vectors[..cells], &mut slopes[..cells]);
         let target = &mut buffers.user_gradient[..users.len()];
         spread(numbers, &slopes[..cells], (interests, dimension), target);
+        compared
     }
 
     fn pairs<'a>(&'a self, buffers: &'a Buffers, layout: &ModelLayout) -> Pairs<'a> {
@@ -290,9 +291,9 @@ impl Chunk {
         (&self.scores, &self.labels, &self.weights)
     }
 
-    /// Weights of its pairs, or of its rows, each of which has that many items, and shifts of their items.
-    pub(super) fn weights(&self, items: usize) -> (impl Iterator<Item = f32>, &[f32]) {
-        (self.weights.iter().step_by(items).copied(), &self.shifts)
+    /// Weights of the rows, each of which has `group` items, and shifts of their items.
+    pub(super) fn row_weights(&self, group: usize) -> (impl Iterator<Item = f32>, &[f32]) {
+        (self.weights.iter().step_by(group).copied(), &self.shifts)
     }
 
     /// Adds the gradients of a table to a shard: users first, then items.

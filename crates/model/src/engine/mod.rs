@@ -250,7 +250,9 @@ impl<'a> Engine<'a> {
     /// Forward pass, loss, and perhaps backward pass of every chunk, each group on one thread.
     fn pairs_pass(&mut self, parameters: &Parameters, ending: Ending) -> LossSum {
         self.reserve(self.grid.most());
-        let batch = (&self.transposed[..], &self.shared, &self.grid, self.weight(1));
+        let weights = self.chunks[..self.grid.chunks()].iter().flat_map(|chunk| chunk.judged().2);
+        let weight = weights.map(|&weight| f64::from(weight)).sum();
+        let batch = (&self.transposed[..], &self.shared, &self.grid, weight);
         let (given, buffers) = (Given::new(self.layout, parameters, batch), &self.buffers);
         let size = self.grid.group_chunks();
         let groups = self.chunks[..self.grid.chunks()].chunks_mut(size).zip(&mut self.gradients);
@@ -274,19 +276,13 @@ impl<'a> Engine<'a> {
         sum
     }
 
-    /// Sum of the weights of a batch's pairs, or of its rows, each of which has that many items.
-    fn weight(&self, items: usize) -> f64 {
-        let weights = self.chunks[..self.grid.chunks()].iter().flat_map(|chunk| chunk.weights(items).0);
-        weights.map(f64::from).sum()
-    }
-
     /// Reads the samples of a batch, cuts it into chunks, and finds what they share.
     fn read(&mut self, parameters: &Parameters, batch: &Batch<'_>) {
         self.draw(batch);
         let (layout, items, drawn) = (self.layout, &self.items[..], &self.drawn[..]);
         let [users, item_fields] = &mut self.shared;
         let source = (&UsersOf(batch.samples, batch.rows), batch.rows.len());
-        let candidates = drawn.len() + if self.objective.takes_rows(&batch.pairing) { batch.rows.len() } else { 0 };
+        let candidates = drawn.len() + batch.repeated(&self.objective);
         let sizes = (if candidates > CACHED_CANDIDATES { TILE } else { 1 }, batch.pairing.chunk_rows());
         let how = (batch.pass, sizes);
         let starts = users.read_histories((&layout.user, parameters), batch.samples.corpus(), source, how);
@@ -339,6 +335,13 @@ impl<'a> Engine<'a> {
             let met = Met { rows: &self.items, earlier: self.earlier.met(self.steps, batch.rows.len()).0 };
             drawn.draw_shared(batch.number, met, &mut self.drawn);
         }
+    }
+}
+
+impl Batch<'_> {
+    /// Rows whose items are negatives of the other rows: all or none.
+    fn repeated(&self, objective: &Objective) -> usize {
+        if objective.takes_rows(&self.pairing) { self.rows.len() } else { 0 }
     }
 }
 

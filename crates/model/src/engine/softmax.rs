@@ -43,7 +43,7 @@ impl Engine<'_> {
             *tower = self.layout.item_tower.workspace(items, true);
         }
         self.forward_items(parameters, batch);
-        let weight = self.weight(self.grid.group);
+        let weight = self.columns.weights.iter().map(|&weight| f64::from(weight)).sum();
         let loss = self.pass_users(parameters, batch, (ending, weight));
         if let Some(temperature) = &mut self.temperature {
             temperature.take(self.chunks[..self.grid.chunks()].iter().map(|chunk| chunk.by_scale));
@@ -56,7 +56,7 @@ impl Engine<'_> {
 
     fn forward_items(&mut self, parameters: &Parameters, batch: &Batch<'_>) {
         let (grid, dimension) = (&self.grid, self.layout.dimension());
-        let repeated = if self.objective.takes_rows(&batch.pairing) { batch.rows.len() } else { 0 };
+        let repeated = batch.repeated(&self.objective);
         let (earlier, earlier_vectors) = self.earlier.met(self.steps, batch.rows.len());
         self.columns.resize(dimension, batch.rows.len() * grid.group, (repeated + grid.drawn, earlier.len()));
         self.columns.candidates[0][(repeated + grid.drawn) * dimension..].copy_from_slice(earlier_vectors);
@@ -105,13 +105,12 @@ impl Engine<'_> {
             for (number, (chunk, item_gradients)) in (group * size..).zip(chunks.iter_mut().zip(slopes)) {
                 chunk.forward_users(given, number, &mut buffers);
                 let first = grid.rows(number).start;
-                let mut slope = 0.0;
                 let items = &met.items[first * grid.group * dimension..];
-                chunk.compare_users(layout, (items, grid.group), &mut buffers, |users, user_gradients| {
-                    own.pass(prepared, softmax::Rows { first, users, user_gradients, item_gradients });
-                    slope = learned.map_or(0.0, |_| by_scale(users, user_gradients, dimension));
-                });
-                chunk.by_scale = slope;
+                chunk.by_scale =
+                    chunk.compare_users(layout, (items, grid.group), &mut buffers, |users, user_gradients| {
+                        own.pass(prepared, softmax::Rows { first, users, user_gradients, item_gradients });
+                        learned.map_or(0.0, |_| by_scale(users, user_gradients, dimension))
+                    });
                 if ending == Ending::Gradients {
                     chunk.backward_users(given, number, gradient, &mut buffers);
                 }
@@ -170,7 +169,7 @@ impl BatchColumns {
         self.item_shifts.clear();
         let mut start = 0;
         for (chunk, tower) in chunks.iter().zip(towers) {
-            let (weights, shifts) = chunk.weights(group);
+            let (weights, shifts) = chunk.row_weights(group);
             self.weights.extend(weights);
             self.item_shifts.extend(shifts);
             let extra = &chunk.item_vectors(tower)[shifts.len() * dimension..];

@@ -2,7 +2,7 @@
 //!
 //! In: [`Elements`], the ids of each row with their weights, oldest first, and an embedding table. Out: one vector a
 //! row; backward, the gradient of each element's embedding. A history whose encoder looks at the order, or has parameters
-//! of its own, is packed into [`Tokens`] instead and goes through an [`Encoder`] before the chunks of the batch.
+//! of its own, is packed into [`Tokens`] instead, and the rows of each chunk go through an [`Encoder`] before their tower.
 
 mod dien;
 mod din;

@@ -67,8 +67,8 @@ impl WarmStart {
     /// it.
     ///
     /// # Errors
-    /// `Unstartable` when the checkpoint is gone, or when inputs, shapes, settings of the model, hash tables or the optimizer are others; damaged
-    /// files.
+    /// `Unstartable` when the checkpoint is gone, or when inputs, shapes, settings of the model, hash tables or the optimizer
+    /// are others; damaged files.
     pub(crate) fn begin(
         &self,
         (vfs, progress): (&dyn Vfs, &dyn Progress),
