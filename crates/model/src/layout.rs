@@ -4,6 +4,7 @@
 
 use crate::config::{ModelSection, Score};
 use crate::layer::embedding::Columns;
+use crate::layer::linear::Layers;
 use crate::sequence::{Encoder, Reading, SequenceEncoder};
 use crate::tower::Tower;
 use twinspire_core::encode::{FeatureEncoder, HistoryField, TowerLayout};
@@ -108,6 +109,11 @@ impl HistoryLayout {
     /// Likewise their gradients.
     pub(crate) fn parameters_mut<'a>(&self, gradient: &'a mut [f32]) -> &'a mut [f32] {
         &mut gradient[self.offset..self.offset + self.encoder.len()]
+    }
+
+    /// The encoder's parameters as a backward pass reads them.
+    pub(crate) fn layers<'a>(&self, Layers { dense, transposed }: Layers<'a>) -> Layers<'a> {
+        Layers { dense: self.parameters(dense), transposed: self.parameters(transposed) }
     }
 
     /// Writes the transposed weights of the encoder's linear layers to their places in `transposed`.

@@ -9,7 +9,7 @@ use crate::input::{ChunkInput, Repeated, Row, RowSource};
 use crate::kernel::Buffer;
 use crate::layer::linear::Linear;
 use crate::layout::{InputLayout, ModelLayout};
-use crate::sequence::{Encoded, Initial, Pass};
+use crate::sequence::{Encoded, Initial, Pass, TokenGradients};
 use crate::shared::Shared;
 use crate::tower::{Tower, TowerWorkspace};
 use rayon::prelude::*;
@@ -195,7 +195,9 @@ impl TwoTower {
         shared.read_histories((input, &self.parameters), items, (source, count / interests), whole);
         encoded.resize_with(input.histories.len(), Encoded::default);
         for ((layout, history), encoded) in input.histories.iter().zip(shared.histories()).zip(encoded.iter_mut()) {
-            history.forward(layout, &self.parameters, 0..history.chunks(), encoded);
+            let (chunks, left) = (0..history.chunks(), &mut TokenGradients::default());
+            history.begin(layout, (&self.parameters, items), chunks.clone(), (&mut *encoded, left));
+            history.forward(layout, &self.parameters, chunks, encoded);
         }
         values.look_up(input, &self.parameters.tables, (shared, 0), encoded);
         tower.forward(&self.parameters.dense, (values, shared), workspace);

@@ -99,10 +99,10 @@ impl Shared {
         &self.histories
     }
 
-    /// Takes what chunks got for the profiles that encoders read: one of each history a chunk.
-    pub(crate) fn take_profiles<'l>(&mut self, chunks: impl Iterator<Item = &'l [TokenGradients]> + Clone) {
+    /// Takes what groups got for the profiles that encoders read: one of each history a group.
+    pub(crate) fn take_profiles(&mut self, groups: &[Vec<TokenGradients>]) {
         for (number, history) in self.histories.iter_mut().enumerate() {
-            history.take_profiles(chunks.clone().map(move |left| &left[number]));
+            history.take_profiles(groups.iter().map(|left| &left[number]));
         }
     }
 
@@ -135,14 +135,10 @@ impl Shared {
     }
 
     /// Losses of the encoders' own.
-    pub(crate) fn auxiliary_loss<'l>(
-        &self,
-        layout: &InputLayout,
-        chunks: impl Iterator<Item = &'l [TokenGradients]> + Clone,
-    ) -> f64 {
+    pub(crate) fn auxiliary_loss(&self, layout: &InputLayout, groups: &[Vec<TokenGradients>]) -> f64 {
         let histories = layout.histories.iter().zip(&self.histories).enumerate();
         let loss = |(number, (own, history)): (usize, (_, &History))| {
-            history.auxiliary_loss(own, chunks.clone().map(move |left| &left[number]))
+            history.auxiliary_loss(own, groups.iter().map(|left| &left[number]))
         };
         histories.map(loss).sum()
     }
@@ -163,18 +159,21 @@ impl Shared {
         (layout.readers(table) == 1).then(|| distinct.rows())
     }
 
-    /// Adds the gradients of table `table` to a shard, histories and fields in the order of the layout; the chunks hold those
-    /// of each history's tokens.
-    pub(crate) fn collect<'l>(
+    /// Adds what the groups left of the histories to a shard of table `table`, in the order of the layout.
+    pub(crate) fn collect_histories(
         &self,
         layout: &InputLayout,
         table: usize,
-        chunks: impl Iterator<Item = &'l [TokenGradients]> + Clone,
+        groups: &[Vec<TokenGradients>],
         shard: &mut Shard,
     ) {
         for (number, (own, history)) in layout.histories.iter().zip(&self.histories).enumerate() {
-            history.collect(own, table, chunks.clone().map(move |left| &left[number]), shard);
+            history.collect(own, table, groups.iter().map(|left| &left[number]), shard);
         }
+    }
+
+    /// Adds the gradients of the shared fields of table `table` to a shard, in the order of the layout.
+    pub(crate) fn collect(&self, table: usize, shard: &mut Shard) {
         for distinct in self.iter().filter(|distinct| distinct.field().table == table) {
             let (ids, gradients) = distinct.rows();
             let width = distinct.field().dimension;

@@ -17,12 +17,16 @@ use crate::optimizer::Shard;
 use crate::sequence::{Encoded, TokenGradients};
 use crate::shared::Shared;
 use crate::tower::{TowerWorkspace, Weights};
+use std::ops::Range;
+use twinspire_core::encode::EncodedView;
 
 /// What all chunks of a step read.
 #[derive(Clone, Copy)]
 pub(super) struct Given<'a> {
     pub(super) layout: &'a ModelLayout,
     pub(super) parameters: &'a Parameters,
+    /// Features of the corpus.
+    corpus: &'a EncodedView<'a>,
     layers: Layers<'a>,
     pub(super) shared: &'a [Shared; 2],
     pub(super) grid: &'a Grid,
@@ -33,11 +37,11 @@ pub(super) struct Given<'a> {
 impl<'a> Given<'a> {
     pub(super) fn new(
         layout: &'a ModelLayout,
-        parameters: &'a Parameters,
+        (parameters, corpus): (&'a Parameters, &'a EncodedView<'a>),
         (transposed, shared, grid, weight): (&'a [f32], &'a [Shared; 2], &'a Grid, f64),
     ) -> Self {
         let layers = Layers { dense: &parameters.dense, transposed };
-        Self { layout, parameters, layers, shared, grid, weight }
+        Self { layout, parameters, corpus, layers, shared, grid, weight }
     }
 }
 
@@ -46,8 +50,6 @@ impl<'a> Given<'a> {
 pub(super) struct Chunk {
     user: ChunkInput,
     item: ChunkInput,
-    /// One for each history of the user tower that has an encoder.
-    histories: Vec<TokenGradients>,
     /// Where negatives are drawn, corpus row of each item: positives, each with negatives of its own, then a part of those
     /// that all rows share.
     items: Vec<u32>,
@@ -100,6 +102,30 @@ impl Buffers {
     }
 }
 
+/// What a group of chunks leaves: one for each history of the user tower that has an encoder.
+pub(super) type Left = Vec<TokenGradients>;
+
+impl Buffers {
+    /// Starts a group of these chunks.
+    pub(super) fn begin(&mut self, given: Given<'_>, chunks: Range<usize>, left: &mut Left) {
+        let Given { layout, parameters, corpus, shared: [users, _], .. } = given;
+        left.resize_with(layout.user.histories.len(), TokenGradients::default);
+        let lefts = self.encoded.iter_mut().zip(left);
+        for ((own, history), left) in layout.user.histories.iter().zip(users.histories()).zip(lefts) {
+            history.begin(own, (parameters, corpus), chunks.clone(), left);
+        }
+    }
+
+    /// Ends it after the backward passes of its chunks.
+    pub(super) fn end(&mut self, given: Given<'_>, gradient: &mut [f32], left: &mut Left) {
+        let Given { layout, layers, shared: [users, _], .. } = given;
+        let lefts = self.encoded.iter().zip(left);
+        for ((own, history), left) in layout.user.histories.iter().zip(users.histories()).zip(lefts) {
+            history.end(own, (layers, &mut *gradient), left);
+        }
+    }
+}
+
 impl Chunk {
     /// Reads the samples of chunk `number` and draws negatives of their own; `items` are those of all rows of the batch,
     /// `drawn` the shared negatives that this chunk takes along.
@@ -111,7 +137,6 @@ impl Chunk {
         (items, drawn): (&[u32], &[Draw]),
     ) {
         let (samples, rows) = (batch.samples, &batch.rows[grid.rows(number)]);
-        self.histories.resize_with(layout.user.histories.len(), TokenGradients::default);
         samples.prefetch(rows, !matches!(batch.pairing, Pairing::Own));
         self.read_outcomes(batch, (number, rows), items);
         self.scores.resize(self.labels.len(), 0.0);
@@ -155,9 +180,14 @@ impl Chunk {
     }
 
     /// Encodes the histories of chunk `number`, looks up the rest of its users, and takes them through their tower.
-    pub(super) fn forward_users(&mut self, given: Given<'_>, number: usize, buffers: &mut Buffers) {
+    pub(super) fn forward_users(
+        &mut self,
+        given: Given<'_>,
+        number: usize,
+        (buffers, left): (&mut Buffers, &mut Left),
+    ) {
         let Given { layout, parameters, shared: [users, _], grid, .. } = given;
-        let lefts = buffers.encoded.iter_mut().zip(&mut self.histories);
+        let lefts = buffers.encoded.iter_mut().zip(left);
         for ((own, history), left) in layout.user.histories.iter().zip(users.histories()).zip(lefts) {
             history.forward_one(own, parameters, number, left);
         }
@@ -246,13 +276,13 @@ impl Chunk {
         given: Given<'_>,
         number: usize,
         gradient: &mut [f32],
-        buffers: &mut Buffers,
+        (buffers, left): (&mut Buffers, &mut Left),
     ) {
         let Given { layout, layers, shared: [users, _], weight, .. } = given;
         let slopes = &buffers.user_gradient[..self.user.rows() * layout.dimension()];
         let weights = Weights { layers, gradient: &mut *gradient };
         layout.user_tower.backward(weights, &mut self.user, slopes, &mut buffers.user);
-        let lefts = buffers.encoded.iter_mut().zip(&mut self.histories);
+        let lefts = buffers.encoded.iter_mut().zip(left);
         for ((own, history), left) in layout.user.histories.iter().zip(users.histories()).zip(lefts) {
             let place = (own, own.columns(layout.user.width));
             history.backward(place, (layers, &mut *gradient), (number, &self.user, weight), left);
@@ -279,11 +309,6 @@ impl Chunk {
     /// Sums over the pairs.
     pub(super) fn sum(&self) -> LossSum {
         self.sum
-    }
-
-    /// What its histories leave for the optimizer.
-    pub(super) fn histories(&self) -> &[TokenGradients] {
-        &self.histories
     }
 
     /// Scores, labels and weights of the pairs.

@@ -2,9 +2,15 @@
 
 use std::ops::Range;
 
-/// Most groups of chunks, and so most threads that train on one batch. A group costs memory traffic: a gradient of all
-/// dense parameters is written and read again.
-const MAX_GROUPS: usize = 8;
+/// Groups that a batch is cut into as soon as it has as many chunks, and so as many threads that train on it.
+const GROUPS: usize = 8;
+
+/// Most groups, where each has at least [`WORTH`] chunks. With more of them threads end at the same time, even where one is
+/// slowed down; but a group costs memory traffic: a gradient of all dense parameters is written and read again.
+const MAX_GROUPS: usize = 16;
+
+/// Chunks that are worth a group of their own beyond the first groups.
+const WORTH: usize = 4;
 
 /// The chunks of a batch.
 #[derive(Debug, Default)]
@@ -45,24 +51,30 @@ impl Grid {
         self.starts[number] * self.group + self.extra(number).start
     }
 
-    /// Chunks of a group; the last group may have fewer.
-    pub(super) fn group_chunks(&self) -> usize {
-        self.chunks().div_ceil(MAX_GROUPS).max(1)
-    }
-
     /// Number of groups.
     pub(super) fn groups(&self) -> usize {
-        self.chunks().div_ceil(self.group_chunks())
+        (self.chunks() / WORTH).clamp(GROUPS, MAX_GROUPS).min(self.chunks())
+    }
+
+    /// Chunks of a group.
+    pub(super) fn chunks_of(&self, number: usize) -> Range<usize> {
+        let (chunks, groups) = (self.chunks(), self.groups());
+        chunks * number / groups..chunks * (number + 1) / groups
+    }
+
+    /// Cuts what there is of each chunk into groups.
+    pub(super) fn by_group<'v, T>(&self, values: &'v mut [T]) -> Vec<&'v mut [T]> {
+        split(values, (0..self.groups()).map(|number| self.chunks_of(number).len()))
     }
 
     /// Cuts `values`, of which each row has `width`, into those of the chunks.
     pub(super) fn cut<'v>(&self, values: &'v mut [f32], width: usize) -> Vec<&'v mut [f32]> {
-        let mut rest = values;
-        let part = |ends: &[usize]| {
-            let (own, others) = std::mem::take(&mut rest).split_at_mut((ends[1] - ends[0]) * width);
-            rest = others;
-            own
-        };
-        self.starts.windows(2).map(part).collect()
+        split(values, self.starts.windows(2).map(|ends| (ends[1] - ends[0]) * width))
     }
+}
+
+/// The first parts of `values`, of these lengths.
+fn split<T>(values: &mut [T], lengths: impl Iterator<Item = usize>) -> Vec<&mut [T]> {
+    let mut rest = values;
+    lengths.map(|length| rest.split_off_mut(..length).expect("parts lie inside")).collect()
 }

@@ -33,7 +33,7 @@ use crate::sequence::Pass;
 use crate::shared::Shared;
 use crate::team::Team;
 use crate::tower::TowerWorkspace;
-use chunk::{Buffers, Chunk, Given, INPUTS};
+use chunk::{Buffers, Chunk, Given, INPUTS, Left};
 use grid::Grid;
 use softmax::BatchColumns;
 use std::sync::{Mutex, MutexGuard};
@@ -87,6 +87,8 @@ pub(crate) struct Engine<'a> {
     transposed: Buffer,
     /// Gradient of all dense parameters, one a group of chunks.
     gradients: Vec<Buffer>,
+    /// What the histories of each group leave.
+    lefts: Vec<Left>,
     /// Fields of the user tower and of the item tower whose values a batch shares.
     shared: [Shared; 2],
     /// One for each thread.
@@ -121,6 +123,7 @@ impl<'a> Engine<'a> {
             chunks: Vec::new(),
             transposed: Buffer::zeros(layout.dense_len()),
             gradients: Vec::new(),
+            lefts: Vec::new(),
             shared: Default::default(),
             buffers: Vec::new(),
             item_towers: Vec::new(),
@@ -219,15 +222,15 @@ impl<'a> Engine<'a> {
     fn pass(&mut self, parameters: &Parameters, batch: &Batch<'_>, ending: Ending) -> LossSum {
         self.read(parameters, batch);
         let sum = match self.objective {
-            Objective::Bce => self.pairs_pass(parameters, ending),
+            Objective::Bce => self.pairs_pass(parameters, batch, ending),
             Objective::InBatch { .. } | Objective::Drawn { .. } => self.softmax_pass(parameters, batch, ending),
         };
         if ending == Ending::Gradients {
             self.shared_backward(parameters);
         }
         // Losses of encoders count as much as all rows together.
-        let histories = self.chunks[..self.grid.chunks()].iter().map(Chunk::histories);
-        LossSum { loss: sum.loss + self.shared[0].auxiliary_loss(&self.layout.user, histories) * sum.weight, ..sum }
+        let lefts = &self.lefts[..self.grid.groups()];
+        LossSum { loss: sum.loss + self.shared[0].auxiliary_loss(&self.layout.user, lefts) * sum.weight, ..sum }
     }
 
     /// Calls `take(scores, labels, weights)` for the pairs of a batch: dot products, or of cosines logits of the sigmoid layer,
@@ -239,7 +242,7 @@ impl<'a> Engine<'a> {
         mut take: impl FnMut(&[f32], &[f32], &[f32]),
     ) -> LossSum {
         self.read(parameters, batch);
-        let sum = self.pairs_pass(parameters, Ending::Loss);
+        let sum = self.pairs_pass(parameters, batch, Ending::Loss);
         for chunk in &self.chunks[..self.grid.chunks()] {
             let (scores, labels, weights) = chunk.judged();
             take(scores, labels, weights);
@@ -248,27 +251,32 @@ impl<'a> Engine<'a> {
     }
 
     /// Forward pass, loss, and perhaps backward pass of every chunk, each group on one thread.
-    fn pairs_pass(&mut self, parameters: &Parameters, ending: Ending) -> LossSum {
+    fn pairs_pass(&mut self, parameters: &Parameters, batch: &Batch<'_>, ending: Ending) -> LossSum {
         self.reserve(self.grid.most());
         let weights = self.chunks[..self.grid.chunks()].iter().flat_map(|chunk| chunk.judged().2);
         let weight = weights.map(|&weight| f64::from(weight)).sum();
-        let batch = (&self.transposed[..], &self.shared, &self.grid, weight);
-        let (given, buffers) = (Given::new(self.layout, parameters, batch), &self.buffers);
-        let size = self.grid.group_chunks();
-        let groups = self.chunks[..self.grid.chunks()].chunks_mut(size).zip(&mut self.gradients);
-        self.team.each(groups.enumerate(), |thread, (group, (chunks, gradient))| {
+        let step = (&self.transposed[..], &self.shared, &self.grid, weight);
+        let given = Given::new(self.layout, (parameters, batch.samples.corpus()), step);
+        let buffers = &self.buffers;
+        let grid = &self.grid;
+        let groups = grid.by_group(&mut self.chunks).into_iter().zip(&mut self.gradients).zip(&mut self.lefts);
+        self.team.each(groups.enumerate(), |thread, (group, ((chunks, gradient), left))| {
             let mut buffers = lock(&buffers[thread]);
             gradient.fill(0.0);
-            for (number, chunk) in (group * size..).zip(chunks) {
-                chunk.forward_users(given, number, &mut buffers);
+            buffers.begin(given, grid.chunks_of(group), left);
+            for (number, chunk) in grid.chunks_of(group).zip(chunks) {
+                chunk.forward_users(given, number, (&mut buffers, left));
                 chunk.forward_items(given, number, &mut buffers.item);
                 if ending == Ending::Loss {
                     chunk.forward_pairs(given, &buffers);
                     continue;
                 }
                 chunk.backward_pairs(given, gradient, &mut buffers);
-                chunk.backward_users(given, number, gradient, &mut buffers);
+                chunk.backward_users(given, number, gradient, (&mut buffers, left));
                 chunk.backward_paired_items(given, gradient, &mut buffers);
+            }
+            if ending == Ending::Gradients {
+                buffers.end(given, gradient, left);
             }
         });
         let mut sum = LossSum::default();
@@ -306,7 +314,7 @@ impl<'a> Engine<'a> {
         let user_fields = users.fields((user_tower, user), user_inputs);
         let fields = user_fields.chain(items.fields((item_tower, item), item_inputs));
         self.team.each(fields, |_, field| field.backward(parameters));
-        users.take_profiles(chunks.iter().map(Chunk::histories));
+        users.take_profiles(&self.lefts[..self.grid.groups()]);
         let Some(first) = self.gradients.first_mut() else { return };
         users.dense_gradient(user_tower, first);
         items.dense_gradient(item_tower, first);
@@ -317,6 +325,7 @@ impl<'a> Engine<'a> {
         let layout = self.layout;
         let groups = self.gradients.len().max(self.grid.groups());
         self.gradients.resize_with(groups, || Buffer::zeros(layout.dense_len()));
+        self.lefts.resize_with(groups, Left::default);
         self.buffers.resize_with(self.team.threads(), Mutex::default);
         for buffers in &mut self.buffers {
             buffers.get_mut().expect("no worker panicked").reserve(layout, most);
@@ -368,6 +377,7 @@ impl Engine<'_> {
 
     /// Gradients of the rows of a table that were read, likewise.
     pub(crate) fn table_gradients(&self, table: usize) -> std::collections::BTreeMap<u32, Vec<f32>> {
-        self.tables[table].gradients(|shard| update::collect(self.layout, table, (&self.shared, &self.chunks), shard))
+        self.tables[table]
+            .gradients(|shard| update::collect(self.layout, table, (&self.shared, &self.lefts, &self.chunks), shard))
     }
 }

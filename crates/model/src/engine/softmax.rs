@@ -49,7 +49,7 @@ impl Engine<'_> {
             temperature.take(self.chunks[..self.grid.chunks()].iter().map(|chunk| chunk.by_scale));
         }
         if ending == Ending::Gradients {
-            self.backward_items(parameters);
+            self.backward_items(parameters, batch);
         }
         LossSum { loss, weight }
     }
@@ -60,7 +60,8 @@ impl Engine<'_> {
         let (earlier, earlier_vectors) = self.earlier.met(self.steps, batch.rows.len());
         self.columns.resize(dimension, batch.rows.len() * grid.group, (repeated + grid.drawn, earlier.len()));
         self.columns.candidates[0][(repeated + grid.drawn) * dimension..].copy_from_slice(earlier_vectors);
-        let given = Given::new(self.layout, parameters, (&self.transposed, &self.shared, grid, 0.0));
+        let given =
+            Given::new(self.layout, (parameters, batch.samples.corpus()), (&self.transposed, &self.shared, grid, 0.0));
         let items = grid.cut(&mut self.columns.items[0], grid.group * dimension);
         let work = self.chunks.iter_mut().zip(&mut self.item_towers).zip(items).enumerate();
         self.team.each(work, |_, (number, ((chunk, tower), items))| {
@@ -94,16 +95,18 @@ impl Engine<'_> {
         };
         let moving = candidate_gradients.len() / dimension;
         let (prepared, groups) = columns.workspace.prepare(&met, (grid.groups(), moving));
-        let given = Given::new(layout, parameters, (&self.transposed, &self.shared, grid, weight));
-        let (size, buffers) = (grid.group_chunks(), &self.buffers);
+        let given =
+            Given::new(layout, (parameters, batch.samples.corpus()), (&self.transposed, &self.shared, grid, weight));
+        let buffers = &self.buffers;
         let mut slopes = grid.cut(item_gradients, grid.group * dimension);
-        let chunks = self.chunks[..grid.chunks()].chunks_mut(size).zip(slopes.chunks_mut(size));
-        let work = chunks.zip(groups).zip(&mut self.gradients).enumerate();
-        self.team.each(work, |thread, (group, (((chunks, slopes), own), gradient))| {
+        let chunks = grid.by_group(&mut self.chunks).into_iter().zip(grid.by_group(&mut slopes));
+        let work = chunks.zip(groups).zip(self.gradients.iter_mut().zip(&mut self.lefts)).enumerate();
+        self.team.each(work, |thread, (group, (((chunks, slopes), own), (gradient, left)))| {
             let mut buffers = lock(&buffers[thread]);
             gradient.fill(0.0);
-            for (number, (chunk, item_gradients)) in (group * size..).zip(chunks.iter_mut().zip(slopes)) {
-                chunk.forward_users(given, number, &mut buffers);
+            buffers.begin(given, grid.chunks_of(group), left);
+            for (number, (chunk, item_gradients)) in grid.chunks_of(group).zip(chunks.iter_mut().zip(slopes)) {
+                chunk.forward_users(given, number, (&mut buffers, left));
                 let first = grid.rows(number).start;
                 let items = &met.items[first * grid.group * dimension..];
                 chunk.by_scale =
@@ -112,8 +115,11 @@ impl Engine<'_> {
                         learned.map_or(0.0, |_| by_scale(users, user_gradients, dimension))
                     });
                 if ending == Ending::Gradients {
-                    chunk.backward_users(given, number, gradient, &mut buffers);
+                    chunk.backward_users(given, number, gradient, (&mut buffers, left));
                 }
+            }
+            if ending == Ending::Gradients {
+                buffers.end(given, gradient, left);
             }
         });
         let loss = columns.workspace.finish(candidate_gradients, dimension, &self.team);
@@ -122,13 +128,13 @@ impl Engine<'_> {
         loss
     }
 
-    fn backward_items(&mut self, parameters: &Parameters) {
+    fn backward_items(&mut self, parameters: &Parameters, batch: &Batch<'_>) {
         let (grid, columns, dimension) = (&self.grid, &self.columns, self.layout.dimension());
-        let given = Given::new(self.layout, parameters, (&self.transposed, &self.shared, grid, 0.0));
-        let size = grid.group_chunks();
-        let groups = self.chunks[..grid.chunks()].chunks_mut(size).zip(self.item_towers.chunks_mut(size));
+        let given =
+            Given::new(self.layout, (parameters, batch.samples.corpus()), (&self.transposed, &self.shared, grid, 0.0));
+        let groups = grid.by_group(&mut self.chunks).into_iter().zip(grid.by_group(&mut self.item_towers));
         self.team.each(groups.zip(&mut self.gradients).enumerate(), |_, (group, ((chunks, towers), gradient))| {
-            for (number, (chunk, tower)) in (group * size..).zip(chunks.iter_mut().zip(towers)) {
+            for (number, (chunk, tower)) in grid.chunks_of(group).zip(chunks.iter_mut().zip(towers)) {
                 let slopes = columns.gradient(grid, number, dimension);
                 chunk.backward_items(given, (&slopes, &mut *gradient), tower);
             }

@@ -1,6 +1,6 @@
 //! The end of a step: gradients are summed, cut where the settings say so, and parameters move.
 
-use super::chunk::Chunk;
+use super::chunk::{Chunk, Left};
 use super::{Engine, Look};
 use crate::export::dense_tensors;
 use crate::kernel::Buffer;
@@ -51,12 +51,13 @@ impl Engine<'_> {
 
     /// Sums and moves block by block and row by row, while they are at hand.
     fn move_all(&mut self, parameters: &mut Parameters, step: Step) -> bool {
-        let (layout, chunks, shared) = (self.layout, &self.chunks[..self.grid.chunks()], &self.shared);
+        let (layout, read) =
+            (self.layout, (&self.shared, &self.lefts[..self.grid.groups()], &self.chunks[..self.grid.chunks()]));
         let (dense, tables, gradients) = (&mut self.dense, &mut self.tables, &self.gradients[..self.grid.groups()]);
         self.team.each(table_parts(tables, &mut parameters.tables), |_, (number, part)| {
-            match shared.iter().find_map(|shared| shared.only(layout, number)) {
+            match read.0.iter().find_map(|shared| shared.only(layout, number)) {
                 Some(distinct) => part.step_distinct(step, distinct),
-                None => part.step(step, |shard| collect(layout, number, (shared, chunks), shard)),
+                None => part.step(step, |shard| collect(layout, number, read, shard)),
             }
         });
         dense.step(step, &mut parameters.dense, gradients, &self.team)
@@ -64,12 +65,13 @@ impl Engine<'_> {
 
     /// Sums all gradients, and leaves the sums where they are. Returns their length: the root of all squares.
     fn length(&mut self) -> f64 {
-        let (layout, chunks, shared) = (self.layout, &self.chunks[..self.grid.chunks()], &self.shared);
+        let (layout, read) =
+            (self.layout, (&self.shared, &self.lefts[..self.grid.groups()], &self.chunks[..self.grid.chunks()]));
         let mut squares = Dense::sum(&mut self.gradients[..self.grid.groups()], &self.team);
         for (number, rows) in self.tables.iter_mut().enumerate() {
-            squares += match shared.iter().find_map(|shared| shared.only(layout, number)) {
+            squares += match read.0.iter().find_map(|shared| shared.only(layout, number)) {
                 Some(distinct) => rows.squares_distinct(distinct),
-                None => rows.collect(&self.team, |shard| collect(layout, number, (shared, chunks), shard)),
+                None => rows.collect(&self.team, |shard| collect(layout, number, read, shard)),
             };
         }
         let temperature = self.temperature.as_ref().map_or(0.0, |temperature| f64::from(temperature.gradient()));
@@ -112,10 +114,14 @@ fn table_parts<'t>(
     tables.flat_map(|(number, (rows, table))| rows.parts(table).map(move |part| (number, part)))
 }
 
-/// Adds the gradients of a table to a shard: what is shared, users first, then the chunks in order.
-pub(super) fn collect(layout: &ModelLayout, table: usize, (shared, chunks): (&[Shared], &[Chunk]), shard: &mut Shard) {
-    let inputs = [&layout.user, &layout.item];
-    let histories = chunks.iter().map(Chunk::histories);
-    shared.iter().zip(inputs).for_each(|(shared, input)| shared.collect(input, table, histories.clone(), shard));
+/// Adds the gradients of a table to a shard: histories, what else is shared, users first, then the chunks in order.
+pub(super) fn collect(
+    layout: &ModelLayout,
+    table: usize,
+    (shared, lefts, chunks): (&[Shared; 2], &[Left], &[Chunk]),
+    shard: &mut Shard,
+) {
+    shared[0].collect_histories(&layout.user, table, lefts, shard);
+    shared.iter().for_each(|shared| shared.collect(table, shard));
     chunks.iter().for_each(|chunk| chunk.collect(layout, table, shard));
 }

@@ -57,6 +57,20 @@ pub(crate) fn grow(buffer: &mut Buffer, count: usize) {
     }
 }
 
+impl BlockMemory {
+    /// Where queries, keys and values `[tokens, 3 · width]` are put, if not by [`Block::join`].
+    pub(crate) fn joined_mut(&mut self) -> &mut [f32] {
+        &mut self.joined
+    }
+}
+
+impl Scratch {
+    /// Their gradients after [`Block::backward`].
+    pub(crate) fn joined_slopes(&self) -> &[f32] {
+        &self.wide
+    }
+}
+
 impl Block {
     /// Places the layers from `offset` on.
     pub(crate) fn new(
@@ -104,7 +118,19 @@ impl Block {
         memory.moments.iter_mut().for_each(|moments| moments.resize(moments.len().max(tokens), [0.0; 2]));
     }
 
-    /// Reads `x`; [`Block::output`] is what it gives.
+    /// Queries, keys and values of `x`.
+    pub(crate) fn join(&self, dense: &[f32], (x, tokens): (&[f32], usize), memory: &mut BlockMemory) {
+        let BlockMemory { joined, normal: [normal, _], moments: [moments, _], .. } = memory;
+        let mut read = x;
+        if self.norm_first {
+            self.norms[0].forward(dense, x, normal, &mut moments[..tokens]);
+            read = normal;
+        }
+        self.joined.forward(dense, read, tokens, joined);
+        bias_rows(&mut joined[..tokens * self.joined.outputs], self.joined.bias(dense));
+    }
+
+    /// Reads `x`, after [`Block::join`]; [`Block::output`] is what it gives.
     pub(crate) fn forward(
         &self,
         dense: &[f32],
@@ -118,12 +144,6 @@ impl Block {
         let BlockMemory { joined, probabilities, attended, inner, unbent, sums, normal, moments } = memory;
         let [(sum, normal_1), (sum_2, normal_2)] = pairs(sums, normal);
         let [moments_1, moments_2] = moments.each_mut().map(|moments| &mut moments[..tokens]);
-        if self.norm_first {
-            self.norms[0].forward(dense, x, normal_1, moments_1);
-        }
-        let read: &[f32] = if self.norm_first { normal_1 } else { x };
-        self.joined.forward(dense, read, tokens, joined);
-        bias_rows(&mut joined[..3 * cells], self.joined.bias(dense));
         self.attention.forward(joined, (ends, site(0)), (probabilities, &mut scratch.head), attended);
         self.out.forward(dense, attended, tokens, sum);
         add_dropped(&mut sum[..cells], self.out.bias(dense), site(1), x);
@@ -151,18 +171,39 @@ impl Block {
         if self.norm_first { &memory.sums[1] } else { &memory.normal[1] }
     }
 
-    /// Turns the gradient `dx` `[tokens, width]` of the output into that of the input; gradients of the parameters are
-    /// added to their places in `gradient`.
+    /// Turns the gradient `dx` `[tokens, width]` of the output into that of the input, as far as that was added to the
+    /// attention; the rest is left to [`Block::join_backward`]. Gradients of the parameters are added to their places in
+    /// `gradient`.
     pub(crate) fn backward(
         &self,
         (layers, gradient): (Layers<'_>, &mut [f32]),
-        (x, ends, dropout): (&[f32], &[usize], Dropout),
+        (ends, dropout): (&[usize], Dropout),
         (memory, scratch): (&BlockMemory, &mut Scratch),
         dx: &mut [f32],
     ) {
         let tokens = ends[ends.len() - 1] - ends[0];
         self.feed_forward_backward((layers, &mut *gradient), (tokens, dropout), (memory, scratch), dx);
-        self.attention_backward((layers, gradient), (x, ends, dropout), (memory, scratch), dx);
+        self.attention_backward((layers, gradient), (ends, dropout), (memory, scratch), dx);
+    }
+
+    /// Adds what the gradients of queries, keys and values mean for the input `x` to `dx`.
+    pub(crate) fn join_backward(
+        &self,
+        (layers, gradient): (Layers<'_>, &mut [f32]),
+        (x, tokens): (&[f32], usize),
+        (memory, scratch): (&BlockMemory, &mut Scratch),
+        dx: &mut [f32],
+    ) {
+        let Scratch { wide, narrow: [_, spare], .. } = scratch;
+        let read = if self.norm_first { &memory.normal[0] } else { x };
+        self.joined.backward_parameters(read, wide, tokens, gradient);
+        if self.norm_first {
+            self.joined.backward_input(layers, wide, tokens, (spare, false));
+            self.norms[0].backward((&layers, gradient), (x, &memory.moments[0][..tokens]), spare);
+            add_to(dx, spare);
+        } else {
+            self.joined.backward_input(layers, wide, tokens, (dx, true));
+        }
     }
 
     /// From the gradient of the block's output to that of what the feed-forward part reads and is added to.
@@ -196,11 +237,11 @@ impl Block {
         }
     }
 
-    /// From there to the gradient of the block's input.
+    /// From there to the gradients of queries, keys and values, and of what was added to the attention.
     fn attention_backward(
         &self,
         (layers, gradient): (Layers<'_>, &mut [f32]),
-        (x, ends, dropout): (&[f32], &[usize], Dropout),
+        (ends, dropout): (&[usize], Dropout),
         (memory, scratch): (&BlockMemory, &mut Scratch),
         dx: &mut [f32],
     ) {
@@ -216,15 +257,6 @@ impl Block {
         self.out.backward_input(layers, upstream, tokens, (spare, false));
         let probabilities = (&memory.probabilities[..], head);
         self.attention.backward((&memory.joined, wide), (ends, dropout.at(0)), probabilities, spare);
-        let read = if self.norm_first { &memory.normal[0] } else { x };
-        self.joined.backward_parameters(read, wide, tokens, gradient);
-        if self.norm_first {
-            self.joined.backward_input(layers, wide, tokens, (spare, false));
-            self.norms[0].backward((&layers, gradient), (x, moments), spare);
-            add_to(dx, spare);
-        } else {
-            self.joined.backward_input(layers, wide, tokens, (dx, true));
-        }
     }
 }
 

@@ -185,6 +185,11 @@ pub(crate) fn sum_of_indexed(target: &mut [f32], sources: &[(&[f32], &[u32])], w
     by_blocks!(width, sum_sources, (target, sources, width));
 }
 
+/// Adds row `r` of `source` `[rows, width]` to row `index[r]` of `target`.
+pub(crate) fn add_by_index(target: &mut [f32], index: &[u32], source: &[f32], width: usize) {
+    by_blocks!(width, add_rows, (target, index, source, width));
+}
+
 /// The rows of `target` `[places, width]` become, for each of these places, the sum of the rows that `groups` holds for it, in
 /// their order.
 fn sum_groups(target: &mut [f32], (groups, places): (&Groups, Range<usize>), parts: &[&[f32]], width: usize) {
@@ -223,6 +228,21 @@ for_every_level! {
                 add_row(&mut sums, source, (index[number] as usize, width, first));
             }
             target[first..first + N].copy_from_slice(&sums);
+        }
+        N
+    }
+
+    /// One block of columns of [`add_by_index`]; returns its width.
+    pub(crate) fn add_rows<const N: usize>(
+        target: &mut [f32],
+        index: &[u32],
+        source: &[f32],
+        width: usize,
+        first: usize,
+    ) -> usize {
+        for (source, &row) in source.chunks_exact(width).zip(index) {
+            let target = &mut target[row as usize * width + first..][..N];
+            target.iter_mut().zip(&source[first..first + N]).for_each(|(sum, term)| *sum += term);
         }
         N
     }

@@ -57,6 +57,11 @@ impl Dien {
         &self.query
     }
 
+    /// What extracts interests from the tokens.
+    pub(crate) fn interests(&self) -> &Gru {
+        &self.interests
+    }
+
     /// Weight of the auxiliary loss.
     pub(crate) fn auxiliary(&self) -> f64 {
         self.auxiliary

@@ -13,6 +13,7 @@ use crate::layer::block::{Block, grow};
 use crate::layer::dropout::Dropout;
 use crate::layer::linear::{Layers, Linear};
 use crate::layout::HistoryLayout;
+use std::ops::Range;
 
 /// An encoder; one file each.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,8 +30,6 @@ pub(crate) enum Encoder {
 /// What a pass over a chunk remembers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Memory {
-    /// Buckets of the gaps after the tokens, where the encoder reads them.
-    pub(crate) gaps: Vec<u32>,
     /// Embeddings of the tokens `[tokens, width]`.
     pub(crate) tokens: Buffer,
     /// Gradient of the states; after the backward pass, that of the tokens.
@@ -194,6 +193,50 @@ impl Encoder {
         }
     }
 
+    /// Which rows of its first parameters are added to tokens of sequences of up to `longest`, as two ranges.
+    pub(crate) fn added(&self, longest: usize) -> [Range<usize>; 2] {
+        match self {
+            Self::SelfAttention(own) => own.added(longest),
+            Self::Gru(_) | Self::Din(_) | Self::Dien(_) | Self::Interests(_) | Self::Recency => [0..0, 0..0],
+        }
+    }
+
+    /// Fills in such rows, one for each token of sequences with these ends, or none; `gaps` are the buckets of the tokens.
+    pub(crate) fn add(&self, ends: &[usize], gaps: &[u32], rows: &mut [Vec<u32>; 2]) {
+        match self {
+            Self::SelfAttention(own) => own.add(ends, gaps, rows),
+            Self::Gru(_) | Self::Din(_) | Self::Dien(_) | Self::Interests(_) | Self::Recency => {}
+        }
+    }
+
+    /// The linear layer that reads tokens as they are, where one does. Its products are then made by others.
+    pub(crate) fn first(&self, dropout: Dropout) -> Option<&Linear> {
+        match self {
+            Self::SelfAttention(own) => own.first(dropout),
+            Self::Gru(own) => own.first(dropout),
+            Self::Dien(own) => own.interests().first(dropout),
+            Self::Din(_) | Self::Interests(_) | Self::Recency => None,
+        }
+    }
+
+    /// Where the products of that layer are put before a forward pass.
+    pub(crate) fn products_mut<'a>(&self, memory: &'a mut Memory) -> &'a mut [f32] {
+        match self {
+            Self::SelfAttention(own) => own.products_mut(&mut memory.attention),
+            Self::Gru(_) | Self::Dien(_) => memory.gru.products_mut(),
+            Self::Din(_) | Self::Interests(_) | Self::Recency => &mut [],
+        }
+    }
+
+    /// Their gradients after a backward pass.
+    pub(crate) fn product_slopes<'a>(&self, memory: &'a Memory) -> &'a [f32] {
+        match self {
+            Self::SelfAttention(own) => own.product_slopes(&memory.attention),
+            Self::Gru(_) | Self::Dien(_) => memory.gru.product_slopes(),
+            Self::Din(_) | Self::Interests(_) | Self::Recency => &[],
+        }
+    }
+
     /// Turns the tokens of `memory` into states; `dense` are the encoder's parameters.
     pub(crate) fn forward(&self, dense: &[f32], read: (&[usize], Dropout), memory: &mut Memory) {
         match self {
@@ -233,8 +276,8 @@ impl Encoder {
         if self.attends() { &mut memory.rows.slopes } else { &mut memory.gradient }
     }
 
-    /// Turns the gradient of the states, in `memory`, into that of the tokens; those of the parameters are added to
-    /// `gradient`. A forward pass over the same tokens must have been the last one.
+    /// Turns the gradient of the states, in `memory`, into that of the tokens, or as far as they did not go through
+    /// [`Encoder::first`]; those of the parameters are added to `gradient`. A forward pass over the same tokens must have been the last one.
     pub(crate) fn backward(
         &self,
         parameters: (Layers<'_>, &mut [f32]),

@@ -39,6 +39,18 @@ pub(crate) struct GruMemory {
     step: [Buffer; 2],
 }
 
+impl GruMemory {
+    /// Where products with the inputs are put, where they are made by others.
+    pub(crate) fn products_mut(&mut self) -> &mut [f32] {
+        &mut self.gates
+    }
+
+    /// Their gradients after a backward pass.
+    pub(crate) fn product_slopes(&self) -> &[f32] {
+        &self.gates
+    }
+}
+
 impl Gru {
     /// Over tokens of that width, with parameters from `offset` on; states are as wide.
     pub(crate) fn new(dropout: f64, width: usize, offset: usize) -> Self {
@@ -77,6 +89,11 @@ impl Gru {
         [self.input, self.state]
     }
 
+    /// The layer that reads tokens as they are, where nothing of them is dropped.
+    pub(crate) fn first(&self, dropout: Dropout) -> Option<&Linear> {
+        (!dropout.drops()).then_some(&self.input)
+    }
+
     /// Makes room for sequences with these ends, and sorts them.
     pub(crate) fn reserve(&self, ends: &[usize], memory: &mut GruMemory) {
         let (tokens, width) = (ends[ends.len() - 1] - ends[0], self.width());
@@ -91,13 +108,15 @@ impl Gru {
         grow(&mut memory.step[1], rows * 3 * width);
     }
 
-    /// Reads the tokens of `memory`.
+    /// Reads the tokens of `memory`, or what the first layer gives for them, where it reads them as they are.
     pub(crate) fn forward(&self, dense: &[f32], (ends, dropout): (&[usize], Dropout), memory: &mut Memory) {
         let (tokens, width) = (ends[ends.len() - 1] - ends[0], self.width());
         dropout.at(0).apply(&mut memory.tokens[..tokens * width], 0);
         let GruMemory { sequences, gates, products, states, previous, step: [state, product] } = &mut memory.gru;
-        self.input.forward(dense, &memory.tokens, tokens, gates);
-        bias_rows(&mut gates[..tokens * 3 * width], self.input.bias(dense));
+        if self.first(dropout).is_none() {
+            self.input.forward(dense, &memory.tokens, tokens, gates);
+            bias_rows(&mut gates[..tokens * 3 * width], self.input.bias(dense));
+        }
         state.fill(0.0);
         for time in 0..longest(sequences, length) {
             let active = active(sequences, length, time);
@@ -119,8 +138,8 @@ impl Gru {
         &memory.states
     }
 
-    /// Turns the gradient of the states, in `memory`, into that of the tokens; gradients of the parameters are added to
-    /// `gradient`.
+    /// Turns the gradient of the states, in `memory`, into that of the tokens, or as far as they did not go through the first
+    /// layer where that read them as they are: 0. Gradients of the parameters are added to `gradient`.
     pub(crate) fn backward(
         &self,
         (layers, gradient): (Layers<'_>, &mut [f32]),
@@ -143,6 +162,9 @@ impl Gru {
             self.state.backward_input(layers, product, active.len(), (slope, true));
         }
         self.state.backward_parameters(previous, products, tokens, gradient);
+        if self.first(dropout).is_some() {
+            return memory.gradient[..tokens * width].fill(0.0);
+        }
         self.input.backward_parameters(&memory.tokens, gates, tokens, gradient);
         self.input.backward_input(layers, gates, tokens, (&mut memory.gradient, false));
         dropout.at(0).apply(&mut memory.gradient[..tokens * width], 0);

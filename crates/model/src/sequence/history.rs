@@ -3,10 +3,10 @@
 //! In: rows with their histories, which are read for the whole batch; later the gradients of the vectors that the rows got.
 //! Out: one vector a row; gradients of the encoder's parameters and of the embeddings that tokens read. A chunk is cut
 //! where its sequences have filled their part of the L2 cache, so that what its forward pass remembers is still there when
-//! its backward pass comes.
+//! its backward pass comes. Chunks that follow each other on one thread are a group, which shares its distinct items.
 
 use super::token_ids::TokenIds;
-use super::{Memory, Tokens, gaps};
+use super::{Memory, Parts, Tokens, gaps};
 use crate::input::{ChunkInput, RowSource};
 use crate::kernel::{Buffer, add_to};
 use crate::layer::dropout::Dropout;
@@ -38,8 +38,6 @@ pub(crate) struct History {
     tokens: Tokens,
     /// Buckets of the gaps after the tokens, where the encoder reads them.
     gaps: Vec<u32>,
-    /// One for each field of a token.
-    fields: Vec<TokenIds>,
     /// The other features of the rows, where the encoder reads them: `[rows, profile]`.
     profile: ChunkInput,
     dropout: Dropout,
@@ -52,18 +50,21 @@ pub(crate) struct History {
 /// What a worker encodes one chunk after another with.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Encoded {
+    parts: Parts,
     memory: Memory,
     /// Vectors of the rows `[rows, interests, width]`, and their gradients.
     values: Buffer,
     slopes: Buffer,
 }
 
-/// What a chunk leaves for the optimizer.
+/// What a group of chunks leaves for the optimizer.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TokenGradients {
-    /// `[tokens, width]`.
-    tokens: Buffer,
-    /// Of the profile of its rows.
+    /// Of its distinct items, one for each field.
+    fields: Vec<TokenIds>,
+    /// `[items, width]`.
+    items: Buffer,
+    /// Of the profiles of its rows.
     profile: Buffer,
     /// Sum of the encoder's own losses.
     loss: f64,
@@ -79,10 +80,6 @@ impl History {
         pass: Pass,
     ) {
         self.tokens.read(source, layout.max_length, pass.joined);
-        self.fields.resize_with(layout.fields.len(), TokenIds::default);
-        for (field, ids) in layout.fields.iter().zip(&mut self.fields) {
-            ids.read(field, self.tokens.items(), items);
-        }
         if layout.encoder.reads_gaps() {
             gaps::read(&self.tokens, source.0, &mut self.gaps);
         }
@@ -109,22 +106,46 @@ impl History {
         self.chunks.len()
     }
 
-    /// Encodes these chunks, which follow each other, one by one; the vectors of their rows are left.
+    /// Starts a group of chunks that follow each other: looks up its items, which are features of the corpus, and multiplies
+    /// what the encoder's first layer would multiply for each token.
+    pub(crate) fn begin(
+        &self,
+        layout: &HistoryLayout,
+        (parameters, items): (&Parameters, &EncodedView<'_>),
+        chunks: Range<usize>,
+        (Encoded { parts, .. }, left): (&mut Encoded, &mut TokenGradients),
+    ) {
+        let group = joined(&self.chunks[chunks]);
+        let (tokens, width) = (self.tokens.range(&group), layout.width);
+        parts.find((tokens.start, &self.tokens.items()[tokens]));
+        left.start(parts.items().len() * width);
+        left.fields.resize_with(layout.fields.len(), TokenIds::default);
+        for (field, ids) in layout.fields.iter().zip(&mut left.fields) {
+            ids.read(field, parts.items(), items);
+            let target = (parts.embeddings_mut(width), field.columns(width));
+            ids.look_up(field.of, &parameters.tables[field.table], target);
+        }
+        if let Some(layer) = layout.encoder.first(self.dropout) {
+            let longest = self.tokens.ends(&group).windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
+            parts.multiply(layer, layout.parameters(&parameters.dense), layout.encoder.added(longest));
+        }
+    }
+
+    /// Encodes these chunks of the group, which follow each other, one by one; the vectors of their rows are left.
     pub(crate) fn forward(
         &self,
         layout: &HistoryLayout,
         parameters: &Parameters,
         chunks: Range<usize>,
-        Encoded { memory, values, .. }: &mut Encoded,
+        encoded: &mut Encoded,
     ) {
         let own = &self.chunks[chunks.clone()];
-        let rows = own.first().map_or(0, |first| self.tokens.rows(first).start)
-            ..own.last().map_or(0, |last| self.tokens.rows(last).end);
+        let rows = self.tokens.rows(&joined(own));
         let (width, first) = (layout.width, rows.start * layout.encoder.interests());
-        values.resize(rows.len() * layout.row_cells());
+        encoded.values.resize(rows.len() * layout.row_cells());
         for (number, chunk) in chunks.zip(own) {
-            self.encode(layout, parameters, (chunk, number), memory);
-            let states = layout.encoder.states(memory);
+            self.encode(layout, parameters, (chunk, number), encoded);
+            let (states, values) = (layout.encoder.states(&encoded.memory), &mut encoded.values);
             self.for_each_vector(layout, chunk, |number, seen| {
                 layout.reading.take(states, seen, &mut values[(number - first) * width..][..width]);
             });
@@ -140,16 +161,16 @@ impl History {
         (encoded, left): (&mut Encoded, &mut TokenGradients),
     ) {
         self.forward(layout, parameters, number..number + 1, encoded);
-        left.loss = encoded.memory.dien.next_item.loss;
+        left.loss += encoded.memory.dien.next_item.loss;
     }
 
-    /// Look-up and encoder of chunk `number`.
+    /// Tokens and encoder of chunk `number`.
     fn encode(
         &self,
         layout: &HistoryLayout,
         parameters: &Parameters,
         (chunk, number): (&Range<usize>, usize),
-        memory: &mut Memory,
+        Encoded { parts, memory, .. }: &mut Encoded,
     ) {
         let (ends, range) = (self.tokens.ends(chunk), self.tokens.range(chunk));
         if layout.encoder.attends() {
@@ -157,17 +178,15 @@ impl History {
             memory.rows.read(&self.tokens, chunk, shape, self.profile_of(layout, chunk));
         }
         memory.reserve(layout, ends);
-        let target = &mut memory.tokens[..range.len() * layout.width];
-        for (field, ids) in layout.fields.iter().zip(&self.fields) {
-            let (table, columns) = (&parameters.tables[field.table], field.columns(layout.width));
-            ids.look_up(field.of, table, range.clone(), (target, columns));
-        }
-        if layout.encoder.reads_gaps() {
-            memory.gaps.clear();
-            memory.gaps.extend_from_slice(&self.gaps[range.clone()]);
+        let gaps = if layout.encoder.reads_gaps() { &self.gaps[range.clone()] } else { &[] };
+        layout.encoder.add(ends, gaps, parts.enter(range.clone()));
+        let dense = layout.parameters(&parameters.dense);
+        parts.tokens(dense, &mut memory.tokens[..range.len() * layout.width]);
+        if let Some(layer) = layout.encoder.first(self.dropout) {
+            parts.products(&mut layout.encoder.products_mut(memory)[..range.len() * layer.outputs]);
         }
         memory.dien.next_item.rng = self.draws.map(|seed| Rng::stream(seed, "next_item", number as u64));
-        layout.encoder.forward(layout.parameters(&parameters.dense), (ends, self.dropout.at(number)), memory);
+        layout.encoder.forward(dense, (ends, self.dropout.at(number)), memory);
     }
 
     fn profile_of(&self, layout: &HistoryLayout, chunk: &Range<usize>) -> &[f32] {
@@ -207,7 +226,7 @@ impl History {
         let (chunk, width) = (&self.chunks[number], layout.width);
         let (ends, tokens) = (self.tokens.ends(chunk), self.tokens.range(chunk).len());
         encoded.read_slopes((layout, columns), input);
-        let Encoded { memory, slopes, .. } = encoded;
+        let Encoded { parts, memory, slopes, .. } = encoded;
         memory.dien.next_item.scale = (self.auxiliary_factor(layout) * weight) as f32;
         let first = self.tokens.rows(chunk).start * layout.encoder.interests();
         let target = layout.encoder.state_slopes(memory);
@@ -215,20 +234,34 @@ impl History {
         self.for_each_vector(layout, chunk, |number, seen| {
             layout.reading.spread(&slopes[(number - first) * width..][..width], seen, target);
         });
-        let own = Layers { dense: layout.parameters(layers.dense), transposed: layout.parameters(layers.transposed) };
-        let parameters = (own, layout.parameters_mut(gradient));
-        layout.encoder.backward(parameters, (ends, self.dropout.at(number)), memory);
-        left.tokens.resize(tokens * width);
-        left.tokens.copy_from_slice(&memory.gradient[..tokens * width]);
-        let profile = self.tokens.rows(chunk).len() * layout.profile_width();
-        left.profile.resize(profile);
-        left.profile.copy_from_slice(&memory.rows.profile[..profile]);
+        let gradient = layout.parameters_mut(gradient);
+        layout.encoder.backward((layout.layers(layers), &mut *gradient), (ends, self.dropout.at(number)), memory);
+        parts.add(&memory.gradient[..tokens * width], [&mut left.items, gradient]);
+        if let Some(layer) = layout.encoder.first(self.dropout) {
+            parts.add_products(&layout.encoder.product_slopes(memory)[..tokens * layer.outputs]);
+        }
+        let (profile, before) = (self.tokens.rows(chunk).len() * layout.profile_width(), left.profile.len());
+        left.profile.resize(before + profile);
+        left.profile[before..].copy_from_slice(&memory.rows.profile[..profile]);
     }
 
-    /// Takes the gradients of the profiles from the chunks.
-    pub(crate) fn take_profiles<'l>(&mut self, chunks: impl Iterator<Item = &'l TokenGradients>) {
+    /// Ends a group whose chunks all had their backward pass.
+    pub(crate) fn end(
+        &self,
+        layout: &HistoryLayout,
+        (layers, gradient): (Layers<'_>, &mut [f32]),
+        (Encoded { parts, .. }, left): (&Encoded, &mut TokenGradients),
+    ) {
+        if let Some(layer) = layout.encoder.first(self.dropout) {
+            let parameters = (layout.layers(layers), layout.parameters_mut(gradient));
+            parts.backward(layer, parameters, &mut left.items);
+        }
+    }
+
+    /// Takes the gradients of the profiles from the groups.
+    pub(crate) fn take_profiles<'l>(&mut self, groups: impl Iterator<Item = &'l TokenGradients>) {
         let mut rest = self.profile.values_mut();
-        for left in chunks {
+        for left in groups {
             let own = rest.split_off_mut(..left.profile.len()).expect("a row has one profile");
             own.copy_from_slice(&left.profile);
         }
@@ -238,9 +271,9 @@ impl History {
     pub(crate) fn auxiliary_loss<'l>(
         &self,
         layout: &HistoryLayout,
-        chunks: impl Iterator<Item = &'l TokenGradients>,
+        groups: impl Iterator<Item = &'l TokenGradients>,
     ) -> f64 {
-        self.auxiliary_factor(layout) * chunks.map(|left| left.loss).sum::<f64>()
+        self.auxiliary_factor(layout) * groups.map(|left| left.loss).sum::<f64>()
     }
 
     /// What a step's loss is multiplied by.
@@ -249,23 +282,37 @@ impl History {
         if steps > 0 { layout.encoder.auxiliary() / steps as f64 } else { 0.0 }
     }
 
-    /// Adds the gradients of table `table` to a shard: fields in order, chunks and their tokens in order, then the profile's.
+    /// Adds the gradients of table `table` to a shard: fields in order, groups and their items in order, then the profile's.
     pub(crate) fn collect<'l>(
         &self,
         layout: &HistoryLayout,
         table: usize,
-        chunks: impl Iterator<Item = &'l TokenGradients> + Clone,
+        groups: impl Iterator<Item = &'l TokenGradients> + Clone,
         shard: &mut Shard,
     ) {
-        for (field, ids) in layout.fields.iter().zip(&self.fields).filter(|(field, _)| field.table == table) {
-            let columns = field.columns(layout.width);
-            for (chunk, left) in self.chunks.iter().zip(chunks.clone()) {
-                ids.collect(field.of, self.tokens.range(chunk), (&left.tokens, columns), shard);
+        for (number, field) in layout.fields.iter().enumerate().filter(|(_, field)| field.table == table) {
+            for left in groups.clone() {
+                left.fields[number].collect(field.of, (&left.items, field.columns(layout.width)), shard);
             }
         }
         if let Some(profile) = &layout.profile {
             self.profile.collect(profile, table, shard);
         }
+    }
+}
+
+/// The sequences of chunks that follow each other.
+fn joined(chunks: &[Range<usize>]) -> Range<usize> {
+    chunks.first().map_or(0, |first| first.start)..chunks.last().map_or(0, |last| last.end)
+}
+
+impl TokenGradients {
+    /// Forgets the group before, and makes room for that many numbers of items.
+    fn start(&mut self, cells: usize) {
+        self.items.resize(cells);
+        self.items.fill(0.0);
+        self.profile.resize(0);
+        self.loss = 0.0;
     }
 }
 

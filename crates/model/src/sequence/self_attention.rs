@@ -4,12 +4,13 @@
 use super::gaps::GAPS;
 use super::{Initial, Memory, TensorSpec};
 use crate::config::{NormPlace, Positions, SelfAttentionSection};
-use crate::kernel::{Buffer, add_to};
+use crate::kernel::Buffer;
 use crate::layer::attention::Attention;
 use crate::layer::block::{Block, BlockMemory, Scratch, grow};
 use crate::layer::dropout::Dropout;
 use crate::layer::layer_norm::{LayerNorm, Moments};
 use crate::layer::linear::{Layers, Linear};
+use std::ops::Range;
 
 /// Layers of the encoder; offsets count from its first parameter, where the vectors of positions lie, then those of gaps.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,6 +119,34 @@ impl SelfAttention {
         self.dropout
     }
 
+    /// Which rows of its first parameters are added to tokens of sequences of up to `longest`: places, and gaps.
+    pub(crate) fn added(&self, longest: usize) -> [Range<usize>; 2] {
+        let places = self.places() / self.width;
+        [0..longest.min(places), places..places + self.gap_cells() / self.width]
+    }
+
+    /// Fills in such a row for each token: of its place, and of its gap.
+    pub(crate) fn add(&self, ends: &[usize], gaps: &[u32], [of_place, of_gap]: &mut [Vec<u32>; 2]) {
+        self.positions.for_each(ends, |_, place| of_place.push(place as u32));
+        of_gap.extend(gaps.iter().map(|gap| (self.places() / self.width) as u32 + gap));
+    }
+
+    /// The layer that reads tokens as they are, where one does.
+    pub(crate) fn first(&self, dropout: Dropout) -> Option<&Linear> {
+        let block = &self.blocks[0];
+        (!block.norm_first && !dropout.drops()).then_some(&block.joined)
+    }
+
+    /// Where the products of that layer are put before a forward pass.
+    pub(crate) fn products_mut<'a>(&self, memory: &'a mut AttentionMemory) -> &'a mut [f32] {
+        memory.blocks[0].joined_mut()
+    }
+
+    /// Their gradients after a backward pass.
+    pub(crate) fn product_slopes<'a>(&self, memory: &'a AttentionMemory) -> &'a [f32] {
+        memory.scratch.joined_slopes()
+    }
+
     /// Makes room for sequences with these ends.
     pub(crate) fn reserve(&self, ends: &[usize], memory: &mut AttentionMemory) {
         let tokens = ends[ends.len() - 1] - ends[0];
@@ -131,18 +160,17 @@ impl SelfAttention {
         }
     }
 
-    /// Reads the tokens of `memory`, to which their places and gaps are added.
+    /// Reads the tokens of `memory`, and what the first layer gives for them, where it reads them as they are.
     pub(crate) fn forward(&self, dense: &[f32], (ends, dropout): (&[usize], Dropout), memory: &mut Memory) {
         let tokens = ends[ends.len() - 1] - ends[0];
-        let Memory { tokens: cells, gaps, .. } = &mut *memory;
-        self.for_each_added(ends, gaps, |token, added| {
-            add_to(&mut cells[token * self.width..][..self.width], &dense[added..added + self.width]);
-        });
         dropout.at(0).apply(&mut memory.tokens[..tokens * self.width], 0);
         let AttentionMemory { blocks, scratch, output, moments } = &mut memory.attention;
         for (number, block) in self.blocks.iter().enumerate() {
             let (below, own) = blocks.split_at_mut(number);
             let x = if number == 0 { &memory.tokens } else { self.blocks[number - 1].output(&below[number - 1]) };
+            if number > 0 || self.first(dropout).is_none() {
+                block.join(dense, (x, tokens), &mut own[0]);
+            }
             block.forward(dense, (x, ends, dropout.at(number + 1)), &mut own[0], scratch);
         }
         if let Some(norm) = self.norm {
@@ -160,8 +188,8 @@ impl SelfAttention {
         if self.norm.is_some() { &memory.output } else { self.last(&memory.blocks) }
     }
 
-    /// Turns the gradient of the states, in `memory`, into that of the tokens; gradients of the parameters are added to
-    /// `gradient`.
+    /// Turns the gradient of the states, in `memory`, into that of the tokens, or as far as they did not go through the first
+    /// layer where that read them as they are; gradients of the parameters are added to `gradient`.
     pub(crate) fn backward(
         &self,
         (layers, gradient): (Layers<'_>, &mut [f32]),
@@ -176,20 +204,12 @@ impl SelfAttention {
         }
         for (number, block) in self.blocks.iter().enumerate().rev() {
             let x = if number == 0 { &memory.tokens } else { self.blocks[number - 1].output(&blocks[number - 1]) };
-            let read = (x, ends, dropout.at(number + 1));
+            let read = (ends, dropout.at(number + 1));
             block.backward((layers, &mut *gradient), read, (&blocks[number], scratch), dx);
+            if number > 0 || self.first(dropout).is_none() {
+                block.join_backward((layers, &mut *gradient), (x, cells / self.width), (&blocks[number], scratch), dx);
+            }
         }
         dropout.at(0).apply(dx, 0);
-        self.for_each_added(ends, &memory.gaps, |token, added| {
-            add_to(&mut gradient[added..added + self.width], &dx[token * self.width..][..self.width]);
-        });
-    }
-
-    /// Calls `visit` with each token and where a vector that is added to it lies.
-    fn for_each_added(&self, ends: &[usize], gaps: &[u32], mut visit: impl FnMut(usize, usize)) {
-        self.positions.for_each(ends, |token, place| visit(token, place * self.width));
-        let gaps = if self.gaps { gaps } else { &[] };
-        let added = gaps.iter().map(|gap| self.places() + *gap as usize * self.width);
-        added.enumerate().for_each(|(token, added)| visit(token, added));
     }
 }

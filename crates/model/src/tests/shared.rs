@@ -50,7 +50,7 @@ fn pass(share: bool) -> (Vec<f32>, Vec<f32>, Vec<f32>, usize) {
     shared.dense_gradient(item_tower, &mut gradient);
     let genre = tower.layout.tables.iter().position(|table| table.name == "embedding.item.genre").unwrap();
     let rows = Table::new(&tower.layout.tables[genre], &Memory::new(&OptimizerSection::default())).gradients(|shard| {
-        shared.collect(layout, genre, std::iter::empty(), shard);
+        shared.collect(genre, shard);
         inputs.iter().for_each(|input| input.collect(layout, genre, shard));
     });
     let fields = (0..layout.single.len()).filter(|&number| shared.has(number)).count();

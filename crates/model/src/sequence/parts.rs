@@ -1,0 +1,158 @@
+//! What tokens are sums of: the embedding of an item, and rows that the encoder adds, as for its place.
+//!
+//! Among the tokens of a group of chunks an item is there many times. Its embedding is looked up once, and its gradients are
+//! summed before the tables get them. Where the first linear layer of the encoder reads tokens as they are, it multiplies the
+//! parts instead of the tokens: with `E` the embeddings of the items and `A` the rows that are added,
+//! `x W = E[item] W + A[place] W`, and gradients of `x W` are summed by part first. It is the same sum in another order.
+
+use crate::kernel::{Buffer, bias_rows};
+use crate::layer::distinct::{add_by_index, sum_of_indexed};
+use crate::layer::linear::{Layers, Linear};
+use crate::layer::product::{Matrix, multiply};
+use std::ops::Range;
+
+/// No item.
+const NOWHERE: u32 = u32::MAX;
+
+/// The parts of the tokens of a group, and of one chunk after another.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Parts {
+    /// Distinct corpus rows in the order they were met.
+    items: Vec<u32>,
+    /// Position among them at the hash of each, or [`NOWHERE`].
+    slots: Vec<u32>,
+    /// Item of each token of the group.
+    index: Vec<u32>,
+    /// Number of the first one.
+    first: usize,
+    /// The tokens of the chunk, counted from there.
+    chunk: Range<usize>,
+    /// Rows that are added to the tokens of the chunk, one a token each, or none.
+    added: [Vec<u32>; 2],
+    /// `[items, width]`.
+    embeddings: Buffer,
+    /// Products with embeddings and with rows that are added `[·, outputs]`, and their gradients.
+    products: [Buffer; 2],
+    slopes: [Buffer; 2],
+    /// Which rows that may be added are among the products.
+    multiplied: [Range<usize>; 2],
+}
+
+impl Parts {
+    /// Finds the distinct items of a group of tokens, of which the first one has this number.
+    pub(super) fn find(&mut self, (first, tokens): (usize, &[u32])) {
+        self.first = first;
+        let bits = (2 * tokens.len().max(1)).next_power_of_two().trailing_zeros();
+        self.items.clear();
+        self.index.clear();
+        self.slots.clear();
+        self.slots.resize(1 << bits, NOWHERE);
+        for &item in tokens {
+            let mut slot = (item.wrapping_mul(0x9e37_79b9) >> (u32::BITS - bits)) as usize;
+            while self.slots[slot] != NOWHERE && self.items[self.slots[slot] as usize] != item {
+                slot = (slot + 1) % self.slots.len();
+            }
+            if self.slots[slot] == NOWHERE {
+                self.slots[slot] = self.items.len() as u32;
+                self.items.push(item);
+            }
+            self.index.push(self.slots[slot]);
+        }
+    }
+
+    /// Corpus rows of the items.
+    pub(super) fn items(&self) -> &[u32] {
+        &self.items
+    }
+
+    /// Makes room for embeddings of that width, which are to be filled in.
+    pub(super) fn embeddings_mut(&mut self, width: usize) -> &mut [f32] {
+        self.embeddings.resize(self.items.len() * width);
+        &mut self.embeddings
+    }
+
+    /// Multiplies embeddings, and these rows of the encoder's first parameters, by the weights of its first layer.
+    pub(super) fn multiply(&mut self, layer: &Linear, dense: &[f32], added: [Range<usize>; 2]) {
+        let Linear { inputs, outputs, .. } = *layer;
+        for of_parts in [&mut self.products, &mut self.slopes] {
+            of_parts[0].resize(self.items.len() * outputs);
+            of_parts[1].resize(added[1].end * outputs);
+        }
+        let [of_items, of_added] = &mut self.products;
+        layer.forward(dense, &self.embeddings, self.items.len(), of_items);
+        bias_rows(of_items, layer.bias(dense));
+        self.slopes[0].fill(0.0);
+        for rows in &added {
+            layer.forward(dense, &dense[rows.start * inputs..], rows.len(), &mut of_added[rows.start * outputs..]);
+            self.slopes[1][rows.start * outputs..rows.end * outputs].fill(0.0);
+        }
+        self.multiplied = added;
+    }
+
+    /// Goes on to a chunk of the group; returns the lists of what is added to its tokens, which are to be filled in.
+    pub(super) fn enter(&mut self, chunk: Range<usize>) -> &mut [Vec<u32>; 2] {
+        self.chunk = chunk.start - self.first..chunk.end - self.first;
+        self.added.iter_mut().for_each(Vec::clear);
+        &mut self.added
+    }
+
+    /// Writes the tokens of the chunk `[tokens, width]`.
+    pub(super) fn tokens(&self, added: &[f32], target: &mut [f32]) {
+        self.sum([&self.embeddings, added], target);
+    }
+
+    /// Writes what the first layer gives for them `[tokens, outputs]`.
+    pub(super) fn products(&self, target: &mut [f32]) {
+        self.sum(self.products.each_ref().map(|products| &products[..]), target);
+    }
+
+    fn sum(&self, [items, added]: [&[f32]; 2], target: &mut [f32]) {
+        let index = &self.index[self.chunk.clone()];
+        let lists = self.added.iter().filter(|rows| !rows.is_empty()).map(|rows| (added, &rows[..]));
+        let sources: Vec<_> = [(items, index)].into_iter().chain(lists).collect();
+        let width = target.len() / index.len().max(1);
+        if width > 0 {
+            sum_of_indexed(target, &sources, width);
+        }
+    }
+
+    /// Adds the gradients of the tokens of the chunk to those of their parts.
+    pub(super) fn add(&self, gradient: &[f32], targets: [&mut [f32]; 2]) {
+        add(&self.index[self.chunk.clone()], &self.added, gradient, targets);
+    }
+
+    /// Likewise of what the first layer gave.
+    pub(super) fn add_products(&mut self, gradient: &[f32]) {
+        let targets = self.slopes.each_mut().map(|slopes| &mut slopes[..]);
+        add(&self.index[self.chunk.clone()], &self.added, gradient, targets);
+    }
+
+    /// Adds what the gradients of the products mean for the layer, whose place is among those of all parameters of the encoder,
+    /// for the embeddings, and for the rows that are added, which are the first parameters.
+    pub(super) fn backward(
+        &self,
+        layer: &Linear,
+        (layers, gradient): (Layers<'_>, &mut [f32]),
+        embedding_slopes: &mut [f32],
+    ) {
+        let (Linear { inputs, outputs, .. }, [of_items, of_added]) = (*layer, &self.slopes);
+        layer.backward_parameters(&self.embeddings, of_items, self.items.len(), gradient);
+        layer.backward_input(layers, of_items, self.items.len(), (embedding_slopes, true));
+        for Range { start, end } in self.multiplied.iter().cloned() {
+            let (rows, slopes) = (&layers[start * inputs..end * inputs], &of_added[start * outputs..end * outputs]);
+            let (left, right) =
+                (Matrix::new(rows, end - start, inputs).transposed(), Matrix::new(slopes, end - start, outputs));
+            multiply(layer.gradients(gradient).0, left, right, true);
+            layer.backward_input(layers, slopes, end - start, (&mut gradient[start * inputs..end * inputs], true));
+        }
+    }
+}
+
+/// Adds row `r` of `gradient` to row `index[r]` of the first target, and to row `added[·][r]` of the second.
+fn add(index: &[u32], added: &[Vec<u32>; 2], gradient: &[f32], [items, rows]: [&mut [f32]; 2]) {
+    let width = gradient.len() / index.len().max(1);
+    if width > 0 {
+        add_by_index(items, index, gradient, width);
+        added.iter().for_each(|list| add_by_index(rows, list, gradient, width));
+    }
+}
