@@ -9,7 +9,7 @@ use crate::layer::linear::{Layers, Linear};
 use crate::layer::product::{Matrix, multiply, multiply_into};
 use crate::layout::{Field, InputLayout, Source};
 use crate::optimizer::Shard;
-use crate::sequence::{Elements, Encoded};
+use crate::sequence::Elements;
 use crate::shared::Shared;
 use std::ops::Range;
 use twinspire_core::encode::EncodedView;
@@ -101,15 +101,9 @@ impl ChunkInput {
         }
     }
 
-    /// Looks up what is not `shared` with the batch, of which row `start` is the first here, and takes what its histories
-    /// were `encoded` to.
-    pub(crate) fn look_up(
-        &mut self,
-        layout: &InputLayout,
-        tables: &[Buffer],
-        (shared, start): (&Shared, usize),
-        encoded: &[Encoded],
-    ) {
+    /// Looks up what is not `shared` with the batch, of which row `start` is the first here. Vectors of histories that have an
+    /// encoder are left to be filled in.
+    pub(crate) fn look_up(&mut self, layout: &InputLayout, tables: &[Buffer], (shared, start): (&Shared, usize)) {
         self.start = start;
         self.shared.clear();
         self.shared.extend((0..layout.single.len()).map(|number| shared.has(number)));
@@ -121,9 +115,6 @@ impl ChunkInput {
         for (sequence, elements) in layout.sequences.iter().zip(&self.sequences) {
             let columns = sequence.field.columns(layout);
             sequence.encoder.forward(elements, &tables[sequence.field.table], &mut self.values, columns);
-        }
-        for (history, encoded) in layout.histories.iter().zip(encoded) {
-            encoded.copy(history, &mut self.values[..self.rows * layout.width], history.columns(layout.width));
         }
     }
 
@@ -209,7 +200,7 @@ impl ChunkInput {
         &self.values
     }
 
-    /// As [`ChunkInput::values`], to be replaced by their gradients.
+    /// As [`ChunkInput::values`], to be filled in, or replaced by their gradients.
     pub(crate) fn values_mut(&mut self) -> &mut [f32] {
         &mut self.values
     }

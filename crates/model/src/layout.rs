@@ -7,6 +7,7 @@ use crate::layer::embedding::Columns;
 use crate::layer::linear::Layers;
 use crate::sequence::{Encoder, Reading, SequenceEncoder};
 use crate::tower::Tower;
+use std::ops::Range;
 use twinspire_core::encode::{FeatureEncoder, HistoryField, TowerLayout};
 
 /// An embedding table.
@@ -127,9 +128,9 @@ impl HistoryLayout {
         self.profile.as_ref().map_or(0, |profile| profile.width)
     }
 
-    /// Numbers in the vectors of one row.
-    pub(crate) fn row_cells(&self) -> usize {
-        self.encoder.interests() * self.width
+    /// Rows of the tower's input that take a vector.
+    pub(crate) fn rows_of(&self, vector: usize) -> Range<usize> {
+        vector * self.repeats..(vector + 1) * self.repeats
     }
 }
 

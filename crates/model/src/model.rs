@@ -193,13 +193,14 @@ impl TwoTower {
         values.read(input, items, (&Repeated(source, interests), count));
         let whole = (Pass::default(), (1, count.max(1)));
         shared.read_histories((input, &self.parameters), items, (source, count / interests), whole);
+        values.look_up(input, &self.parameters.tables, (shared, 0));
         encoded.resize_with(input.histories.len(), Encoded::default);
         for ((layout, history), encoded) in input.histories.iter().zip(shared.histories()).zip(encoded.iter_mut()) {
             let (chunks, left) = (0..history.chunks(), &mut TokenGradients::default());
             history.begin(layout, (&self.parameters, items), chunks.clone(), (&mut *encoded, left));
-            history.forward(layout, &self.parameters, chunks, encoded);
+            let target = (values.values_mut(), layout.columns(input.width));
+            history.forward(layout, &self.parameters, chunks, (encoded, left), target);
         }
-        values.look_up(input, &self.parameters.tables, (shared, 0), encoded);
         tower.forward(&self.parameters.dense, (values, shared), workspace);
         target.copy_from_slice(workspace.vectors(count));
     }

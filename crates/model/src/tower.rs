@@ -172,6 +172,15 @@ impl Tower {
         }
     }
 
+    /// Writes the gradient of what [`Tower::finish`] read, from that of the vectors that it gave.
+    fn finish_backward(&self, (vectors, factors): (&[f32], &[f32]), gradient: &[f32], target: &mut [f32]) {
+        let target = &mut target[..factors.len() * self.dimension];
+        match self.score {
+            Score::Cosine => normalize::backward(gradient, vectors, self.dimension, factors, target),
+            Score::Dot => target.copy_from_slice(gradient),
+        }
+    }
+
     /// Takes the gradient of the vectors `[rows, dimension]` down. Gradients of the parameters are added to
     /// their places in `gradient`; the input keeps its own.
     pub(crate) fn backward(
@@ -181,25 +190,18 @@ impl Tower {
         vectors_gradient: &[f32],
         workspace: &mut TowerWorkspace,
     ) {
-        let (rows, dimension) = (input.rows(), self.dimension());
+        let rows = input.rows();
         let TowerWorkspace { cross, outputs, branches, factors, gradients } = workspace;
-        let [mut above, mut below, spare] = gradients.each_mut();
-        above[..rows * dimension].copy_from_slice(vectors_gradient);
-        let vectors = outputs.last().expect("a workspace has the vectors");
-        let cells = rows * dimension;
-        match self.score {
-            Score::Cosine => {
-                normalize::backward(&mut above[..cells], &vectors[..cells], dimension, &factors[..rows]);
-            }
-            Score::Dot => {}
-        }
+        let vectors = (&outputs.last().expect("a workspace has the vectors")[..], &factors[..rows]);
         if self.layers.is_empty() {
             if self.cross.is_empty() {
-                return input.set_gradient(&above[..rows * dimension]);
+                return self.finish_backward(vectors, vectors_gradient, input.values_mut());
             }
-            cross.gradient_mut()[..rows * dimension].copy_from_slice(&above[..rows * dimension]);
+            self.finish_backward(vectors, vectors_gradient, cross.gradient_mut());
             return self.cross_backward((layers, gradient), input, cross);
         }
+        let [mut above, mut below, spare] = gradients.each_mut();
+        self.finish_backward(vectors, vectors_gradient, above);
         for (number, layer) in self.layers.iter().enumerate().rev() {
             let cells = rows * layer.outputs;
             let residual = self.is_residual(number);

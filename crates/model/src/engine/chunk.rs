@@ -179,7 +179,7 @@ impl Chunk {
         }
     }
 
-    /// Encodes the histories of chunk `number`, looks up the rest of its users, and takes them through their tower.
+    /// Looks up the users of chunk `number`, encodes their histories, and takes them through their tower.
     pub(super) fn forward_users(
         &mut self,
         given: Given<'_>,
@@ -187,19 +187,20 @@ impl Chunk {
         (buffers, left): (&mut Buffers, &mut Left),
     ) {
         let Given { layout, parameters, shared: [users, _], grid, .. } = given;
+        let start = grid.rows(number).start * layout.user.interests();
+        self.user.look_up(&layout.user, &parameters.tables, (users, start));
         let lefts = buffers.encoded.iter_mut().zip(left);
         for ((own, history), left) in layout.user.histories.iter().zip(users.histories()).zip(lefts) {
-            history.forward_one(own, parameters, number, left);
+            let target = (self.user.values_mut(), own.columns(layout.user.width));
+            history.forward(own, parameters, number..number + 1, left, target);
         }
-        let start = grid.rows(number).start * layout.user.interests();
-        self.user.look_up(&layout.user, &parameters.tables, (users, start), &buffers.encoded);
         layout.user_tower.forward(&parameters.dense, (&self.user, users), &mut buffers.user);
     }
 
     /// Looks up the items of chunk `number`, and takes them through their tower.
     pub(super) fn forward_items(&mut self, given: Given<'_>, number: usize, workspace: &mut TowerWorkspace) {
         let Given { layout, parameters, shared: [_, items], grid, .. } = given;
-        self.item.look_up(&layout.item, &parameters.tables, (items, grid.first_item(number)), &[]);
+        self.item.look_up(&layout.item, &parameters.tables, (items, grid.first_item(number)));
         layout.item_tower.forward(&parameters.dense, (&self.item, items), workspace);
     }
 

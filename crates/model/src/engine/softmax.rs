@@ -118,6 +118,7 @@ impl Engine<'_> {
                     chunk.backward_users(given, number, gradient, (&mut buffers, left));
                 }
             }
+            own.end(prepared);
             if ending == Ending::Gradients {
                 buffers.end(given, gradient, left);
             }

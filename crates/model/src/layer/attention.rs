@@ -9,8 +9,8 @@ use super::product::{Matrix, multiply_into};
 use crate::kernel::{Buffer, LANES, exp_lanes, for_every_register};
 use std::ops::Range;
 
-/// Tokens that are multiplied at once where a token sees only those before it, so that most of what none of them sees is
-/// left out. As many rows as a tile of a product has.
+/// Most tokens that are multiplied at once where a token sees only those before it, so that most of what none of them sees
+/// is left out. As many rows as a tile of a product has.
 const BAND: usize = 12;
 
 /// Shape of an attention.
@@ -82,7 +82,8 @@ impl Attention {
 
     /// The bands of a head, each with the number of tokens that its last one sees.
     fn bands(&self, tokens: usize) -> impl Iterator<Item = (Range<usize>, usize)> + use<> {
-        let (size, causal) = (if self.causal { BAND } else { tokens }, self.causal);
+        let causal = self.causal;
+        let size = if causal { tokens.div_ceil(tokens.div_ceil(BAND)) } else { tokens };
         (0..tokens).step_by(size).map(move |start| {
             let end = (start + size).min(tokens);
             (start..end, if causal { end } else { tokens })

@@ -34,6 +34,18 @@ pub(crate) struct Columns {
     pub(crate) width: usize,
 }
 
+impl Columns {
+    /// The field in row `row` of such a matrix.
+    pub(crate) fn of_row(self, values: &[f32], row: usize) -> &[f32] {
+        &values[row * self.stride + self.first..][..self.width]
+    }
+
+    /// The same, to be written to.
+    pub(crate) fn of_row_mut(self, values: &mut [f32], row: usize) -> &mut [f32] {
+        &mut values[row * self.stride + self.first..][..self.width]
+    }
+}
+
 /// Copies the embeddings of `ids` `[rows]` into the field's columns of `values`; a missing id is the zero vector.
 pub(crate) fn gather(table: &[f32], ids: &[u32], values: &mut [f32], columns: Columns) {
     with_width!(columns.width, gather_width, (table, ids, values, columns));

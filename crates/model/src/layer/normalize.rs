@@ -19,14 +19,14 @@ for_every_register! {
         }
     }
 
-    /// Turns `dv` into `dx = (dv - v (v·dv)) / |x|` in place; `vectors` are the normalised rows.
-    pub(crate) fn backward<L>(gradient: &mut [f32], vectors: &[f32], width: usize, factors: &[f32]) {
-        let rows = gradient.chunks_exact_mut(width).zip(vectors.chunks_exact(width)).zip(factors);
-        for ((dv, v), factor) in rows {
+    /// Writes `dx = (dv - v (v·dv)) / |x|`, where `gradient` is `dv` and `vectors` are the normalised rows.
+    pub(crate) fn backward<L>(gradient: &[f32], vectors: &[f32], width: usize, factors: &[f32], dx: &mut [f32]) {
+        let rows = gradient.chunks_exact(width).zip(vectors.chunks_exact(width)).zip(dx.chunks_exact_mut(width));
+        for (((dv, v), dx), factor) in rows.zip(factors) {
             // SAFETY: likewise.
             let along = unsafe { dot_lanes::<L>(v, dv) };
-            for (d, value) in dv.iter_mut().zip(v) {
-                *d = (*d - value * along) * factor;
+            for (dx, (d, value)) in dx.iter_mut().zip(dv.iter().zip(v)) {
+                *dx = (d - value * along) * factor;
             }
         }
     }
@@ -49,8 +49,8 @@ mod tests {
         let (mut vectors, mut factors) = (x, [0.0; 2]);
         forward(&mut vectors, 3, &mut factors);
         assert!(vectors.chunks(3).all(|row| (dot(row, row) - 1.0).abs() < 1e-6));
-        let mut gradient = weights;
-        backward(&mut gradient, &vectors, 3, &factors);
+        let mut gradient = [0.0; 6];
+        backward(&weights, &vectors, 3, &factors, &mut gradient);
         for position in 0..6 {
             let moved = |by: f32| {
                 let mut moved = x;
@@ -65,9 +65,9 @@ mod tests {
 
     #[test]
     fn a_zero_row_stays_zero_and_passes_nothing_on() {
-        let (mut vectors, mut factors, mut gradient) = ([0.0f32; 3], [1.0], [1.0f32; 3]);
+        let (mut vectors, mut factors, mut gradient) = ([0.0f32; 3], [1.0], [9.0f32; 3]);
         forward(&mut vectors, 3, &mut factors);
-        backward(&mut gradient, &vectors, 3, &factors);
+        backward(&[1.0; 3], &vectors, 3, &factors, &mut gradient);
         assert_eq!((vectors, factors, gradient), ([0.0; 3], [0.0], [0.0; 3]));
     }
 

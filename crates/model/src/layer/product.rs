@@ -152,7 +152,8 @@ impl Product<'_> {
         }
     }
 
-    /// All tiles of one block of columns; returns its width.
+    /// All tiles of one block of columns; returns its width. They are nearly equally high, since a low one does not keep the
+    /// units busy.
     #[inline(always)]
     unsafe fn by_rows<L: Lanes, const VECTORS: usize, const ROWS: usize>(
         self,
@@ -161,12 +162,21 @@ impl Product<'_> {
     ) -> usize {
         let mut row = 0;
         while row < self.left.rows {
+            let rest = self.left.rows - row;
             // SAFETY: the caller says that the machine has the instructions.
             row += unsafe {
-                match self.left.rows - row {
-                    rest if rest >= ROWS => self.tile::<L, VECTORS, ROWS>(target, (row, column)),
-                    4.. => self.tile::<L, VECTORS, 4>(target, (row, column)),
-                    2.. => self.tile::<L, VECTORS, 2>(target, (row, column)),
+                match rest.div_ceil(rest.div_ceil(ROWS)) {
+                    height if height == ROWS => self.tile::<L, VECTORS, ROWS>(target, (row, column)),
+                    11 => self.tile::<L, VECTORS, 11>(target, (row, column)),
+                    10 => self.tile::<L, VECTORS, 10>(target, (row, column)),
+                    9 => self.tile::<L, VECTORS, 9>(target, (row, column)),
+                    8 => self.tile::<L, VECTORS, 8>(target, (row, column)),
+                    7 => self.tile::<L, VECTORS, 7>(target, (row, column)),
+                    6 => self.tile::<L, VECTORS, 6>(target, (row, column)),
+                    5 => self.tile::<L, VECTORS, 5>(target, (row, column)),
+                    4 => self.tile::<L, VECTORS, 4>(target, (row, column)),
+                    3 => self.tile::<L, VECTORS, 3>(target, (row, column)),
+                    2 => self.tile::<L, VECTORS, 2>(target, (row, column)),
                     _ => self.tile::<L, VECTORS, 1>(target, (row, column)),
                 }
             };

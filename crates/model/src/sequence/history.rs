@@ -8,7 +8,7 @@
 use super::token_ids::TokenIds;
 use super::{Memory, Parts, Tokens, gaps};
 use crate::input::{ChunkInput, RowSource};
-use crate::kernel::{Buffer, add_to};
+use crate::kernel::Buffer;
 use crate::layer::dropout::Dropout;
 use crate::layer::embedding::Columns;
 use crate::layer::linear::Layers;
@@ -52,9 +52,6 @@ pub(crate) struct History {
 pub(crate) struct Encoded {
     parts: Parts,
     memory: Memory,
-    /// Vectors of the rows `[rows, interests, width]`, and their gradients.
-    values: Buffer,
-    slopes: Buffer,
 }
 
 /// What a group of chunks leaves for the optimizer.
@@ -85,7 +82,7 @@ impl History {
         }
         if let Some(profile) = &layout.profile {
             self.profile.read(profile, items, source);
-            self.profile.look_up(profile, &parameters.tables, (&Shared::default(), 0), &[]);
+            self.profile.look_up(profile, &parameters.tables, (&Shared::default(), 0));
         }
         self.dropout = pass.training.map_or_else(Dropout::default, |(seed, step)| {
             Dropout::new(layout.encoder.dropout(), Rng::stream(seed, "dropout", step).next_u64() as u32)
@@ -131,37 +128,28 @@ impl History {
         }
     }
 
-    /// Encodes these chunks of the group, which follow each other, one by one; the vectors of their rows are left.
+    /// Encodes these chunks of the group, which follow each other, one by one, and writes the vectors of their rows into the
+    /// history's columns of `values`.
     pub(crate) fn forward(
         &self,
         layout: &HistoryLayout,
         parameters: &Parameters,
         chunks: Range<usize>,
-        encoded: &mut Encoded,
+        (encoded, left): (&mut Encoded, &mut TokenGradients),
+        (values, columns): (&mut [f32], Columns),
     ) {
         let own = &self.chunks[chunks.clone()];
-        let rows = self.tokens.rows(&joined(own));
-        let (width, first) = (layout.width, rows.start * layout.encoder.interests());
-        encoded.values.resize(rows.len() * layout.row_cells());
+        let first = self.tokens.rows(&joined(own)).start * layout.encoder.interests();
         for (number, chunk) in chunks.zip(own) {
             self.encode(layout, parameters, (chunk, number), encoded);
-            let (states, values) = (layout.encoder.states(&encoded.memory), &mut encoded.values);
+            left.loss += encoded.memory.dien.next_item.loss;
+            let states = layout.encoder.states(&encoded.memory);
             self.for_each_vector(layout, chunk, |number, seen| {
-                layout.reading.take(states, seen, &mut values[(number - first) * width..][..width]);
+                for row in layout.rows_of(number - first) {
+                    layout.reading.take(states, seen.clone(), columns.of_row_mut(values, row));
+                }
             });
         }
-    }
-
-    /// As [`History::forward`], of a chunk that a backward pass may follow.
-    pub(crate) fn forward_one(
-        &self,
-        layout: &HistoryLayout,
-        parameters: &Parameters,
-        number: usize,
-        (encoded, left): (&mut Encoded, &mut TokenGradients),
-    ) {
-        self.forward(layout, parameters, number..number + 1, encoded);
-        left.loss += encoded.memory.dien.next_item.loss;
     }
 
     /// Tokens and encoder of chunk `number`.
@@ -213,7 +201,7 @@ impl History {
         });
     }
 
-    /// The pass after [`History::forward_one`]. `input` holds the gradients of the vectors in its columns.
+    /// The pass after [`History::forward`]. `input` holds the gradients of the vectors in its columns.
     /// Gradients of the parameters are added to their places among those of all dense parameters; `weight` is the sum of
     /// the weights of the batch, by which all gradients are divided later.
     pub(crate) fn backward(
@@ -225,14 +213,15 @@ impl History {
     ) {
         let (chunk, width) = (&self.chunks[number], layout.width);
         let (ends, tokens) = (self.tokens.ends(chunk), self.tokens.range(chunk).len());
-        encoded.read_slopes((layout, columns), input);
-        let Encoded { parts, memory, slopes, .. } = encoded;
+        let Encoded { parts, memory } = encoded;
         memory.dien.next_item.scale = (self.auxiliary_factor(layout) * weight) as f32;
         let first = self.tokens.rows(chunk).start * layout.encoder.interests();
         let target = layout.encoder.state_slopes(memory);
         target.fill(0.0);
         self.for_each_vector(layout, chunk, |number, seen| {
-            layout.reading.spread(&slopes[(number - first) * width..][..width], seen, target);
+            for row in layout.rows_of(number - first) {
+                layout.reading.spread(columns.of_row(input.values(), row), seen.clone(), target);
+            }
         });
         let gradient = layout.parameters_mut(gradient);
         layout.encoder.backward((layout.layers(layers), &mut *gradient), (ends, self.dropout.at(number)), memory);
@@ -313,27 +302,6 @@ impl TokenGradients {
         self.items.fill(0.0);
         self.profile.resize(0);
         self.loss = 0.0;
-    }
-}
-
-impl Encoded {
-    /// Copies vectors into the history's columns of `values`.
-    pub(crate) fn copy(&self, layout: &HistoryLayout, values: &mut [f32], columns: Columns) {
-        for (number, row) in values.chunks_exact_mut(columns.stride).enumerate() {
-            let vector = &self.values[number / layout.repeats * columns.width..][..columns.width];
-            row[columns.first..columns.first + columns.width].copy_from_slice(vector);
-        }
-    }
-
-    /// Takes the gradients of the vectors from the input of the tower; where several of its rows took one, their sum.
-    fn read_slopes(&mut self, (layout, columns): (&HistoryLayout, Columns), input: &ChunkInput) {
-        let width = layout.width;
-        self.slopes.resize(self.values.len());
-        for (number, row) in input.values().chunks_exact(columns.stride).take(input.rows()).enumerate() {
-            let slope = &mut self.slopes[number / layout.repeats * width..][..width];
-            let own = &row[columns.first..columns.first + width];
-            if number.is_multiple_of(layout.repeats) { slope.copy_from_slice(own) } else { add_to(slope, own) }
-        }
     }
 }
 

@@ -35,6 +35,9 @@ impl Reading {
     /// Writes the vector of a history whose tokens are `seen`; without tokens it is zero.
     pub(crate) fn take(self, states: &[f32], seen: Range<usize>, target: &mut [f32]) {
         let width = target.len();
+        if self == Self::Last && !seen.is_empty() {
+            return target.copy_from_slice(&states[(seen.end - 1) * width..][..width]);
+        }
         target.fill(0.0);
         self.for_each_weight(seen, |token, weight| add_scaled(target, &states[token * width..][..width], weight));
     }

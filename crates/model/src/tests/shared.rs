@@ -36,7 +36,7 @@ fn pass(share: bool) -> (Vec<f32>, Vec<f32>, Vec<f32>, usize) {
     let (mut vectors, mut gradient) = (Vec::new(), vec![0.0; tower.layout.dense_len()]);
     for (input, start) in inputs.iter_mut().zip([0, FIRST]) {
         let (rows, mut workspace) = (input.rows(), item_tower.workspace(ROWS, true));
-        input.look_up(layout, &parameters.tables, (&shared, start), &[]);
+        input.look_up(layout, &parameters.tables, (&shared, start));
         item_tower.forward(&parameters.dense, (input, &shared), &mut workspace);
         vectors.extend_from_slice(workspace.vectors(rows));
         let upstream: Vec<f32> = (0..rows * tower.dimension()).map(|n| ((n + start) % 7) as f32 - 3.0).collect();

@@ -16,8 +16,11 @@ use crate::kernel::{Buffer, LANES, add_scaled, dot, exp, exp_lanes, for_every_le
 use crate::layer::product::{Matrix, multiply, multiply_into};
 use crate::team::Team;
 
-/// Users whose scores are held at once.
+/// Fewest users whose scores are held at once.
 pub(crate) const TILE: usize = 32;
+
+/// Most users, and most scores, of a tile of more.
+const MOST: (usize, usize) = (128, 1 << 15);
 
 /// Candidates whose gradients are summed at once.
 const BLOCK: usize = 256;
@@ -29,6 +32,11 @@ const TOP: f32 = 70.0;
 /// sets of the cache.
 fn stride(candidates: usize) -> usize {
     candidates.next_multiple_of(LANES) + LANES
+}
+
+/// Users whose scores are held at once.
+fn tile(candidates: usize) -> usize {
+    (MOST.1 / stride(candidates)).clamp(TILE, MOST.0)
 }
 
 /// What the users of a batch meet: vectors, of length 1 each where the score is the cosine.
@@ -77,11 +85,13 @@ pub(crate) struct Workspace {
 /// Rows that one thread takes one after another.
 #[derive(Debug, Default)]
 pub(crate) struct Group {
-    /// `[TILE, candidates]`, likewise.
+    /// Rows of a tile.
+    tile: usize,
+    /// `[tile, candidates]`, likewise.
     scores: Buffer,
-    /// `[TILE, dimension]`.
+    /// `[tile, dimension]`.
     scaled_users: Buffer,
-    /// `[TILE, group]`: exponentials of the items' scores, or slopes.
+    /// `[tile, group]`: exponentials of the items' scores, or slopes.
     own: Vec<f32>,
     /// `weight / (temperature · sum)` of each row of the tile; over pairs, the sum is that of the weights.
     factors: Vec<f32>,
@@ -90,6 +100,8 @@ pub(crate) struct Group {
     gradients: Buffer,
     /// Do they hold what some rows added?
     is_begun: bool,
+    /// Rows of the tile that have not added theirs yet.
+    held: usize,
     loss: f64,
 }
 
@@ -166,45 +178,64 @@ impl Workspace {
 
 impl Group {
     fn begin(&mut self, batch: &Batch<'_>, moving: usize) {
-        self.scores.resize(TILE * stride(batch.candidate_shifts.len()));
-        self.scaled_users.resize(TILE * batch.dimension);
-        self.own.resize(TILE * batch.group(), 0.0);
-        self.factors.resize(TILE, 0.0);
+        self.tile = tile(batch.candidate_shifts.len());
+        self.scores.resize(self.tile * stride(batch.candidate_shifts.len()));
+        self.scaled_users.resize(self.tile * batch.dimension);
+        self.own.resize(self.tile * batch.group(), 0.0);
+        self.factors.resize(self.tile, 0.0);
         self.gradients.resize(moving * batch.dimension);
-        (self.is_begun, self.loss) = (false, 0.0);
+        (self.is_begun, self.held, self.loss) = (false, 0, 0.0);
     }
 
-    /// Adds the losses of some rows, `weight · loss` each, and writes their gradients.
+    /// Adds the losses of some rows, `weight · loss` each, and writes their gradients; after the last ones, [`Group::end`] is due.
     pub(crate) fn pass(&mut self, prepared: Prepared<'_>, rows: Rows<'_>) {
-        let (batch, dimension) = (prepared.batch, prepared.batch.dimension);
-        let users = rows.users.chunks(TILE * dimension).zip(rows.user_gradients.chunks_mut(TILE * dimension));
-        let items = rows.item_gradients.chunks_mut(TILE * batch.group() * dimension);
-        let firsts = (rows.first..).step_by(TILE);
-        for (((users, user_gradients), item_gradients), first) in users.zip(items).zip(firsts) {
-            self.tile(prepared, Rows { first, users, user_gradients, item_gradients });
+        let (width, own) = (prepared.batch.dimension, prepared.batch.group() * prepared.batch.dimension);
+        let Rows { mut first, mut users, mut user_gradients, mut item_gradients } = rows;
+        while !users.is_empty() {
+            let count = (users.len() / width).min(self.tile - self.held);
+            let (Some(users), Some(user_gradients), Some(item_gradients)) = (
+                users.split_off(..count * width),
+                user_gradients.split_off_mut(..count * width),
+                item_gradients.split_off_mut(..count * own),
+            ) else {
+                return;
+            };
+            self.rows(prepared, Rows { first, users, user_gradients, item_gradients });
+            first += count;
+            self.held += count;
+            if self.held == self.tile {
+                self.end(prepared);
+            }
         }
     }
 
-    fn tile(&mut self, prepared: Prepared<'_>, mut rows: Rows<'_>) {
+    /// Adds what the held rows mean for the candidates: for many at once, since each time all gradients are read and written.
+    pub(crate) fn end(&mut self, prepared: Prepared<'_>) {
+        let (columns, dimension) = (prepared.batch.candidate_shifts.len(), prepared.batch.dimension);
+        let scores = Matrix::new(&self.scores, self.held, stride(columns));
+        let moving = scores.columns(0, self.gradients.len() / dimension);
+        let scaled = Matrix::new(&self.scaled_users, self.held, dimension);
+        multiply(&mut self.gradients, moving.transposed(), scaled, self.is_begun);
+        (self.is_begun, self.held) = (true, 0);
+    }
+
+    /// Losses, and gradients of users and of their own items, of rows that the tile has room for.
+    fn rows(&mut self, prepared: Prepared<'_>, mut rows: Rows<'_>) {
         let (batch, Rows { first, users, user_gradients, .. }) = (prepared.batch, &mut rows);
         let (columns, dimension) = (batch.candidate_shifts.len(), batch.dimension);
-        let count = users.len() / dimension;
-        let stride = stride(columns);
+        let (count, stride) = (users.len() / dimension, stride(columns));
         let transposed = Matrix::new(prepared.transposed, dimension, stride).columns(0, columns);
-        multiply_into((&mut self.scores, stride), Matrix::new(users, count, dimension), transposed, false);
-        for (local, user) in users.chunks_exact(dimension).enumerate() {
-            self.row(prepared, (*first + local, local), user);
+        let scores = &mut self.scores[self.held * stride..];
+        multiply_into((scores, stride), Matrix::new(users, count, dimension), transposed, false);
+        for (number, user) in users.chunks_exact(dimension).enumerate() {
+            self.row(prepared, (*first + number, self.held + number), user);
         }
-        let scores = Matrix::new(&self.scores, count, stride).columns(0, columns);
+        let scores = Matrix::new(&self.scores, self.held + count, stride).rows(self.held, count).columns(0, columns);
         multiply(user_gradients, scores, Matrix::new(batch.candidates, columns, dimension), false);
-        for (local, user) in users.chunks_exact(dimension).enumerate() {
-            let scaled = &mut self.scaled_users[local * dimension..][..dimension];
-            scaled.iter_mut().zip(user).for_each(|(scaled, user)| *scaled = user * self.factors[local]);
+        let scaled = self.scaled_users[self.held * dimension..].chunks_exact_mut(dimension);
+        for ((scaled, user), factor) in scaled.zip(users.chunks_exact(dimension)).zip(&self.factors[self.held..]) {
+            scaled.iter_mut().zip(user).for_each(|(scaled, user)| *scaled = user * factor);
         }
-        let scaled = Matrix::new(&self.scaled_users, count, dimension);
-        let moving = scores.columns(0, self.gradients.len() / dimension);
-        multiply(&mut self.gradients, moving.transposed(), scaled, self.is_begun);
-        self.is_begun = true;
         self.finish_rows(batch, rows);
     }
 
@@ -216,9 +247,9 @@ impl Group {
         let item_gradients = rows.item_gradients.chunks_exact_mut(group * dimension);
         let gradients = rows.user_gradients.chunks_exact_mut(dimension).zip(item_gradients);
         let rows = users.zip(items).zip(gradients).enumerate();
-        for (local, ((user, items), (user_gradient, item_gradients))) in rows {
-            let pull = batch.criterion.pull() / batch.criterion.temperature();
-            let (factor, own) = (self.factors[local], batch.weights[first + local] * pull);
+        for (number, ((user, items), (user_gradient, item_gradients))) in rows {
+            let (pull, local) = (batch.criterion.pull() / batch.criterion.temperature(), self.held + number);
+            let (factor, own) = (self.factors[local], batch.weights[first + number] * pull);
             user_gradient.iter_mut().for_each(|value| *value *= factor);
             let items = items.chunks_exact(dimension).zip(item_gradients.chunks_exact_mut(dimension));
             for (number, ((item, gradient), exponential)) in items.zip(&self.own[local * group..]).enumerate() {

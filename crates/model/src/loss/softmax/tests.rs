@@ -79,6 +79,7 @@ fn ours(users: &[f32], batch: &Batch<'_>) -> (f64, [Vec<f32>; 3]) {
             let rows = Rows { first: number * 41, users, user_gradients, item_gradients };
             groups[number % shape.0].pass(prepared, rows);
         }
+        groups.iter_mut().for_each(|group| group.end(prepared));
         loss = workspace.finish(&mut of_candidates, dimension, &Team::default());
     }
     (loss, [of_users, of_items, of_candidates])
