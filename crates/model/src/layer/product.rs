@@ -100,6 +100,9 @@ pub(crate) fn multiply_into((target, stride): (&mut [f32], usize), left: Matrix<
     }
 }
 
+/// Steps of the depth between two looks at whether it ends.
+const UNROLLED: usize = 4;
+
 /// A product, and how it is written to its target.
 #[derive(Clone, Copy)]
 struct Product<'a> {
@@ -193,11 +196,15 @@ impl Product<'_> {
     ) -> usize {
         let Product { left, right, stride, add } = self;
         let (depth, target) = (left.columns, &mut target[row * stride + column..]);
-        let factors = &left.data[row * left.row_stride..];
-        let last = (ROWS - 1) * left.row_stride + depth.saturating_sub(1) * left.column_stride;
-        assert!(depth == 0 || last < factors.len(), "a tile lies inside its matrix");
-        // SAFETY: the caller says that the machine has the instructions. A factor has a row below `ROWS` and a step below
-        // `depth`, so that it lies before `last`, which is inside.
+        let (factors, terms) = (&left.data[row * left.row_stride..], &right.data[column..]);
+        let last = (ROWS - 1) * left.row_stride + (depth - 1) * left.column_stride;
+        assert!(last < factors.len(), "a tile lies inside its left matrix");
+        assert!(
+            (depth - 1) * right.row_stride + VECTORS * L::WIDTH <= terms.len(),
+            "and its columns inside the right one"
+        );
+        // SAFETY: the caller says that the machine has the instructions; and see the assertions, since a step is below the
+        // depth, which is not 0.
         unsafe {
             let mut sums = [[L::splat(0.0); VECTORS]; ROWS];
             if add {
@@ -207,15 +214,17 @@ impl Product<'_> {
                     }
                 }
             }
-            for step in 0..depth {
-                let terms = &right.data[step * right.row_stride + column..][..VECTORS * L::WIDTH];
-                let terms: [L; VECTORS] = std::array::from_fn(|vector| L::load(&terms[vector * L::WIDTH..]));
-                for (row, sums) in sums.iter_mut().enumerate() {
-                    let factor = *factors.get_unchecked(row * left.row_stride + step * left.column_stride);
-                    for (sum, terms) in sums.iter_mut().zip(terms) {
-                        *sum = sum.add_product(L::splat(factor), terms);
-                    }
+            let (factors, terms) = (factors.as_ptr(), terms.as_ptr());
+            let at = |step: usize| (factors.add(step * left.column_stride), terms.add(step * right.row_stride));
+            let mut step = 0;
+            while step + UNROLLED <= depth {
+                for ahead in 0..UNROLLED {
+                    advance(&mut sums, at(step + ahead), left.row_stride);
                 }
+                step += UNROLLED;
+            }
+            for step in step..depth {
+                advance(&mut sums, at(step), left.row_stride);
             }
             for (row, sums) in sums.iter().enumerate() {
                 for (vector, sum) in sums.iter().enumerate() {
@@ -224,6 +233,26 @@ impl Product<'_> {
             }
         }
         ROWS
+    }
+}
+
+/// Adds one step of the depth to a tile: the product of a factor a row, so far from each other, and of terms.
+#[inline(always)]
+unsafe fn advance<L: Lanes, const VECTORS: usize, const ROWS: usize>(
+    sums: &mut [[L; VECTORS]; ROWS],
+    (factors, terms): (*const f32, *const f32),
+    row_stride: usize,
+) {
+    // SAFETY: the caller says that all of them can be read, and that the machine has the instructions.
+    unsafe {
+        let load = |vector: usize| L::load(std::slice::from_raw_parts(terms.add(vector * L::WIDTH), L::WIDTH));
+        let terms: [L; VECTORS] = std::array::from_fn(load);
+        for (row, sums) in sums.iter_mut().enumerate() {
+            let factor = L::splat(*factors.add(row * row_stride));
+            for (sum, terms) in sums.iter_mut().zip(terms) {
+                *sum = sum.add_product(factor, terms);
+            }
+        }
     }
 }
 
