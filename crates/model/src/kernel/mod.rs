@@ -106,19 +106,19 @@ pub(crate) use for_every_level;
 
 /// Compiles a function for the registers of sixteen numbers of every [`Level`], its type parameter, and calls the right one.
 macro_rules! for_every_register {
-    ($($(#[$meta:meta])* pub(crate) fn $name:ident<$register:ident>($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)*) => {$(
+    ($($(#[$meta:meta])* pub(crate) fn $name:ident<$register:ident $(, const $size:ident: usize)?>($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)*) => {$(
         $(#[$meta])*
-        pub(crate) fn $name($($argument: $type),*) $(-> $result)? {
+        pub(crate) fn $name $(<const $size: usize>)? ($($argument: $type),*) $(-> $result)? {
             /// Only where the machine has the instructions of the register.
             #[inline(always)]
-            unsafe fn any<$register: $crate::kernel::Sixteen>($($argument: $type),*) $(-> $result)? $body
+            unsafe fn any<$register: $crate::kernel::Sixteen $(, const $size: usize)?>($($argument: $type),*) $(-> $result)? $body
 
             // SAFETY: each is called where the machine has the instructions of its register; arrays need none of their own.
             $crate::kernel::at_level! {
-                ($($argument: $type),*) [$($result)?]
-                unsafe { any::<std::arch::x86_64::__m512>($($argument),*) },
-                unsafe { any::<$crate::kernel::Pair>($($argument),*) },
-                unsafe { any::<[f32; 16]>($($argument),*) }
+                $([$size])? ($($argument: $type),*) [$($result)?]
+                unsafe { any::<std::arch::x86_64::__m512 $(, $size)?>($($argument),*) },
+                unsafe { any::<$crate::kernel::Pair $(, $size)?>($($argument),*) },
+                unsafe { any::<[f32; 16] $(, $size)?>($($argument),*) }
             }
         }
     )*};

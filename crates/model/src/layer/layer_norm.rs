@@ -1,6 +1,7 @@
 //! Layer normalisation (Ba, Kiros, Hinton: "Layer Normalization", 2016): `y = (x - mean) / sqrt(variance + 1e-5) · g + b`
 //! over each row.
 
+use super::embedding::with_width;
 use crate::kernel::{LANES, for_every_register};
 
 /// Keeps the division from 0.
@@ -25,7 +26,8 @@ impl LayerNorm {
 
     /// Normalises `moments.len()` rows of `x` into `y`, both `[rows, width]`.
     pub(crate) fn forward(&self, dense: &[f32], x: &[f32], y: &mut [f32], moments: &mut [Moments]) {
-        normalise_rows(x, &dense[self.offset..self.offset + self.len()], y, moments);
+        let parameters = &dense[self.offset..self.offset + self.len()];
+        with_width!(self.width, normalise_rows, (x, parameters, y, moments));
     }
 
     /// Turns the gradient of the output into that of the input, in place, and adds to the gradient of the parameters.
@@ -36,15 +38,16 @@ impl LayerNorm {
         slopes: &mut [f32],
     ) {
         let gradient = &mut gradient[self.offset..self.offset + self.len()];
-        normalise_rows_backward(x, &dense[self.offset..self.offset + self.width], moments, slopes, gradient);
+        let gain = &dense[self.offset..self.offset + self.width];
+        with_width!(self.width, normalise_rows_backward, (x, gain, moments, slopes, gradient));
     }
 }
 
 for_every_register! {
     /// `parameters` are gain and bias.
-    pub(crate) fn normalise_rows<L>(x: &[f32], parameters: &[f32], y: &mut [f32], moments: &mut [Moments]) {
-        let width = parameters.len() / 2;
-        let (gain, bias) = parameters.split_at(width);
+    pub(crate) fn normalise_rows<L, const WIDTH: usize>(x: &[f32], parameters: &[f32], y: &mut [f32], moments: &mut [Moments]) {
+        let width = if WIDTH == 0 { parameters.len() / 2 } else { WIDTH };
+        let (gain, bias) = (&parameters[..width], &parameters[width..2 * width]);
         let whole = width - width % LANES;
         for ((x, y), moments) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)).zip(moments) {
             // SAFETY: the machine has the instructions.
@@ -75,16 +78,17 @@ for_every_register! {
     }
 
     /// `slopes` are the gradient of the output, then that of `x`.
-    pub(crate) fn normalise_rows_backward<L>(
+    pub(crate) fn normalise_rows_backward<L, const WIDTH: usize>(
         x: &[f32],
         gain: &[f32],
         moments: &[Moments],
         slopes: &mut [f32],
         gradient: &mut [f32],
     ) {
-        let width = gain.len();
+        let width = if WIDTH == 0 { gain.len() } else { WIDTH };
         let (whole, part) = (width - width % LANES, 1.0 / width as f32);
-        let (gain_gradient, bias_gradient) = gradient.split_at_mut(width);
+        let (gain_gradient, bias_gradient) = gradient[..2 * width].split_at_mut(width);
+        let gain = &gain[..width];
         let rows = x.chunks_exact(width).zip(slopes.chunks_exact_mut(width));
         for (&[mean, factor], (x, dy)) in moments.iter().zip(rows) {
             let normal_of = |at: usize| (x[at] - mean) * factor;
