@@ -200,31 +200,31 @@ for_every_register! {
         let (tokens, causal) = shape;
         for (number, row) in scores.chunks_exact_mut(stride).enumerate() {
             let seen = if causal { number + 1 } else { tokens };
-            let last = (seen - 1) / LANES * LANES;
+            let (seen_whole, rest) = row.split_at_mut((seen - 1) / LANES * LANES);
+            let (last, unseen) = rest.split_at_mut(LANES);
             // SAFETY: the machine has the instructions.
             unsafe {
-                let unseen = L::load(&UNSEEN[LANES - (seen - last)..]);
-                let ends = L::load(&row[last..]).add(unseen);
+                let ends = L::load(last).add(L::load(&UNSEEN[LANES - (seen - seen_whole.len())..]));
                 let mut tops = ends;
-                for at in (0..last).step_by(LANES) {
-                    tops = L::load(&row[at..]).max(tops);
+                for scores in seen_whole.chunks_exact(LANES) {
+                    tops = L::load(scores).max(tops);
                 }
                 let (top, scale) = (L::splat(tops.largest()), L::splat(scale));
                 let power = |score: L| exp_lanes(score.sub(top).mul(scale));
                 let ends = power(ends);
                 let mut sums = ends;
-                for at in (0..last).step_by(LANES) {
-                    let power = power(L::load(&row[at..]));
-                    power.store(&mut row[at..]);
+                for scores in seen_whole.chunks_exact_mut(LANES) {
+                    let power = power(L::load(scores));
+                    power.store(scores);
                     sums = sums.add(power);
                 }
                 let factor = L::splat(1.0 / sums.sum());
-                for at in (0..last).step_by(LANES) {
-                    L::load(&row[at..]).mul(factor).store(&mut row[at..]);
+                for powers in seen_whole.chunks_exact_mut(LANES) {
+                    L::load(powers).mul(factor).store(powers);
                 }
-                ends.mul(factor).store(&mut row[last..]);
+                ends.mul(factor).store(last);
             }
-            row[last + LANES..].fill(0.0);
+            unseen.fill(0.0);
         }
     }
 
@@ -239,13 +239,13 @@ for_every_register! {
             // SAFETY: the machine has the instructions.
             unsafe {
                 let mut along = L::splat(0.0);
-                for at in (0..seen).step_by(LANES) {
-                    along = along.add_product(L::load(&own[at..]), L::load(&gradient[at..]));
+                for (own, slopes) in own.chunks_exact(LANES).zip(gradient.chunks_exact(LANES)) {
+                    along = along.add_product(L::load(own), L::load(slopes));
                 }
                 let (along, scale) = (L::splat(along.sum()), L::splat(scale));
-                for at in (0..seen).step_by(LANES) {
-                    let slope = L::load(&gradient[at..]).sub(along);
-                    L::load(&own[at..]).mul(slope).mul(scale).store(&mut gradient[at..]);
+                for (own, slopes) in own.chunks_exact(LANES).zip(gradient.chunks_exact_mut(LANES)) {
+                    let slope = L::load(slopes).sub(along);
+                    L::load(own).mul(slope).mul(scale).store(slopes);
                 }
             }
         }

@@ -3,14 +3,26 @@
 //! A row shorter than [`SHORTEST`] becomes the zero vector and passes no gradient on: a direction cannot be learnt from
 //! it, and dividing by its length would blow the gradient up.
 
+use super::embedding::with_width;
 use crate::kernel::{dot_lanes, for_every_register};
 
 /// Rows shorter than this have no direction.
 pub(crate) const SHORTEST: f32 = 1e-12;
 
+/// Normalises rows `[rows, width]` in place; `factors` `[rows]` receives `1 / |x|`, or 0.
+pub(crate) fn forward(values: &mut [f32], width: usize, factors: &mut [f32]) {
+    with_width!(width, divide_rows, (values, width, factors));
+}
+
+/// Writes `dx = (dv - v (v·dv)) / |x|`, where `gradient` is `dv` and `vectors` are the normalised rows.
+pub(crate) fn backward(gradient: &[f32], vectors: &[f32], width: usize, factors: &[f32], dx: &mut [f32]) {
+    with_width!(width, divide_rows_backward, (gradient, vectors, width, factors, dx));
+}
+
 for_every_register! {
-    /// Normalises rows `[rows, width]` in place; `factors` `[rows]` receives `1 / |x|`, or 0.
-    pub(crate) fn forward<L>(values: &mut [f32], width: usize, factors: &mut [f32]) {
+    /// As [`forward`].
+    pub(crate) fn divide_rows<L, const WIDTH: usize>(values: &mut [f32], width: usize, factors: &mut [f32]) {
+        let width = if WIDTH == 0 { width } else { WIDTH };
         for (row, factor) in values.chunks_exact_mut(width).zip(factors) {
             // SAFETY: the machine has the instructions.
             let length = unsafe { dot_lanes::<L>(row, row) }.sqrt();
@@ -19,8 +31,15 @@ for_every_register! {
         }
     }
 
-    /// Writes `dx = (dv - v (v·dv)) / |x|`, where `gradient` is `dv` and `vectors` are the normalised rows.
-    pub(crate) fn backward<L>(gradient: &[f32], vectors: &[f32], width: usize, factors: &[f32], dx: &mut [f32]) {
+    /// As [`backward`].
+    pub(crate) fn divide_rows_backward<L, const WIDTH: usize>(
+        gradient: &[f32],
+        vectors: &[f32],
+        width: usize,
+        factors: &[f32],
+        dx: &mut [f32],
+    ) {
+        let width = if WIDTH == 0 { width } else { WIDTH };
         let rows = gradient.chunks_exact(width).zip(vectors.chunks_exact(width)).zip(dx.chunks_exact_mut(width));
         for (((dv, v), dx), factor) in rows.zip(factors) {
             // SAFETY: likewise.

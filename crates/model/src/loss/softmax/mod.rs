@@ -7,14 +7,17 @@
 //! A tile of users meets all candidates at once. Unit vectors bound the score, so one fixed shift replaces the maximum
 //! of each row; vectors of any length do not, so each row's maximum is taken off first. The division by the row's sum is done on the vectors, which are narrower than the tile.
 
+mod row;
 #[cfg(test)]
 mod tests;
 
-use super::criterion::{Criterion, pair_slopes};
+use super::criterion::Criterion;
 use crate::config::Score;
-use crate::kernel::{Buffer, LANES, add_scaled, dot, exp, exp_lanes, for_every_level, for_every_register, transpose};
+use crate::kernel::{Buffer, LANES, dot, for_every_level, transpose};
+use crate::layer::embedding::with_width;
 use crate::layer::product::{Matrix, multiply, multiply_into};
 use crate::team::Team;
+use row::{lower, pairs_row, pull_rows, softmax_row};
 
 /// Fewest users whose scores are held at once.
 pub(crate) const TILE: usize = 32;
@@ -232,32 +235,24 @@ impl Group {
         }
         let scores = Matrix::new(&self.scores, self.held + count, stride).rows(self.held, count).columns(0, columns);
         multiply(user_gradients, scores, Matrix::new(batch.candidates, columns, dimension), false);
-        let scaled = self.scaled_users[self.held * dimension..].chunks_exact_mut(dimension);
-        for ((scaled, user), factor) in scaled.zip(users.chunks_exact(dimension)).zip(&self.factors[self.held..]) {
-            scaled.iter_mut().zip(user).for_each(|(scaled, user)| *scaled = user * factor);
-        }
         self.finish_rows(batch, rows);
     }
 
-    /// Divides what the candidates gave to the users by the sums, and adds what the rows' own items give and get.
-    fn finish_rows(&self, batch: &Batch<'_>, rows: Rows<'_>) {
-        let (dimension, group, first) = (batch.dimension, batch.group(), rows.first);
-        let users = rows.users.chunks_exact(dimension);
-        let items = batch.items[first * group * dimension..].chunks_exact(group * dimension);
-        let item_gradients = rows.item_gradients.chunks_exact_mut(group * dimension);
-        let gradients = rows.user_gradients.chunks_exact_mut(dimension).zip(item_gradients);
-        let rows = users.zip(items).zip(gradients).enumerate();
-        for (number, ((user, items), (user_gradient, item_gradients))) in rows {
-            let (pull, local) = (batch.criterion.pull() / batch.criterion.temperature(), self.held + number);
-            let (factor, own) = (self.factors[local], batch.weights[first + number] * pull);
-            user_gradient.iter_mut().for_each(|value| *value *= factor);
-            let items = items.chunks_exact(dimension).zip(item_gradients.chunks_exact_mut(dimension));
-            for (number, ((item, gradient), exponential)) in items.zip(&self.own[local * group..]).enumerate() {
-                let slope = factor * exponential - if number == 0 { own } else { 0.0 };
-                add_scaled(user_gradient, item, slope);
-                gradient.iter_mut().zip(user).for_each(|(gradient, user)| *gradient = slope * user);
-            }
+    /// Divides what the candidates gave to the users by the sums, adds what the rows' own items give and get, and keeps the
+    /// users for [`Group::end`].
+    fn finish_rows(&mut self, batch: &Batch<'_>, rows: Rows<'_>) {
+        let (dimension, group, pull) = (batch.dimension, batch.group(), batch.criterion.pull());
+        let (count, held) = (rows.users.len() / dimension, self.held);
+        let factors = &self.factors[held..held + count];
+        let slopes = &mut self.own[held * group..(held + count) * group];
+        for (number, (slopes, factor)) in slopes.chunks_exact_mut(group).zip(factors).enumerate() {
+            slopes.iter_mut().for_each(|exponential| *exponential *= factor);
+            slopes[0] -= batch.weights[rows.first + number] * (pull / batch.criterion.temperature());
         }
+        let items = &batch.items[rows.first * group * dimension..];
+        let scaled = &mut self.scaled_users[held * dimension..];
+        let (read, written) = ((rows.users, items), (rows.user_gradients, rows.item_gradients, scaled));
+        with_width!(dimension, pull_rows, (read, (slopes, factors), written, dimension));
     }
 
     /// Exponentials or slopes, and the loss, of row `row` of the batch, which is row `local` of the tile.
@@ -292,83 +287,7 @@ impl Group {
     }
 }
 
-/// Takes the highest score of a row off all of them, so that no exponential leaves the range of `f32`; `shifts` are those of
-/// `scores`.
-fn lower(own: &mut [f32], scores: &mut [f32], shifts: &[f32]) {
-    let top = own.iter().copied().fold(highest(scores, shifts), f32::max);
-    own.iter_mut().chain(scores).for_each(|score| *score -= top);
-}
-
-/// Scores of a row, its own items' and the candidates', become exponentials; returns the loss and their sum.
-fn softmax_row(
-    smoothing: f32,
-    (own, own_shifts): (&mut [f32], &[f32]),
-    (scores, shifts): (&mut [f32], &[f32]),
-    hidden: &[u32],
-) -> (f64, f32) {
-    let (positive, is_smooth) = (f64::from(own[0]), smoothing > 0.0);
-    let met = if is_smooth { [total(own, None), total(scores, Some(shifts))] } else { Default::default() };
-    own.iter_mut().for_each(|score| *score = exp(*score));
-    let sum = exponentials(scores, shifts) + own.iter().sum::<f32>();
-    let all = f64::from(sum).ln();
-    if !is_smooth {
-        return (all - positive, sum);
-    }
-    let (count, smoothing) = (met[0].1 + met[1].1, f64::from(smoothing));
-    let level = (smoothing * f64::from(sum) / count as f64) as f32;
-    let lower = |score: &mut f32, shift: f32| *score -= if shift > f32::NEG_INFINITY { level } else { 0.0 };
-    own.iter_mut().zip(own_shifts).for_each(|(score, shift)| lower(score, *shift));
-    scores.iter_mut().zip(shifts).for_each(|(score, shift)| lower(score, *shift));
-    hidden.iter().for_each(|&candidate| scores[candidate as usize] = 0.0);
-    let mean = (met[0].0 + met[1].0) / count as f64;
-    (all - (1.0 - smoothing) * positive - smoothing * mean, sum)
-}
-
-/// Sum and number of the scores that are not negative infinity once they are shifted.
-fn total(scores: &[f32], shifts: Option<&[f32]>) -> (f64, usize) {
-    let shifts = shifts.into_iter().flatten().copied().chain(std::iter::repeat(0.0));
-    let shifted = scores.iter().zip(shifts).map(|(score, shift)| score + shift);
-    shifted
-        .filter(|score| *score > f32::NEG_INFINITY)
-        .fold((0.0, 0), |(sum, count), score| (sum + f64::from(score), count + 1))
-}
-
-/// Scores of a row become slopes of the sum over its negatives; returns the loss and the sum of their weights.
-fn pairs_row(
-    criterion: Criterion,
-    (own, own_weights): (&mut [f32], &[f32]),
-    (scores, weights): (&mut [f32], &[f32]),
-) -> (f64, f32) {
-    let positive = own[0];
-    let of_own = pair_slopes(&mut own[1..], &own_weights[1..], criterion, positive);
-    let of_all = pair_slopes(scores, weights, criterion, positive);
-    let [loss, slope, weight] = [0, 1, 2].map(|at| of_own[at] + of_all[at]);
-    let mean = if weight > 0.0 { f64::from(criterion.factor()) * f64::from(loss) / f64::from(weight) } else { 0.0 };
-    match criterion {
-        Criterion::Contrastive { .. } => {
-            own[0] = 0.0;
-            (mean + 1.0 - f64::from(positive), weight)
-        }
-        Criterion::Softmax { .. } | Criterion::Bpr { .. } | Criterion::Hinge { .. } => {
-            own[0] = -slope;
-            (mean, weight)
-        }
-    }
-}
-
 for_every_level! {
-    /// The highest of `score + shift`; negative infinity without any.
-    pub(crate) fn highest(scores: &[f32], shifts: &[f32]) -> f32 {
-        let mut lanes = [f32::NEG_INFINITY; LANES];
-        for (scores, shifts) in scores.chunks(LANES).zip(shifts.chunks(LANES)) {
-            for (highest, (score, shift)) in lanes.iter_mut().zip(scores.iter().zip(shifts)) {
-                let shifted = score + shift;
-                *highest = if shifted > *highest { shifted } else { *highest };
-            }
-        }
-        lanes.into_iter().fold(f32::NEG_INFINITY, f32::max)
-    }
-
     /// `[rows, width]` to `[width, rows]`, times `factor`; a row of the target is followed by the next one after a stride.
     pub(crate) fn transpose_scaled(source: &[f32], target: (&mut [f32], usize), width: usize, factor: f32) {
         let (target, stride) = target;
@@ -377,28 +296,5 @@ for_every_level! {
         for row in target.chunks_exact_mut(stride) {
             row[..rows].iter_mut().for_each(|value| *value *= factor);
         }
-    }
-}
-
-for_every_register! {
-    /// `scores` become `exp(score + shift)`; returns their sum.
-    pub(crate) fn exponentials<L>(scores: &mut [f32], shifts: &[f32]) -> f32 {
-        let (mut blocks, shift_blocks) = (scores.chunks_exact_mut(LANES), shifts.chunks_exact(LANES));
-        let rest_shifts = shift_blocks.remainder();
-        // SAFETY: the machine has the instructions.
-        let mut sum = unsafe {
-            let mut sums = L::splat(0.0);
-            for (block, shifts) in (&mut blocks).zip(shift_blocks) {
-                let powers = exp_lanes(L::load(block).add(L::load(shifts)));
-                powers.store(block);
-                sums = sums.add(powers);
-            }
-            sums.sum()
-        };
-        for (score, shift) in blocks.into_remainder().iter_mut().zip(rest_shifts) {
-            *score = exp(*score + shift);
-            sum += *score;
-        }
-        sum
     }
 }
