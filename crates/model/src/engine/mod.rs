@@ -290,6 +290,9 @@ impl<'a> Engine<'a> {
         let (layout, items, drawn) = (self.layout, &self.items[..], &self.drawn[..]);
         let [users, item_fields] = &mut self.shared;
         let source = (&UsersOf(batch.samples, batch.rows), batch.rows.len());
+        if !layout.user.histories.is_empty() {
+            batch.samples.prefetch(batch.rows, false);
+        }
         let candidates = drawn.len() + batch.repeated(&self.objective);
         let sizes = (if candidates > CACHED_CANDIDATES { TILE } else { 1 }, batch.pairing.chunk_rows());
         let how = (batch.pass, sizes);

@@ -11,8 +11,8 @@ use crate::layer::embedding::{AHEAD, Columns, with_width};
 use crate::layout::TableSpec;
 use crate::team::Team;
 
-/// Fewest rows of a shard.
-const SHARD_ROWS: usize = 1 << 14;
+/// Fewest numbers of a shard: each walks all occurrences of its table.
+const SHARD_CELLS: usize = 1 << 17;
 
 /// Most shards of a table.
 const MAX_SHARDS: usize = 8;
@@ -53,7 +53,7 @@ pub(crate) struct Table {
 impl Table {
     /// A table that has not moved yet.
     pub(crate) fn new(table: &TableSpec, memory: &Memory) -> Self {
-        let shard_rows = SHARD_ROWS.max(table.cardinality.div_ceil(MAX_SHARDS));
+        let shard_rows = SHARD_CELLS.div_ceil(table.dimension).max(table.cardinality.div_ceil(MAX_SHARDS));
         let firsts = (0..table.cardinality).step_by(shard_rows);
         let shard = |first: usize| {
             let rows = shard_rows.min(table.cardinality - first);

@@ -4,8 +4,15 @@
 //! user that follow each other can be joined: her history is there once, and each row sees a prefix of it.
 
 use crate::input::{Row, RowSource};
+use crate::kernel::prefetch;
 use std::ops::Range;
 use twinspire_core::ids::MISSING;
+
+/// So many rows ahead of its turn, a history is asked for: in the order of an epoch they lie anywhere.
+const AHEAD: usize = 4;
+
+/// Items of a cache line.
+const LINE: usize = 16;
 
 /// Packed histories.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,6 +35,13 @@ struct Window {
     end: usize,
 }
 
+/// Asks for a history, unless it starts where the one that is read does.
+fn ask_for(history: &[u32], read: &[u32]) {
+    if history.as_ptr() != read.as_ptr() {
+        (0..history.len()).step_by(LINE).for_each(|at| prefetch(history, at));
+    }
+}
+
 impl Window {
     fn takes(&self, row: &Row<'_>, max_length: usize) -> bool {
         let length = row.history.len();
@@ -46,6 +60,9 @@ impl Tokens {
         let mut open: Option<Window> = None;
         for number in 0..rows {
             let row = source.row(number);
+            if number + AHEAD < rows {
+                ask_for(source.row(number + AHEAD).history, row.history);
+            }
             match open.as_mut().filter(|window| window.takes(&row, max_length)) {
                 Some(window) => {
                     self.items.extend_from_slice(&row.history[window.end..]);
