@@ -2,15 +2,16 @@
 
 use std::ops::Range;
 
-/// Groups that a batch is cut into as soon as it has as many chunks, and so as many threads that train on it.
+/// Groups that a batch is cut into as soon as it has as many chunks, and so as many threads that train on it. A group costs
+/// memory traffic: a gradient of all dense parameters is written and read again.
 const GROUPS: usize = 8;
 
-/// Most groups, where each has at least [`WORTH`] chunks. With more of them threads end at the same time, even where one is
-/// slowed down; but a group costs memory traffic: a gradient of all dense parameters is written and read again.
-const MAX_GROUPS: usize = 16;
+/// Groups of a batch of many chunks: the first ones are three times as large as the last ones, so that threads end at the same
+/// time, even where one is slowed down.
+const FALLING: usize = 12;
 
-/// Chunks that are worth a group of their own beyond the first groups.
-const WORTH: usize = 4;
+/// Chunks of such a batch.
+const MANY: usize = 48;
 
 /// The chunks of a batch.
 #[derive(Debug, Default)]
@@ -53,13 +54,17 @@ impl Grid {
 
     /// Number of groups.
     pub(super) fn groups(&self) -> usize {
-        (self.chunks() / WORTH).clamp(GROUPS, MAX_GROUPS).min(self.chunks())
+        if self.chunks() < MANY { self.chunks().min(GROUPS) } else { FALLING }
     }
 
     /// Chunks of a group.
     pub(super) fn chunks_of(&self, number: usize) -> Range<usize> {
         let (chunks, groups) = (self.chunks(), self.groups());
-        chunks * number / groups..chunks * (number + 1) / groups
+        let before = |number: usize| match groups {
+            FALLING => chunks * number * (3 * groups - number) / (2 * groups * groups),
+            _ => chunks * number / groups,
+        };
+        before(number)..before(number + 1)
     }
 
     /// Cuts what there is of each chunk into groups.
@@ -77,4 +82,21 @@ impl Grid {
 fn split<T>(values: &mut [T], lengths: impl Iterator<Item = usize>) -> Vec<&mut [T]> {
     let mut rest = values;
     lengths.map(|length| rest.split_off_mut(..length).expect("parts lie inside")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_hold_every_chunk_once_and_the_first_of_many_are_larger() {
+        for chunks in 0..500 {
+            let grid = Grid { starts: (0..=chunks).collect(), group: 1, drawn: 0 };
+            let groups: Vec<_> = (0..grid.groups()).map(|number| grid.chunks_of(number)).collect();
+            assert_eq!(groups.iter().cloned().flatten().collect::<Vec<_>>(), (0..chunks).collect::<Vec<_>>());
+            assert!(groups.iter().all(|group| !group.is_empty()));
+            let (first, last) = (groups.first().map_or(0, Range::len), groups.last().map_or(0, Range::len));
+            assert!(if chunks < MANY { first <= last + 1 } else { first > last }, "{chunks}: {groups:?}");
+        }
+    }
 }
