@@ -40,7 +40,7 @@ pub struct TwoTower {
 struct EncodeMemory {
     values: ChunkInput,
     shared: Shared,
-    encoded: Vec<Encoded>,
+    encoded: Vec<(Encoded, TokenGradients)>,
     workspace: TowerWorkspace,
 }
 
@@ -194,12 +194,12 @@ impl TwoTower {
         let whole = (Pass::default(), (1, count.max(1)));
         shared.read_histories((input, &self.parameters), items, (source, count / interests), whole);
         values.look_up(input, &self.parameters.tables, (shared, 0));
-        encoded.resize_with(input.histories.len(), Encoded::default);
+        encoded.resize_with(input.histories.len(), Default::default);
         for ((layout, history), encoded) in input.histories.iter().zip(shared.histories()).zip(encoded.iter_mut()) {
-            let (chunks, left) = (0..history.chunks(), &mut TokenGradients::default());
-            history.begin(layout, (&self.parameters, items), chunks.clone(), (&mut *encoded, left));
+            let (chunks, (encoded, left)) = (0..history.chunks(), encoded);
+            history.begin(layout, (&self.parameters, items), chunks.clone(), (&mut *encoded, &mut *left));
             let target = (values.values_mut(), layout.columns(input.width));
-            history.forward(layout, &self.parameters, chunks, (encoded, left), target);
+            history.forward((layout, &self.parameters), chunks, (encoded, left), target);
         }
         tower.forward(&self.parameters.dense, (values, shared), workspace);
         target.copy_from_slice(workspace.vectors(count));

@@ -2,7 +2,7 @@
 
 use super::grid::Grid;
 use super::interests::{read_out, spread};
-use super::{Batch, Pairing};
+use super::{Batch, Ending, Pairing};
 use crate::batch::{CorpusItems, ItemsOf, UsersOf};
 use crate::config::Score;
 use crate::input::{ChunkInput, Repeated};
@@ -107,17 +107,20 @@ pub(super) type Left = Vec<TokenGradients>;
 
 impl Buffers {
     /// Starts a group of these chunks.
-    pub(super) fn begin(&mut self, given: Given<'_>, chunks: Range<usize>, left: &mut Left) {
+    pub(super) fn begin(&mut self, given: Given<'_>, (chunks, ending): (Range<usize>, Ending), left: &mut Left) {
         let Given { layout, parameters, corpus, shared: [users, _], .. } = given;
         left.resize_with(layout.user.histories.len(), TokenGradients::default);
         let lefts = self.encoded.iter_mut().zip(left);
-        for ((own, history), left) in layout.user.histories.iter().zip(users.histories()).zip(lefts) {
-            history.begin(own, (parameters, corpus), chunks.clone(), left);
+        for ((own, history), (encoded, left)) in layout.user.histories.iter().zip(users.histories()).zip(lefts) {
+            history.begin(own, (parameters, corpus), chunks.clone(), (&mut *encoded, &mut *left));
+            if ending == Ending::Gradients {
+                history.start(own, (encoded, left));
+            }
         }
     }
 
     /// Ends it after the backward passes of its chunks.
-    pub(super) fn end(&mut self, given: Given<'_>, gradient: &mut [f32], left: &mut Left) {
+    pub(super) fn end(&self, given: Given<'_>, gradient: &mut [f32], left: &mut Left) {
         let Given { layout, layers, shared: [users, _], .. } = given;
         let lefts = self.encoded.iter().zip(left);
         for ((own, history), left) in layout.user.histories.iter().zip(users.histories()).zip(lefts) {
@@ -192,7 +195,7 @@ impl Chunk {
         let lefts = buffers.encoded.iter_mut().zip(left);
         for ((own, history), left) in layout.user.histories.iter().zip(users.histories()).zip(lefts) {
             let target = (self.user.values_mut(), own.columns(layout.user.width));
-            history.forward(own, parameters, number..number + 1, left, target);
+            history.forward((own, parameters), number..number + 1, left, target);
         }
         layout.user_tower.forward(&parameters.dense, (&self.user, users), &mut buffers.user);
     }

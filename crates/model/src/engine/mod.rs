@@ -263,7 +263,7 @@ impl<'a> Engine<'a> {
         self.team.each(groups.enumerate(), |thread, (group, ((chunks, gradient), left))| {
             let mut buffers = lock(&buffers[thread]);
             gradient.fill(0.0);
-            buffers.begin(given, grid.chunks_of(group), left);
+            buffers.begin(given, (grid.chunks_of(group), ending), left);
             for (number, chunk) in grid.chunks_of(group).zip(chunks) {
                 chunk.forward_users(given, number, (&mut buffers, left));
                 chunk.forward_items(given, number, &mut buffers.item);

@@ -104,7 +104,7 @@ impl Engine<'_> {
         self.team.each(work, |thread, (group, (((chunks, slopes), own), (gradient, left)))| {
             let mut buffers = lock(&buffers[thread]);
             gradient.fill(0.0);
-            buffers.begin(given, grid.chunks_of(group), left);
+            buffers.begin(given, (grid.chunks_of(group), ending), left);
             for (number, (chunk, item_gradients)) in grid.chunks_of(group).zip(chunks.iter_mut().zip(slopes)) {
                 chunk.forward_users(given, number, (&mut buffers, left));
                 let first = grid.rows(number).start;

@@ -232,25 +232,8 @@ impl Block {
         }
         for rows in self.bands(tokens) {
             let normed = (&self.norms[0], x, &memory.moments[0][..]);
-            self.normed_backward((layers, &mut *gradient), rows, (&self.joined, &wide[..]), normed, (spare, dx));
+            normed_backward((layers, &mut *gradient), rows, (&self.joined, &wide[..]), normed, (spare, dx));
         }
-    }
-
-    /// Adds the gradient of some rows of `x`, which was normalised and multiplied, to `dx`.
-    fn normed_backward(
-        &self,
-        (layers, gradient): (Layers<'_>, &mut [f32]),
-        rows: Range<usize>,
-        (layer, slopes): (&Linear, &[f32]),
-        (norm, x, moments): (&LayerNorm, &[f32], &[Moments]),
-        (spare, dx): (&mut [f32], &mut [f32]),
-    ) {
-        let cells = rows.start * layer.inputs..rows.end * layer.inputs;
-        let spare = &mut spare[..cells.len()];
-        let slopes = &slopes[rows.start * layer.outputs..rows.end * layer.outputs];
-        layer.backward_input(layers, slopes, rows.len(), (&mut *spare, false));
-        norm.backward((&layers, gradient), (&x[cells.clone()], &moments[rows]), spare);
-        add_to(&mut dx[cells], spare);
     }
 
     /// From the gradient of the block's output to that of what the feed-forward part reads and is added to.
@@ -284,7 +267,7 @@ impl Block {
         }
         for rows in self.bands(tokens) {
             let normed = (&self.norms[1], &memory.sums[0][..], moments);
-            self.normed_backward((layers, &mut *gradient), rows, (&self.up, &wide[..]), normed, (spare, dx));
+            normed_backward((layers, &mut *gradient), rows, (&self.up, &wide[..]), normed, (spare, dx));
         }
     }
 
@@ -309,6 +292,22 @@ impl Block {
         let probabilities = (&memory.probabilities[..], head);
         self.attention.backward((&memory.joined, wide), (ends, dropout.at(0)), probabilities, spare);
     }
+}
+
+/// Adds the gradient of some rows of `x`, which was normalised and multiplied, to `dx`.
+fn normed_backward(
+    (layers, gradient): (Layers<'_>, &mut [f32]),
+    rows: Range<usize>,
+    (layer, slopes): (&Linear, &[f32]),
+    (norm, x, moments): (&LayerNorm, &[f32], &[Moments]),
+    (spare, dx): (&mut [f32], &mut [f32]),
+) {
+    let cells = rows.start * layer.inputs..rows.end * layer.inputs;
+    let spare = &mut spare[..cells.len()];
+    let slopes = &slopes[rows.start * layer.outputs..rows.end * layer.outputs];
+    layer.backward_input(layers, slopes, rows.len(), (&mut *spare, false));
+    norm.backward((&layers, gradient), (&x[cells.clone()], &moments[rows]), spare);
+    add_to(&mut dx[cells], spare);
 }
 
 /// `part = dropout(part + bias) + input`; the first number has that place.

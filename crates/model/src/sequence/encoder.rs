@@ -223,7 +223,7 @@ impl Encoder {
     pub(crate) fn products_mut<'a>(&self, memory: &'a mut Memory) -> &'a mut [f32] {
         match self {
             Self::SelfAttention(own) => own.products_mut(&mut memory.attention),
-            Self::Gru(_) | Self::Dien(_) => memory.gru.products_mut(),
+            Self::Gru(_) | Self::Dien(_) => memory.gru.input_products(),
             Self::Din(_) | Self::Interests(_) | Self::Recency => &mut [],
         }
     }
@@ -232,7 +232,7 @@ impl Encoder {
     pub(crate) fn product_slopes<'a>(&self, memory: &'a Memory) -> &'a [f32] {
         match self {
             Self::SelfAttention(own) => own.product_slopes(&memory.attention),
-            Self::Gru(_) | Self::Dien(_) => memory.gru.product_slopes(),
+            Self::Gru(_) | Self::Dien(_) => memory.gru.input_slopes(),
             Self::Din(_) | Self::Interests(_) | Self::Recency => &[],
         }
     }

@@ -41,12 +41,12 @@ pub(crate) struct GruMemory {
 
 impl GruMemory {
     /// Where products with the inputs are put, where they are made by others.
-    pub(crate) fn products_mut(&mut self) -> &mut [f32] {
+    pub(crate) fn input_products(&mut self) -> &mut [f32] {
         &mut self.gates
     }
 
     /// Their gradients after a backward pass.
-    pub(crate) fn product_slopes(&self) -> &[f32] {
+    pub(crate) fn input_slopes(&self) -> &[f32] {
         &self.gates
     }
 }

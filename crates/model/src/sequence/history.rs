@@ -115,7 +115,7 @@ impl History {
         let group = joined(&self.chunks[chunks]);
         let (tokens, width) = (self.tokens.range(&group), layout.width);
         parts.find((tokens.start, &self.tokens.items()[tokens]));
-        left.start(parts.items().len() * width);
+        left.loss = 0.0;
         left.fields.resize_with(layout.fields.len(), TokenIds::default);
         for (field, ids) in layout.fields.iter().zip(&mut left.fields) {
             ids.read(field, parts.items(), items);
@@ -128,12 +128,25 @@ impl History {
         }
     }
 
+    /// Starts the gradients of a group that has begun.
+    pub(crate) fn start(
+        &self,
+        layout: &HistoryLayout,
+        (Encoded { parts, .. }, left): (&mut Encoded, &mut TokenGradients),
+    ) {
+        left.items.resize(parts.items().len() * layout.width);
+        left.items.fill(0.0);
+        left.profile.resize(0);
+        if layout.encoder.first(self.dropout).is_some() {
+            parts.start();
+        }
+    }
+
     /// Encodes these chunks of the group, which follow each other, one by one, and writes the vectors of their rows into the
     /// history's columns of `values`.
     pub(crate) fn forward(
         &self,
-        layout: &HistoryLayout,
-        parameters: &Parameters,
+        (layout, parameters): (&HistoryLayout, &Parameters),
         chunks: Range<usize>,
         (encoded, left): (&mut Encoded, &mut TokenGradients),
         (values, columns): (&mut [f32], Columns),
@@ -293,16 +306,6 @@ impl History {
 /// The sequences of chunks that follow each other.
 fn joined(chunks: &[Range<usize>]) -> Range<usize> {
     chunks.first().map_or(0, |first| first.start)..chunks.last().map_or(0, |last| last.end)
-}
-
-impl TokenGradients {
-    /// Forgets the group before, and makes room for that many numbers of items.
-    fn start(&mut self, cells: usize) {
-        self.items.resize(cells);
-        self.items.fill(0.0);
-        self.profile.resize(0);
-        self.loss = 0.0;
-    }
 }
 
 /// Cuts rows into chunks: of at least `fewest` of them and, once they are `most` or their tokens fill a chunk, up to the

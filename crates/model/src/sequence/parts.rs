@@ -50,7 +50,7 @@ impl Parts {
         for &item in tokens {
             let mut slot = (item.wrapping_mul(0x9e37_79b9) >> (u32::BITS - bits)) as usize;
             while self.slots[slot] != NOWHERE && self.items[self.slots[slot] as usize] != item {
-                slot = (slot + 1) % self.slots.len();
+                slot = (slot + 1) & (self.slots.len() - 1);
             }
             if self.slots[slot] == NOWHERE {
                 self.slots[slot] = self.items.len() as u32;
@@ -74,19 +74,23 @@ impl Parts {
     /// Multiplies embeddings, and these rows of the encoder's first parameters, by the weights of its first layer.
     pub(super) fn multiply(&mut self, layer: &Linear, dense: &[f32], added: [Range<usize>; 2]) {
         let Linear { inputs, outputs, .. } = *layer;
-        for of_parts in [&mut self.products, &mut self.slopes] {
-            of_parts[0].resize(self.items.len() * outputs);
-            of_parts[1].resize(added[1].end * outputs);
-        }
         let [of_items, of_added] = &mut self.products;
+        of_items.resize(self.items.len() * outputs);
+        of_added.resize(added[1].end * outputs);
         layer.forward(dense, &self.embeddings, self.items.len(), of_items);
         bias_rows(of_items, layer.bias(dense));
-        self.slopes[0].fill(0.0);
         for rows in &added {
             layer.forward(dense, &dense[rows.start * inputs..], rows.len(), &mut of_added[rows.start * outputs..]);
-            self.slopes[1][rows.start * outputs..rows.end * outputs].fill(0.0);
         }
         self.multiplied = added;
+    }
+
+    /// Starts the gradients of the products.
+    pub(super) fn start(&mut self) {
+        for (slopes, products) in self.slopes.iter_mut().zip(&self.products) {
+            slopes.resize(products.len());
+            slopes.fill(0.0);
+        }
     }
 
     /// Goes on to a chunk of the group; returns the lists of what is added to its tokens, which are to be filled in.
@@ -154,5 +158,54 @@ fn add(index: &[u32], added: &[Vec<u32>; 2], gradient: &[f32], [items, rows]: [&
     if width > 0 {
         add_by_index(items, index, gradient, width);
         added.iter().for_each(|list| add_by_index(rows, list, gradient, width));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_and_products_are_sums_of_their_parts_and_so_are_the_gradients() {
+        let mut parts = Parts::default();
+        parts.find((10, &[7, 1 << 31, 7, 5, 7]));
+        assert_eq!((parts.items(), &parts.index[..]), (&[7, 1 << 31, 5][..], &[0, 1, 0, 2, 0][..]));
+        parts.embeddings_mut(1).copy_from_slice(&[1.0, 2.0, 3.0]);
+        // Two rows that may be added, then a weight and a bias.
+        let (layer, dense) = (Linear { inputs: 1, outputs: 2, offset: 2 }, [10.0, 20.0, 0.5, -1.0, 100.0, 200.0]);
+        parts.multiply(&layer, &dense, [0..2, 2..2]);
+        parts.start();
+        let (mut items, mut gradient) = ([0.0; 3], [0.0; 6]);
+        for (chunk, places, expected) in
+            [(10..13, vec![1, 0, 1], [21.0, 12.0, 21.0]), (13..15, vec![], [3.0, 1.0, 0.0])]
+        {
+            let count = chunk.len();
+            parts.enter(chunk)[0].extend(places);
+            let (mut tokens, mut products) = (vec![0.0; count], vec![0.0; 2 * count]);
+            parts.tokens(&dense[..2], &mut tokens);
+            parts.products(&mut products);
+            assert_eq!(tokens, expected[..count]);
+            let expected: Vec<f32> = tokens.iter().flat_map(|x| [0.5 * x + 100.0, 200.0 - x]).collect();
+            assert_eq!(products, expected);
+            parts.add(&tokens, [&mut items, &mut gradient]);
+            parts.add_products(&vec![1.0; 2 * count]);
+        }
+        assert_eq!((items, &gradient[..2]), ([43.0, 12.0, 3.0], &[12.0, 42.0][..]));
+        let layers = Layers { dense: &dense, transposed: &dense };
+        parts.backward(&layer, (layers, &mut gradient), &mut items);
+        // The gradient of a product is 1, so that of its token is the sum of the weights, and that of a weight the sum of all
+        // tokens, of which there are five.
+        assert_eq!(items, [43.0 - 1.5, 12.0 - 0.5, 3.0 - 0.5]);
+        assert_eq!(gradient, [12.0 - 0.5, 42.0 - 1.0, 58.0, 58.0, 5.0, 5.0]);
+    }
+
+    #[test]
+    fn a_group_without_tokens_has_no_parts() {
+        let mut parts = Parts::default();
+        parts.find((3, &[]));
+        parts.enter(3..3);
+        parts.tokens(&[], &mut []);
+        parts.add(&[], [&mut [], &mut []]);
+        assert!(parts.items().is_empty());
     }
 }
