@@ -221,6 +221,9 @@ impl ChunkInput {
 
     /// Adds the gradients of table `table` to a shard: fields in the order of the layout, rows in order.
     pub(crate) fn collect(&self, layout: &InputLayout, table: usize, shard: &mut Shard) {
+        if self.rows == 0 {
+            return;
+        }
         for (number, field) in layout.single.iter().enumerate().filter(|(_, field)| field.table == table) {
             if !self.shared[number] {
                 shard.add_rows(self.ids(number), &self.values, field.columns(layout));

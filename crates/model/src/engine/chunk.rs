@@ -12,7 +12,7 @@ use crate::layout::ModelLayout;
 use crate::loss::LossSum;
 use crate::loss::bce::{self, Gradients, Pairs};
 use crate::model::Parameters;
-use crate::negative::{Draw, Positive};
+use crate::negative::Positive;
 use crate::optimizer::Shard;
 use crate::sequence::{Encoded, TokenGradients};
 use crate::shared::Shared;
@@ -50,10 +50,9 @@ impl<'a> Given<'a> {
 pub(super) struct Chunk {
     user: ChunkInput,
     item: ChunkInput,
-    /// Where negatives are drawn, corpus row of each item: positives, each with negatives of its own, then a part of those
-    /// that all rows share.
+    /// Where negatives are drawn, corpus row of each item: positives, each with negatives of its own.
     items: Vec<u32>,
-    /// One an item, the shared ones aside, as the next three.
+    /// One an item, as the next three.
     labels: Vec<f32>,
     weights: Vec<f32>,
     /// Added to the score in a softmax.
@@ -63,9 +62,6 @@ pub(super) struct Chunk {
     /// Gradient of a learned temperature.
     pub(super) by_scale: f64,
 }
-
-/// Inputs of the user tower and of the item tower.
-pub(super) const INPUTS: [fn(&Chunk) -> &ChunkInput; 2] = [|chunk| &chunk.user, |chunk| &chunk.item];
 
 /// What a worker takes one chunk after another through: the user's side, and what it is compared with.
 #[derive(Debug, Default)]
@@ -130,25 +126,25 @@ impl Buffers {
 }
 
 impl Chunk {
-    /// Reads the samples of chunk `number` and draws negatives of their own; `items` are those of all rows of the batch,
-    /// `drawn` the shared negatives that this chunk takes along.
+    /// Reads the samples of chunk `number` and draws negatives of their own; `items` are those of all rows of the batch. Its
+    /// items are read where rows are `paired` with them alone.
     pub(super) fn read(
         &mut self,
         layout: &ModelLayout,
         (batch, grid): (&Batch<'_>, &Grid),
         number: usize,
-        (items, drawn): (&[u32], &[Draw]),
+        (items, paired): (&[u32], bool),
     ) {
         let (samples, rows) = (batch.samples, &batch.rows[grid.rows(number)]);
         samples.prefetch(rows, !matches!(batch.pairing, Pairing::Own));
         self.read_outcomes(batch, (number, rows), items);
         self.scores.resize(self.labels.len(), 0.0);
-        self.items.extend(drawn[grid.extra(number)].iter().map(|draw| draw.item));
         let corpus = samples.corpus();
         let interests = layout.user.interests();
         let users = (&Repeated(&UsersOf(samples, rows), interests), rows.len() * interests);
         self.user.read(&layout.user, corpus, users);
         match batch.pairing {
+            _ if !paired => self.item.read(&layout.item, corpus, (&ItemsOf(samples, &[]), 0)),
             Pairing::Own => self.item.read(&layout.item, corpus, (&ItemsOf(samples, rows), rows.len())),
             Pairing::Drawn { .. } => {
                 let source = (&CorpusItems(samples, &self.items), self.items.len());
@@ -203,13 +199,18 @@ impl Chunk {
     /// Looks up the items of chunk `number`, and takes them through their tower.
     pub(super) fn forward_items(&mut self, given: Given<'_>, number: usize, workspace: &mut TowerWorkspace) {
         let Given { layout, parameters, shared: [_, items], grid, .. } = given;
-        self.item.look_up(&layout.item, &parameters.tables, (items, grid.first_item(number)));
+        self.item.look_up(&layout.item, &parameters.tables, (items, grid.rows(number).start * grid.group));
         layout.item_tower.forward(&parameters.dense, (&self.item, items), workspace);
     }
 
-    /// Vectors of the items of the last pass over `workspace`.
-    pub(super) fn item_vectors<'w>(&self, workspace: &'w TowerWorkspace) -> &'w [f32] {
-        workspace.vectors(self.item.rows())
+    /// Inputs of the user tower and of the item tower.
+    pub(super) fn inputs(&self) -> [&ChunkInput; 2] {
+        [&self.user, &self.item]
+    }
+
+    /// Corpus rows of its items, where negatives are drawn.
+    pub(super) fn items(&self) -> &[u32] {
+        &self.items
     }
 
     /// What `compare` gives for the vectors of the users, `[rows, dimension]`, and where their gradients are to be written; of
@@ -236,7 +237,7 @@ impl Chunk {
     }
 
     fn pairs<'a>(&'a self, buffers: &'a Buffers, layout: &ModelLayout) -> Pairs<'a> {
-        let (users, items) = (buffers.user.vectors(self.user.rows()), self.item_vectors(&buffers.item));
+        let (users, items) = (buffers.user.vectors(self.user.rows()), buffers.item.vectors(self.item.rows()));
         let (interests, dimension) = (layout.user.interests(), layout.dimension());
         let group = items.len() * interests / users.len();
         Pairs { users, items, interests, group, dimension, labels: &self.labels, weights: &self.weights }

@@ -20,8 +20,6 @@ pub(super) struct Grid {
     pub(super) starts: Vec<usize>,
     /// Items of a row.
     pub(super) group: usize,
-    /// Negatives that all rows share; each chunk takes a part of them through the item tower.
-    pub(super) drawn: usize,
 }
 
 impl Grid {
@@ -35,21 +33,9 @@ impl Grid {
         self.starts[number]..self.starts[number + 1]
     }
 
-    /// Most rows, and most items, of a chunk.
-    pub(super) fn most(&self) -> (usize, usize) {
-        let rows = self.starts.windows(2).map(|ends| ends[1] - ends[0]).max().unwrap_or(0);
-        (rows, rows * self.group + self.drawn.div_ceil(self.chunks().max(1)))
-    }
-
-    /// Which of the shared negatives go through the item tower with a chunk.
-    pub(super) fn extra(&self, number: usize) -> Range<usize> {
-        let chunks = self.chunks();
-        self.drawn * number / chunks..self.drawn * (number + 1) / chunks
-    }
-
-    /// First item of a chunk among all items of the item tower.
-    pub(super) fn first_item(&self, number: usize) -> usize {
-        self.starts[number] * self.group + self.extra(number).start
+    /// Most rows of a chunk.
+    pub(super) fn most(&self) -> usize {
+        self.starts.windows(2).map(|ends| ends[1] - ends[0]).max().unwrap_or(0)
     }
 
     /// Number of groups.
@@ -79,7 +65,7 @@ impl Grid {
 }
 
 /// The first parts of `values`, of these lengths.
-fn split<T>(values: &mut [T], lengths: impl Iterator<Item = usize>) -> Vec<&mut [T]> {
+pub(super) fn split<T>(values: &mut [T], lengths: impl Iterator<Item = usize>) -> Vec<&mut [T]> {
     let mut rest = values;
     lengths.map(|length| rest.split_off_mut(..length).expect("parts lie inside")).collect()
 }
@@ -91,7 +77,7 @@ mod tests {
     #[test]
     fn groups_hold_every_chunk_once_and_the_first_of_many_are_larger() {
         for chunks in 0..500 {
-            let grid = Grid { starts: (0..=chunks).collect(), group: 1, drawn: 0 };
+            let grid = Grid { starts: (0..=chunks).collect(), group: 1 };
             let groups: Vec<_> = (0..grid.groups()).map(|number| grid.chunks_of(number)).collect();
             assert_eq!(groups.iter().cloned().flatten().collect::<Vec<_>>(), (0..chunks).collect::<Vec<_>>());
             assert!(groups.iter().all(|group| !group.is_empty()));

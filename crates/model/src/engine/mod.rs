@@ -10,6 +10,7 @@
 mod chunk;
 mod grid;
 mod interests;
+mod items;
 mod look;
 mod objective;
 mod softmax;
@@ -22,6 +23,7 @@ pub(crate) use objective::{Objective, Pairing};
 use crate::batch::{Samples, UsersOf};
 use crate::checkpoint::{Pieces, PiecesMut};
 use crate::config::{ClipSection, OptimizerSection, TrainSection};
+use crate::input::ChunkInput;
 use crate::kernel::Buffer;
 use crate::layout::ModelLayout;
 use crate::loss::LossSum;
@@ -32,9 +34,9 @@ use crate::optimizer::{Dense, Memory, Table};
 use crate::sequence::Pass;
 use crate::shared::Shared;
 use crate::team::Team;
-use crate::tower::TowerWorkspace;
-use chunk::{Buffers, Chunk, Given, INPUTS, Left};
+use chunk::{Buffers, Chunk, Given, Left};
 use grid::Grid;
+use items::Items;
 use softmax::BatchColumns;
 use std::sync::{Mutex, MutexGuard};
 use temperature::LearnedScale;
@@ -93,8 +95,8 @@ pub(crate) struct Engine<'a> {
     shared: [Shared; 2],
     /// One for each thread.
     buffers: Vec<Mutex<Buffers>>,
-    /// One for each chunk, where all its users wait for all items.
-    item_towers: Vec<TowerWorkspace>,
+    /// Where rows meet items of others.
+    met_items: Items,
     columns: BatchColumns,
     /// Items of the rows of the batch.
     items: Vec<u32>,
@@ -126,7 +128,7 @@ impl<'a> Engine<'a> {
             lefts: Vec::new(),
             shared: Default::default(),
             buffers: Vec::new(),
-            item_towers: Vec::new(),
+            met_items: Items::default(),
             columns: BatchColumns::default(),
             items: Vec::new(),
             drawn: Vec::new(),
@@ -220,7 +222,7 @@ impl<'a> Engine<'a> {
     }
 
     fn pass(&mut self, parameters: &Parameters, batch: &Batch<'_>, ending: Ending) -> LossSum {
-        self.read(parameters, batch);
+        self.read(parameters, batch, matches!(self.objective, Objective::Bce));
         let sum = match self.objective {
             Objective::Bce => self.pairs_pass(parameters, batch, ending),
             Objective::InBatch { .. } | Objective::Drawn { .. } => self.softmax_pass(parameters, batch, ending),
@@ -241,7 +243,7 @@ impl<'a> Engine<'a> {
         batch: &Batch<'_>,
         mut take: impl FnMut(&[f32], &[f32], &[f32]),
     ) -> LossSum {
-        self.read(parameters, batch);
+        self.read(parameters, batch, true);
         let sum = self.pairs_pass(parameters, batch, Ending::Loss);
         for chunk in &self.chunks[..self.grid.chunks()] {
             let (scores, labels, weights) = chunk.judged();
@@ -252,7 +254,7 @@ impl<'a> Engine<'a> {
 
     /// Forward pass, loss, and perhaps backward pass of every chunk, each group on one thread.
     fn pairs_pass(&mut self, parameters: &Parameters, batch: &Batch<'_>, ending: Ending) -> LossSum {
-        self.reserve(self.grid.most());
+        self.reserve((self.grid.most(), self.grid.most() * self.grid.group));
         let weights = self.chunks[..self.grid.chunks()].iter().flat_map(|chunk| chunk.judged().2);
         let weight = weights.map(|&weight| f64::from(weight)).sum();
         let step = (&self.transposed[..], &self.shared, &self.grid, weight);
@@ -284,8 +286,9 @@ impl<'a> Engine<'a> {
         sum
     }
 
-    /// Reads the samples of a batch, cuts it into chunks, and finds what they share.
-    fn read(&mut self, parameters: &Parameters, batch: &Batch<'_>) {
+    /// Reads the samples of a batch, cuts it into chunks, and finds what they share; rows are `paired` with items of their own,
+    /// or meet those of others.
+    fn read(&mut self, parameters: &Parameters, batch: &Batch<'_>, paired: bool) {
         self.draw(batch);
         let (layout, items, drawn) = (self.layout, &self.items[..], &self.drawn[..]);
         let [users, item_fields] = &mut self.shared;
@@ -297,15 +300,25 @@ impl<'a> Engine<'a> {
         let sizes = (if candidates > CACHED_CANDIDATES { TILE } else { 1 }, batch.pairing.chunk_rows());
         let how = (batch.pass, sizes);
         let starts = users.read_histories((&layout.user, parameters), batch.samples.corpus(), source, how);
-        self.grid = Grid { starts, group: batch.pairing.group(), drawn: drawn.len() };
+        self.grid = Grid { starts, group: batch.pairing.group() };
         let grid = &self.grid;
         self.chunks.resize_with(self.chunks.len().max(grid.chunks()), Chunk::default);
         let chunks = self.chunks[..grid.chunks()].iter_mut().enumerate();
-        self.team.each(chunks, |_, (number, chunk)| chunk.read(layout, (batch, grid), number, (items, drawn)));
+        self.team.each(chunks, |_, (number, chunk)| chunk.read(layout, (batch, grid), number, (items, paired)));
         let chunks = &self.chunks[..grid.chunks()];
-        let [user_inputs, item_inputs] = INPUTS.map(|input| chunks.iter().map(input));
-        let users = users.fields((&layout.user_tower, &layout.user), user_inputs);
-        let items = item_fields.fields((&layout.item_tower, &layout.item), item_inputs);
+        self.met_items.clear();
+        if !paired {
+            let of_rows: Vec<u32> = match batch.pairing {
+                Pairing::Own => items.to_vec(),
+                Pairing::Drawn(_) => chunks.iter().flat_map(Chunk::items).copied().collect(),
+            };
+            let repeated = items[..batch.repeated(&self.objective)].iter().copied();
+            let candidates: Vec<u32> = repeated.chain(drawn.iter().map(|draw| draw.item)).collect();
+            self.met_items.read(layout, batch, (&of_rows, &candidates), &self.team);
+        }
+        let [of_users, of_items] = inputs(chunks, &self.met_items);
+        let users = users.fields((&layout.user_tower, &layout.user), of_users.iter().copied());
+        let items = item_fields.fields((&layout.item_tower, &layout.item), of_items.iter().copied());
         self.team.each(users.chain(items), |_, field| field.find(parameters));
     }
 
@@ -313,9 +326,9 @@ impl<'a> Engine<'a> {
     fn shared_backward(&mut self, parameters: &Parameters) {
         let ([users, items], chunks) = (&mut self.shared, &self.chunks[..self.grid.chunks()]);
         let ModelLayout { user, item, user_tower, item_tower, .. } = self.layout;
-        let [user_inputs, item_inputs] = INPUTS.map(|input| chunks.iter().map(input));
-        let user_fields = users.fields((user_tower, user), user_inputs);
-        let fields = user_fields.chain(items.fields((item_tower, item), item_inputs));
+        let [of_users, of_items] = inputs(chunks, &self.met_items);
+        let user_fields = users.fields((user_tower, user), of_users.iter().copied());
+        let fields = user_fields.chain(items.fields((item_tower, item), of_items.iter().copied()));
         self.team.each(fields, |_, field| field.backward(parameters));
         users.take_profiles(&self.lefts[..self.grid.groups()]);
         let Some(first) = self.gradients.first_mut() else { return };
@@ -357,6 +370,15 @@ impl Batch<'_> {
     }
 }
 
+/// Inputs of the user tower and of the item tower.
+fn inputs<'a>(chunks: &'a [Chunk], items: &'a Items) -> [Vec<&'a ChunkInput>; 2] {
+    let of_chunks = chunks.iter().map(Chunk::inputs);
+    [
+        of_chunks.clone().map(|inputs| inputs[0]).collect(),
+        of_chunks.map(|inputs| inputs[1]).chain(items.inputs()).collect(),
+    ]
+}
+
 fn optimizer_memory_mut<'a>(
     layout: &'a ModelLayout,
     tables: &'a mut [Table],
@@ -380,7 +402,8 @@ impl Engine<'_> {
 
     /// Gradients of the rows of a table that were read, likewise.
     pub(crate) fn table_gradients(&self, table: usize) -> std::collections::BTreeMap<u32, Vec<f32>> {
-        self.tables[table]
-            .gradients(|shard| update::collect(self.layout, table, (&self.shared, &self.lefts, &self.chunks), shard))
+        self.tables[table].gradients(|shard| {
+            update::collect(self.layout, table, (&self.shared, &self.lefts, &self.chunks, &self.met_items), shard)
+        })
     }
 }

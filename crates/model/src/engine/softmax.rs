@@ -2,14 +2,13 @@
 //! items: these go through their tower first, and last on the way back. In between, each chunk of users goes all the way.
 
 use super::chunk::{Chunk, Given};
-use super::grid::Grid;
 use super::temperature::{LearnedScale, by_scale};
 use super::{Batch, Ending, Engine, Objective, Pairing, lock};
 use crate::kernel::Buffer;
+use crate::layer::linear::Layers;
 use crate::loss::{LossSum, softmax};
 use crate::model::Parameters;
 use crate::negative::{Draw, Met};
-use crate::tower::TowerWorkspace;
 
 /// Columns of a whole batch.
 #[derive(Debug, Default)]
@@ -19,8 +18,6 @@ pub(super) struct BatchColumns {
     /// Of what all rows meet: first the positives again where rows are negatives of each other, then drawn items, and then
     /// rows of earlier batches, which get no gradient.
     candidates: [Buffer; 2],
-    /// How many of them are positives.
-    repeated: usize,
     weights: Vec<f32>,
     item_shifts: Vec<f32>,
     candidate_shifts: Vec<f32>,
@@ -35,13 +32,7 @@ impl Engine<'_> {
     /// All items forward; then chunk by chunk users forward, their losses, and, if gradients are wanted, users backward while
     /// they are in the cache; then all items backward.
     pub(super) fn softmax_pass(&mut self, parameters: &Parameters, batch: &Batch<'_>, ending: Ending) -> LossSum {
-        let (rows, items) = self.grid.most();
-        self.reserve((rows, 0));
-        let towers = self.item_towers.len().max(self.grid.chunks());
-        self.item_towers.resize_with(towers, TowerWorkspace::default);
-        for tower in self.item_towers.iter_mut().filter(|tower| tower.room() < items) {
-            *tower = self.layout.item_tower.workspace(items, true);
-        }
+        self.reserve((self.grid.most(), 0));
         self.forward_items(parameters, batch);
         let weight = self.columns.weights.iter().map(|&weight| f64::from(weight)).sum();
         let loss = self.pass_users(parameters, batch, (ending, weight));
@@ -49,26 +40,22 @@ impl Engine<'_> {
             temperature.take(self.chunks[..self.grid.chunks()].iter().map(|chunk| chunk.by_scale));
         }
         if ending == Ending::Gradients {
-            self.backward_items(parameters, batch);
+            self.backward_items(parameters);
         }
         LossSum { loss, weight }
     }
 
     fn forward_items(&mut self, parameters: &Parameters, batch: &Batch<'_>) {
-        let (grid, dimension) = (&self.grid, self.layout.dimension());
-        let repeated = batch.repeated(&self.objective);
+        let (group, dimension) = (self.grid.group, self.layout.dimension());
+        let moving = batch.repeated(&self.objective) + self.drawn.len();
         let (earlier, earlier_vectors) = self.earlier.met(self.steps, batch.rows.len());
-        self.columns.resize(dimension, batch.rows.len() * grid.group, (repeated + grid.drawn, earlier.len()));
-        self.columns.candidates[0][(repeated + grid.drawn) * dimension..].copy_from_slice(earlier_vectors);
-        let given =
-            Given::new(self.layout, (parameters, batch.samples.corpus()), (&self.transposed, &self.shared, grid, 0.0));
-        let items = grid.cut(&mut self.columns.items[0], grid.group * dimension);
-        let work = self.chunks.iter_mut().zip(&mut self.item_towers).zip(items).enumerate();
-        self.team.each(work, |_, (number, ((chunk, tower), items))| {
-            chunk.forward_items(given, number, tower);
-            items.copy_from_slice(&chunk.item_vectors(tower)[..items.len()]);
-        });
-        self.columns.read(&self.chunks[..grid.chunks()], &self.item_towers, (dimension, grid.group), repeated);
+        self.columns.resize(dimension, batch.rows.len() * group, (moving, earlier.len()));
+        let ([items, _], [candidates, _]) = (&mut self.columns.items, &mut self.columns.candidates);
+        let (candidates, still) = candidates.split_at_mut(moving * dimension);
+        still.copy_from_slice(earlier_vectors);
+        self.met_items.forward(self.layout, (parameters, &self.shared[1]), (items, candidates), &self.team);
+        self.columns.read(&self.chunks[..self.grid.chunks()], group);
+        let repeated = batch.repeated(&self.objective);
         let met = Met { rows: &self.items, earlier };
         self.columns.read_shifts(&self.objective, batch.pairing, (met, &self.drawn), repeated);
     }
@@ -129,17 +116,11 @@ impl Engine<'_> {
         loss
     }
 
-    fn backward_items(&mut self, parameters: &Parameters, batch: &Batch<'_>) {
-        let (grid, columns, dimension) = (&self.grid, &self.columns, self.layout.dimension());
-        let given =
-            Given::new(self.layout, (parameters, batch.samples.corpus()), (&self.transposed, &self.shared, grid, 0.0));
-        let groups = grid.by_group(&mut self.chunks).into_iter().zip(grid.by_group(&mut self.item_towers));
-        self.team.each(groups.zip(&mut self.gradients).enumerate(), |_, (group, ((chunks, towers), gradient))| {
-            for (number, (chunk, tower)) in grid.chunks_of(group).zip(chunks.iter_mut().zip(towers)) {
-                let slopes = columns.gradient(grid, number, dimension);
-                chunk.backward_items(given, (&slopes, &mut *gradient), tower);
-            }
-        });
+    fn backward_items(&mut self, parameters: &Parameters) {
+        let layers = Layers { dense: &parameters.dense, transposed: &self.transposed };
+        let slopes = [&self.columns.items[1][..], &self.columns.candidates[1][..]];
+        let gradients = &mut self.gradients[..self.grid.groups()];
+        self.met_items.backward(self.layout, layers, slopes, (gradients, &self.team));
     }
 }
 
@@ -157,31 +138,14 @@ impl BatchColumns {
         self.items[0].chunks_exact(dimension * group).map(move |items| &items[..dimension])
     }
 
-    /// Takes the weights, and the vectors of the candidates, from the chunks.
-    fn read(
-        &mut self,
-        chunks: &[Chunk],
-        towers: &[TowerWorkspace],
-        (dimension, group): (usize, usize),
-        repeated: usize,
-    ) {
-        let (repeats, drawn) = self.candidates[0].split_at_mut(repeated * dimension);
-        let positives = self.items[0].chunks_exact(dimension * group);
-        repeats
-            .chunks_exact_mut(dimension)
-            .zip(positives)
-            .for_each(|(to, from)| to.copy_from_slice(&from[..dimension]));
-        self.repeated = repeated;
+    /// Takes weights and shifts of the rows' items from the chunks.
+    fn read(&mut self, chunks: &[Chunk], group: usize) {
         self.weights.clear();
         self.item_shifts.clear();
-        let mut start = 0;
-        for (chunk, tower) in chunks.iter().zip(towers) {
+        for chunk in chunks {
             let (weights, shifts) = chunk.row_weights(group);
             self.weights.extend(weights);
             self.item_shifts.extend(shifts);
-            let extra = &chunk.item_vectors(tower)[shifts.len() * dimension..];
-            drawn[start..start + extra.len()].copy_from_slice(extra);
-            start += extra.len();
         }
     }
 
@@ -214,20 +178,5 @@ impl BatchColumns {
             let corrected = met.rows.iter().map(|&item| -log_probability[item as usize]);
             self.item_shifts.iter_mut().zip(corrected).for_each(|(shift, own)| *shift = own);
         }
-    }
-
-    /// Gradient of the item vectors of a chunk: positives with their own negatives, then the chunk's drawn items.
-    fn gradient(&self, grid: &Grid, number: usize, dimension: usize) -> Vec<f32> {
-        let (group, rows, extra) = (grid.group, grid.rows(number), grid.extra(number));
-        let mut gradient = self.items[1][rows.start * group * dimension..rows.end * group * dimension].to_vec();
-        if self.repeated > 0 {
-            let repeats = self.candidates[1][rows.start * dimension..].chunks_exact(dimension);
-            for (target, more) in gradient.chunks_exact_mut(group * dimension).zip(repeats) {
-                crate::kernel::add_to(&mut target[..dimension], more);
-            }
-        }
-        let cells = (self.repeated + extra.start) * dimension..(self.repeated + extra.end) * dimension;
-        gradient.extend(&self.candidates[1][cells]);
-        gradient
     }
 }

@@ -1,6 +1,7 @@
 //! The end of a step: gradients are summed, cut where the settings say so, and parameters move.
 
 use super::chunk::{Chunk, Left};
+use super::items::Items;
 use super::{Engine, Look};
 use crate::export::dense_tensors;
 use crate::kernel::Buffer;
@@ -51,8 +52,8 @@ impl Engine<'_> {
 
     /// Sums and moves block by block and row by row, while they are at hand.
     fn move_all(&mut self, parameters: &mut Parameters, step: Step) -> bool {
-        let (layout, read) =
-            (self.layout, (&self.shared, &self.lefts[..self.grid.groups()], &self.chunks[..self.grid.chunks()]));
+        let (lefts, chunks) = (&self.lefts[..self.grid.groups()], &self.chunks[..self.grid.chunks()]);
+        let (layout, read) = (self.layout, (&self.shared, lefts, chunks, &self.met_items));
         let (dense, tables, gradients) = (&mut self.dense, &mut self.tables, &self.gradients[..self.grid.groups()]);
         self.team.each(table_parts(tables, &mut parameters.tables), |_, (number, part)| {
             match read.0.iter().find_map(|shared| shared.only(layout, number)) {
@@ -65,8 +66,8 @@ impl Engine<'_> {
 
     /// Sums all gradients, and leaves the sums where they are. Returns their length: the root of all squares.
     fn length(&mut self) -> f64 {
-        let (layout, read) =
-            (self.layout, (&self.shared, &self.lefts[..self.grid.groups()], &self.chunks[..self.grid.chunks()]));
+        let (lefts, chunks) = (&self.lefts[..self.grid.groups()], &self.chunks[..self.grid.chunks()]);
+        let (layout, read) = (self.layout, (&self.shared, lefts, chunks, &self.met_items));
         let mut squares = Dense::sum(&mut self.gradients[..self.grid.groups()], &self.team);
         for (number, rows) in self.tables.iter_mut().enumerate() {
             squares += match read.0.iter().find_map(|shared| shared.only(layout, number)) {
@@ -114,14 +115,16 @@ fn table_parts<'t>(
     tables.flat_map(|(number, (rows, table))| rows.parts(table).map(move |part| (number, part)))
 }
 
-/// Adds the gradients of a table to a shard: histories, what else is shared, users first, then the chunks in order.
+/// Adds the gradients of a table to a shard: histories, what else is shared, users first, then the chunks in order, then items that
+/// rows meet together.
 pub(super) fn collect(
     layout: &ModelLayout,
     table: usize,
-    (shared, lefts, chunks): (&[Shared; 2], &[Left], &[Chunk]),
+    (shared, lefts, chunks, items): (&[Shared; 2], &[Left], &[Chunk], &Items),
     shard: &mut Shard,
 ) {
     shared[0].collect_histories(&layout.user, table, lefts, shard);
     shared.iter().for_each(|shared| shared.collect(table, shard));
     chunks.iter().for_each(|chunk| chunk.collect(layout, table, shard));
+    items.collect(layout, table, shard);
 }

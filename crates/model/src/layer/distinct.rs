@@ -52,7 +52,7 @@ pub(crate) struct Groups {
 
 impl Groups {
     /// Sorts the rows of parts of `lengths` rows, of which each holds a value of `count`.
-    fn sort(&mut self, index: &[u32], count: usize, lengths: impl Iterator<Item = usize>) {
+    pub(crate) fn sort(&mut self, index: &[u32], count: usize, lengths: impl Iterator<Item = usize>) {
         self.ends.clear();
         self.ends.resize(count, 0);
         index.iter().for_each(|&place| self.ends[place as usize] += 1);
@@ -192,7 +192,12 @@ pub(crate) fn add_by_index(target: &mut [f32], index: &[u32], source: &[f32], wi
 
 /// The rows of `target` `[places, width]` become, for each of these places, the sum of the rows that `groups` holds for it, in
 /// their order.
-fn sum_groups(target: &mut [f32], (groups, places): (&Groups, Range<usize>), parts: &[&[f32]], width: usize) {
+pub(crate) fn sum_groups(
+    target: &mut [f32],
+    (groups, places): (&Groups, Range<usize>),
+    parts: &[&[f32]],
+    width: usize,
+) {
     let start = places.start.checked_sub(1).map_or(0, |before| groups.ends[before] as usize);
     let groups = (&groups.rows[start..], start, &groups.ends[places]);
     by_blocks!(width, sum_group_rows, (target, groups, parts, width));

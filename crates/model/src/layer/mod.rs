@@ -12,6 +12,7 @@ pub(crate) mod cross;
 pub(crate) mod distinct;
 pub(crate) mod dropout;
 pub(crate) mod embedding;
+pub(crate) mod ids;
 pub(crate) mod layer_norm;
 pub(crate) mod linear;
 pub(crate) mod normalize;

@@ -7,23 +7,17 @@
 
 use crate::kernel::{Buffer, bias_rows};
 use crate::layer::distinct::{add_by_index, sum_of_indexed};
+use crate::layer::ids::Ids;
 use crate::layer::linear::{Layers, Linear};
 use crate::layer::product::{Matrix, multiply};
 use std::ops::Range;
 
-/// No item.
-const NOWHERE: u32 = u32::MAX;
-
 /// The parts of the tokens of a group, and of one chunk after another.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Parts {
-    /// Distinct corpus rows in the order they were met.
-    items: Vec<u32>,
-    /// Position among them at the hash of each, or [`NOWHERE`].
-    slots: Vec<u32>,
-    /// Item of each token of the group.
-    index: Vec<u32>,
-    /// Number of the first one.
+    /// Distinct corpus rows among the tokens of the group.
+    items: Ids,
+    /// Number of the first token.
     first: usize,
     /// The tokens of the chunk, counted from there.
     chunk: Range<usize>,
@@ -42,42 +36,28 @@ impl Parts {
     /// Finds the distinct items of a group of tokens, of which the first one has this number.
     pub(super) fn find(&mut self, (first, tokens): (usize, &[u32])) {
         self.first = first;
-        let bits = (2 * tokens.len().max(1)).next_power_of_two().trailing_zeros();
-        self.items.clear();
-        self.index.clear();
-        self.slots.clear();
-        self.slots.resize(1 << bits, NOWHERE);
-        for &item in tokens {
-            let mut slot = (item.wrapping_mul(0x9e37_79b9) >> (u32::BITS - bits)) as usize;
-            while self.slots[slot] != NOWHERE && self.items[self.slots[slot] as usize] != item {
-                slot = (slot + 1) & (self.slots.len() - 1);
-            }
-            if self.slots[slot] == NOWHERE {
-                self.slots[slot] = self.items.len() as u32;
-                self.items.push(item);
-            }
-            self.index.push(self.slots[slot]);
-        }
+        self.items.find(tokens);
     }
 
-    /// Corpus rows of the items.
+    /// Corpus rows of the items, in the order they were met.
     pub(super) fn items(&self) -> &[u32] {
-        &self.items
+        self.items.distinct()
     }
 
     /// Makes room for embeddings of that width, which are to be filled in.
     pub(super) fn embeddings_mut(&mut self, width: usize) -> &mut [f32] {
-        self.embeddings.resize(self.items.len() * width);
+        self.embeddings.resize(self.items.distinct().len() * width);
         &mut self.embeddings
     }
 
     /// Multiplies embeddings, and these rows of the encoder's first parameters, by the weights of its first layer.
     pub(super) fn multiply(&mut self, layer: &Linear, dense: &[f32], added: [Range<usize>; 2]) {
         let Linear { inputs, outputs, .. } = *layer;
+        let count = self.items().len();
         let [of_items, of_added] = &mut self.products;
-        of_items.resize(self.items.len() * outputs);
+        of_items.resize(count * outputs);
         of_added.resize(added[1].end * outputs);
-        layer.forward(dense, &self.embeddings, self.items.len(), of_items);
+        layer.forward(dense, &self.embeddings, count, of_items);
         bias_rows(of_items, layer.bias(dense));
         for rows in &added {
             layer.forward(dense, &dense[rows.start * inputs..], rows.len(), &mut of_added[rows.start * outputs..]);
@@ -111,7 +91,7 @@ impl Parts {
     }
 
     fn sum(&self, [items, added]: [&[f32]; 2], target: &mut [f32]) {
-        let index = &self.index[self.chunk.clone()];
+        let index = &self.items.index()[self.chunk.clone()];
         let lists = self.added.iter().filter(|rows| !rows.is_empty()).map(|rows| (added, &rows[..]));
         let sources: Vec<_> = [(items, index)].into_iter().chain(lists).collect();
         let width = target.len() / index.len().max(1);
@@ -122,13 +102,13 @@ impl Parts {
 
     /// Adds the gradients of the tokens of the chunk to those of their parts.
     pub(super) fn add(&self, gradient: &[f32], targets: [&mut [f32]; 2]) {
-        add(&self.index[self.chunk.clone()], &self.added, gradient, targets);
+        add(&self.items.index()[self.chunk.clone()], &self.added, gradient, targets);
     }
 
     /// Likewise of what the first layer gave.
     pub(super) fn add_products(&mut self, gradient: &[f32]) {
         let targets = self.slopes.each_mut().map(|slopes| &mut slopes[..]);
-        add(&self.index[self.chunk.clone()], &self.added, gradient, targets);
+        add(&self.items.index()[self.chunk.clone()], &self.added, gradient, targets);
     }
 
     /// Adds what the gradients of the products mean for the layer, whose place is among those of all parameters of the encoder,
@@ -140,8 +120,8 @@ impl Parts {
         embedding_slopes: &mut [f32],
     ) {
         let (Linear { inputs, outputs, .. }, [of_items, of_added]) = (*layer, &self.slopes);
-        layer.backward_parameters(&self.embeddings, of_items, self.items.len(), gradient);
-        layer.backward_input(layers, of_items, self.items.len(), (embedding_slopes, true));
+        layer.backward_parameters(&self.embeddings, of_items, self.items().len(), gradient);
+        layer.backward_input(layers, of_items, self.items().len(), (embedding_slopes, true));
         for Range { start, end } in self.multiplied.iter().cloned() {
             let (rows, slopes) = (&layers[start * inputs..end * inputs], &of_added[start * outputs..end * outputs]);
             let (left, right) =
@@ -169,7 +149,7 @@ mod tests {
     fn tokens_and_products_are_sums_of_their_parts_and_so_are_the_gradients() {
         let mut parts = Parts::default();
         parts.find((10, &[7, 1 << 31, 7, 5, 7]));
-        assert_eq!((parts.items(), &parts.index[..]), (&[7, 1 << 31, 5][..], &[0, 1, 0, 2, 0][..]));
+        assert_eq!((parts.items(), parts.items.index()), (&[7, 1 << 31, 5][..], &[0, 1, 0, 2, 0][..]));
         parts.embeddings_mut(1).copy_from_slice(&[1.0, 2.0, 3.0]);
         // Two rows that may be added, then a weight and a bias.
         let (layer, dense) = (Linear { inputs: 1, outputs: 2, offset: 2 }, [10.0, 20.0, 0.5, -1.0, 100.0, 200.0]);

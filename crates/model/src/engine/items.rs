@@ -1,0 +1,161 @@
+//! The items of a batch in which every row meets items of others: each goes through its tower once, however many rows hold it.
+//!
+//! In: the items that rows and candidates hold, by number in the corpus, or the samples' own, one a row. Out: their vectors;
+//! backward, from the gradients of what rows and candidates hold, those of the tower.
+
+use super::grid::split;
+use super::{Batch, CHUNK_ROWS, Pairing};
+use crate::batch::{CorpusItems, ItemsOf};
+use crate::input::ChunkInput;
+use crate::kernel::Buffer;
+use crate::layer::distinct::{Groups, sum_groups};
+use crate::layer::embedding::{Columns, gather};
+use crate::layer::ids::Ids;
+use crate::layer::linear::Layers;
+use crate::layout::ModelLayout;
+use crate::model::Parameters;
+use crate::optimizer::Shard;
+use crate::shared::Shared;
+use crate::team::Team;
+use crate::tower::{TowerWorkspace, Weights};
+use std::ops::Range;
+
+/// The items of a batch.
+#[derive(Debug, Default)]
+pub(super) struct Items {
+    /// Corpus rows, where items are those of the corpus.
+    ids: Ids,
+    /// Which item each place holds: first those of the rows, then the candidates.
+    places: Vec<u32>,
+    /// Places by item.
+    groups: Groups,
+    /// Number of places that rows hold.
+    of_rows: usize,
+    count: usize,
+    chunks: Vec<ItemChunk>,
+    /// `[items, dimension]`.
+    vectors: Buffer,
+}
+
+/// Items that go through the tower together.
+#[derive(Debug, Default)]
+struct ItemChunk {
+    input: ChunkInput,
+    tower: TowerWorkspace,
+    slopes: Buffer,
+}
+
+impl Items {
+    /// Forgets the batch before.
+    pub(super) fn clear(&mut self) {
+        self.count = 0;
+    }
+
+    /// Reads the items of a batch; `of_rows` and `candidates` are their numbers in the corpus.
+    pub(super) fn read(
+        &mut self,
+        layout: &ModelLayout,
+        batch: &Batch<'_>,
+        (of_rows, candidates): (&[u32], &[u32]),
+        team: &Team,
+    ) {
+        self.of_rows = of_rows.len();
+        self.places.clear();
+        match batch.pairing {
+            Pairing::Own => {
+                self.count = of_rows.len();
+                self.places.extend((0..self.count as u32).chain(0..candidates.len() as u32));
+            }
+            Pairing::Drawn(_) => {
+                self.ids.find(&[of_rows, candidates].concat());
+                self.count = self.ids.distinct().len();
+                self.places.extend_from_slice(self.ids.index());
+            }
+        }
+        self.groups.sort(&self.places, self.count, [of_rows.len(), candidates.len()].into_iter());
+        let (count, ids) = (self.count, &self.ids);
+        self.chunks.resize_with(self.chunks.len().max(count.div_ceil(CHUNK_ROWS)), ItemChunk::default);
+        team.each(
+            self.chunks[..count.div_ceil(CHUNK_ROWS)].iter_mut().enumerate(),
+            |_, (number, ItemChunk { input, .. })| {
+                let (own, corpus) = (range(number, count), batch.samples.corpus());
+                match batch.pairing {
+                    Pairing::Own => {
+                        let rows = &batch.rows[own];
+                        input.read(&layout.item, corpus, (&ItemsOf(batch.samples, rows), rows.len()));
+                    }
+                    Pairing::Drawn(_) => {
+                        let rows = &ids.distinct()[own];
+                        input.read(&layout.item, corpus, (&CorpusItems(batch.samples, rows), rows.len()));
+                    }
+                }
+            },
+        );
+    }
+
+    /// Inputs of the tower, one a chunk.
+    pub(super) fn inputs(&self) -> impl Iterator<Item = &ChunkInput> {
+        self.chunks[..self.count.div_ceil(CHUNK_ROWS)].iter().map(|chunk| &chunk.input)
+    }
+
+    /// Takes the items through their tower, and writes the vectors of what rows and candidates hold.
+    pub(super) fn forward(
+        &mut self,
+        layout: &ModelLayout,
+        (parameters, shared): (&Parameters, &Shared),
+        (of_rows, candidates): (&mut [f32], &mut [f32]),
+        team: &Team,
+    ) {
+        let (width, count) = (layout.dimension(), self.count);
+        self.vectors.resize(count * width);
+        let chunks = self.chunks.iter_mut().zip(self.vectors.chunks_mut(CHUNK_ROWS * width)).enumerate();
+        team.each(chunks, |_, (number, (ItemChunk { input, tower, .. }, target))| {
+            if tower.room() < input.rows() {
+                *tower = layout.item_tower.workspace(CHUNK_ROWS, true);
+            }
+            input.look_up(&layout.item, &parameters.tables, (shared, range(number, count).start));
+            layout.item_tower.forward(&parameters.dense, (input, shared), tower);
+            target.copy_from_slice(tower.vectors(input.rows()));
+        });
+        let (rows, others) = self.places.split_at(self.of_rows);
+        let parts = [(rows, of_rows), (others, candidates)]
+            .into_iter()
+            .flat_map(|(places, target)| places.chunks(CHUNK_ROWS).zip(target.chunks_mut(CHUNK_ROWS * width)));
+        let vectors = &self.vectors[..];
+        team.each(parts, |_, (places, target)| {
+            gather(vectors, places, target, Columns { stride: width, first: 0, width });
+        });
+    }
+
+    /// Takes the gradients of what rows and candidates hold down; those of dense parameters are added to `gradients`.
+    pub(super) fn backward(
+        &mut self,
+        layout: &ModelLayout,
+        layers: Layers<'_>,
+        slopes: [&[f32]; 2],
+        (gradients, team): (&mut [Buffer], &Team),
+    ) {
+        let (width, count, places) = (layout.dimension(), self.count, &self.groups);
+        let (chunks, groups) = (count.div_ceil(CHUNK_ROWS), gradients.len().max(1));
+        let first = |group: usize| chunks * group / groups;
+        let parts = split(&mut self.chunks, (0..groups).map(|group| first(group + 1) - first(group)));
+        team.each(parts.into_iter().zip(gradients).enumerate(), |_, (group, (chunks, gradient))| {
+            for (number, ItemChunk { input, tower, slopes: own }) in (first(group)..).zip(chunks) {
+                let items = range(number, count);
+                own.resize(items.len() * width);
+                sum_groups(own, (places, items), &slopes, width);
+                layout.item_tower.backward(Weights { layers, gradient }, input, own, tower);
+            }
+        });
+    }
+
+    /// Adds the gradients of a table to a shard.
+    pub(super) fn collect(&self, layout: &ModelLayout, table: usize, shard: &mut Shard) {
+        self.inputs().for_each(|input| input.collect(&layout.item, table, shard));
+    }
+}
+
+/// Items of a chunk.
+fn range(number: usize, count: usize) -> Range<usize> {
+    number * CHUNK_ROWS..count.min((number + 1) * CHUNK_ROWS)
+}
