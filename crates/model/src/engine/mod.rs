@@ -13,6 +13,7 @@ mod interests;
 mod items;
 mod look;
 mod objective;
+mod read;
 mod softmax;
 mod temperature;
 mod update;
@@ -20,16 +21,14 @@ mod update;
 pub(crate) use look::Look;
 pub(crate) use objective::{Objective, Pairing};
 
-use crate::batch::{Samples, UsersOf};
+use crate::batch::Samples;
 use crate::checkpoint::{Pieces, PiecesMut};
 use crate::config::{ClipSection, OptimizerSection, TrainSection};
-use crate::input::ChunkInput;
 use crate::kernel::Buffer;
 use crate::layout::ModelLayout;
 use crate::loss::LossSum;
-use crate::loss::softmax::TILE;
 use crate::model::Parameters;
-use crate::negative::{Draw, Earlier, Met};
+use crate::negative::{Draw, Earlier};
 use crate::optimizer::{Dense, Memory, Table};
 use crate::sequence::Pass;
 use crate::shared::Shared;
@@ -286,56 +285,6 @@ impl<'a> Engine<'a> {
         sum
     }
 
-    /// Reads the samples of a batch, cuts it into chunks, and finds what they share; rows are `paired` with items of their own,
-    /// or meet those of others.
-    fn read(&mut self, parameters: &Parameters, batch: &Batch<'_>, paired: bool) {
-        self.draw(batch);
-        let (layout, items, drawn) = (self.layout, &self.items[..], &self.drawn[..]);
-        let [users, item_fields] = &mut self.shared;
-        let source = (&UsersOf(batch.samples, batch.rows), batch.rows.len());
-        if !layout.user.histories.is_empty() {
-            batch.samples.prefetch(batch.rows, false);
-        }
-        let candidates = drawn.len() + batch.repeated(&self.objective);
-        let sizes = (if candidates > CACHED_CANDIDATES { TILE } else { 1 }, batch.pairing.chunk_rows());
-        let how = (batch.pass, sizes);
-        let starts = users.read_histories((&layout.user, parameters), batch.samples.corpus(), source, how);
-        self.grid = Grid { starts, group: batch.pairing.group() };
-        let grid = &self.grid;
-        self.chunks.resize_with(self.chunks.len().max(grid.chunks()), Chunk::default);
-        let chunks = self.chunks[..grid.chunks()].iter_mut().enumerate();
-        self.team.each(chunks, |_, (number, chunk)| chunk.read(layout, (batch, grid), number, (items, paired)));
-        let chunks = &self.chunks[..grid.chunks()];
-        self.met_items.clear();
-        if !paired {
-            let of_rows: Vec<u32> = match batch.pairing {
-                Pairing::Own => items.to_vec(),
-                Pairing::Drawn(_) => chunks.iter().flat_map(Chunk::items).copied().collect(),
-            };
-            let repeated = items[..batch.repeated(&self.objective)].iter().copied();
-            let candidates: Vec<u32> = repeated.chain(drawn.iter().map(|draw| draw.item)).collect();
-            self.met_items.read(layout, batch, (&of_rows, &candidates), &self.team);
-        }
-        let [of_users, of_items] = inputs(chunks, &self.met_items);
-        let users = users.fields((&layout.user_tower, &layout.user), of_users.iter().copied());
-        let items = item_fields.fields((&layout.item_tower, &layout.item), of_items.iter().copied());
-        self.team.each(users.chain(items), |_, field| field.find(parameters));
-    }
-
-    /// Gradients of what the batch shares; those of dense parameters go to the first group, where they are 0 so far.
-    fn shared_backward(&mut self, parameters: &Parameters) {
-        let ([users, items], chunks) = (&mut self.shared, &self.chunks[..self.grid.chunks()]);
-        let ModelLayout { user, item, user_tower, item_tower, .. } = self.layout;
-        let [of_users, of_items] = inputs(chunks, &self.met_items);
-        let user_fields = users.fields((user_tower, user), of_users.iter().copied());
-        let fields = user_fields.chain(items.fields((item_tower, item), of_items.iter().copied()));
-        self.team.each(fields, |_, field| field.backward(parameters));
-        users.take_profiles(&self.lefts[..self.grid.groups()]);
-        let Some(first) = self.gradients.first_mut() else { return };
-        users.dense_gradient(user_tower, first);
-        items.dense_gradient(item_tower, first);
-    }
-
     /// Makes room for the groups of a batch, and for what every thread needs for a chunk of so many rows and items.
     fn reserve(&mut self, most: (usize, usize)) {
         let layout = self.layout;
@@ -347,20 +296,6 @@ impl<'a> Engine<'a> {
             buffers.get_mut().expect("no worker panicked").reserve(layout, most);
         }
     }
-
-    /// Finds the items of the rows, and draws the negatives that they share. Pairs of their own need neither.
-    fn draw(&mut self, batch: &Batch<'_>) {
-        self.items.clear();
-        if let (Pairing::Own, Objective::Bce) = (batch.pairing, &self.objective) {
-            return;
-        }
-        self.items.extend(batch.rows.iter().map(|&row| batch.samples.outcome(row).item));
-        self.drawn.clear();
-        if let (Pairing::Drawn(drawn), Objective::Drawn { .. }) = (batch.pairing, &self.objective) {
-            let met = Met { rows: &self.items, earlier: self.earlier.met(self.steps, batch.rows.len()).0 };
-            drawn.draw_shared(batch.number, met, &mut self.drawn);
-        }
-    }
 }
 
 impl Batch<'_> {
@@ -368,15 +303,6 @@ impl Batch<'_> {
     fn repeated(&self, objective: &Objective) -> usize {
         if objective.takes_rows(&self.pairing) { self.rows.len() } else { 0 }
     }
-}
-
-/// Inputs of the user tower and of the item tower.
-fn inputs<'a>(chunks: &'a [Chunk], items: &'a Items) -> [Vec<&'a ChunkInput>; 2] {
-    let of_chunks = chunks.iter().map(Chunk::inputs);
-    [
-        of_chunks.clone().map(|inputs| inputs[0]).collect(),
-        of_chunks.map(|inputs| inputs[1]).chain(items.inputs()).collect(),
-    ]
 }
 
 fn optimizer_memory_mut<'a>(
