@@ -210,22 +210,14 @@ impl ChunkInput {
         &self.slopes[..self.rows * layer.outputs]
     }
 
-    /// Takes the gradient of the input, where no layer is between it and the vectors.
-    pub(crate) fn set_gradient(&mut self, gradient: &[f32]) {
-        self.values[..gradient.len()].copy_from_slice(gradient);
-    }
-
     fn shares(&self) -> bool {
         self.shared.contains(&true)
     }
 
     /// Adds the gradients of table `table` to a shard: fields in the order of the layout, rows in order.
     pub(crate) fn collect(&self, layout: &InputLayout, table: usize, shard: &mut Shard) {
-        if self.rows == 0 {
-            return;
-        }
-        for (number, field) in layout.single.iter().enumerate().filter(|(_, field)| field.table == table) {
-            if !self.shared[number] {
+        for (number, (field, shared)) in layout.single.iter().zip(&self.shared).enumerate() {
+            if field.table == table && !shared {
                 shard.add_rows(self.ids(number), &self.values, field.columns(layout));
             }
         }

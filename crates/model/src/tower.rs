@@ -236,7 +236,8 @@ impl Tower {
     fn cross_backward(&self, parameters: (Layers<'_>, &mut [f32]), input: &mut ChunkInput, memory: &mut CrossMemory) {
         let rows = input.rows();
         self.cross.backward(parameters, (input.values(), rows), memory);
-        input.set_gradient(&memory.gradient_mut()[..rows * self.cross.width()]);
+        let cells = rows * self.cross.width();
+        input.values_mut()[..cells].copy_from_slice(&memory.gradient_mut()[..cells]);
     }
 }
 

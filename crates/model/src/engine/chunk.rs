@@ -71,13 +71,16 @@ pub(super) struct Buffers {
     encoded: Vec<Encoded>,
     user: TowerWorkspace,
     /// Of pairs; a softmax needs all items of a batch at once.
-    pub(super) item: TowerWorkspace,
+    item: TowerWorkspace,
     /// Of the interest of each row that meets its items, where users have several: its number, its vectors, and their
     /// gradients.
     chosen: (Vec<usize>, [Buffer; 2]),
     user_gradient: Buffer,
     item_gradient: Buffer,
 }
+
+/// What a group of chunks leaves: one for each history of the user tower that has an encoder.
+pub(super) type Left = Vec<TokenGradients>;
 
 impl Buffers {
     /// Grows to chunks of that many rows and items.
@@ -96,12 +99,7 @@ impl Buffers {
         let chosen = if interests > 1 { rows.0 * layout.dimension() } else { 0 };
         self.chosen.1.iter_mut().for_each(|buffer| buffer.resize(chosen));
     }
-}
 
-/// What a group of chunks leaves: one for each history of the user tower that has an encoder.
-pub(super) type Left = Vec<TokenGradients>;
-
-impl Buffers {
     /// Starts a group of these chunks.
     pub(super) fn begin(&mut self, given: Given<'_>, (chunks, ending): (Range<usize>, Ending), left: &mut Left) {
         let Given { layout, parameters, corpus, shared: [users, _], .. } = given;
@@ -197,10 +195,10 @@ impl Chunk {
     }
 
     /// Looks up the items of chunk `number`, and takes them through their tower.
-    pub(super) fn forward_items(&mut self, given: Given<'_>, number: usize, workspace: &mut TowerWorkspace) {
+    pub(super) fn forward_items(&mut self, given: Given<'_>, number: usize, buffers: &mut Buffers) {
         let Given { layout, parameters, shared: [_, items], grid, .. } = given;
         self.item.look_up(&layout.item, &parameters.tables, (items, grid.rows(number).start * grid.group));
-        layout.item_tower.forward(&parameters.dense, (&self.item, items), workspace);
+        layout.item_tower.forward(&parameters.dense, (&self.item, items), &mut buffers.item);
     }
 
     /// Inputs of the user tower and of the item tower.
@@ -294,21 +292,11 @@ impl Chunk {
         }
     }
 
-    /// Likewise of the item tower, from the gradients of its vectors.
-    pub(super) fn backward_items(
-        &mut self,
-        given: Given<'_>,
-        (slopes, gradient): (&[f32], &mut [f32]),
-        workspace: &mut TowerWorkspace,
-    ) {
-        let weights = Weights { layers: given.layers, gradient };
-        given.layout.item_tower.backward(weights, &mut self.item, slopes, workspace);
-    }
-
-    /// As [`Chunk::backward_items`], of the gradients that [`Chunk::backward_pairs`] left.
-    pub(super) fn backward_paired_items(&mut self, given: Given<'_>, gradient: &mut [f32], buffers: &mut Buffers) {
-        let slopes = &buffers.item_gradient[..self.item.rows() * given.layout.dimension()];
-        self.backward_items(given, (slopes, gradient), &mut buffers.item);
+    /// Likewise of the item tower, from the gradients that [`Chunk::backward_pairs`] left.
+    pub(super) fn backward_items(&mut self, given: Given<'_>, gradient: &mut [f32], buffers: &mut Buffers) {
+        let Given { layout, layers, .. } = given;
+        let slopes = &buffers.item_gradient[..self.item.rows() * layout.dimension()];
+        layout.item_tower.backward(Weights { layers, gradient }, &mut self.item, slopes, &mut buffers.item);
     }
 
     /// Sums over the pairs.

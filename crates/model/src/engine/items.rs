@@ -51,51 +51,55 @@ impl Items {
         self.count = 0;
     }
 
-    /// Reads the items of a batch; `of_rows` and `candidates` are their numbers in the corpus.
+    /// Reads the items of a batch; `held` are the numbers in the corpus of what places hold, of which the first `of_rows` are
+    /// those of the rows.
     pub(super) fn read(
         &mut self,
         layout: &ModelLayout,
         batch: &Batch<'_>,
-        (of_rows, candidates): (&[u32], &[u32]),
+        (held, of_rows): (&[u32], usize),
         team: &Team,
     ) {
-        self.of_rows = of_rows.len();
+        let candidates = held.len() - of_rows;
+        self.of_rows = of_rows;
         self.places.clear();
         match batch.pairing {
             Pairing::Own => {
-                self.count = of_rows.len();
-                self.places.extend((0..self.count as u32).chain(0..candidates.len() as u32));
+                self.count = of_rows;
+                self.places.extend((0..of_rows as u32).chain(0..candidates as u32));
             }
             Pairing::Drawn(_) => {
-                self.ids.find(&[of_rows, candidates].concat());
+                self.ids.find(held);
                 self.count = self.ids.distinct().len();
                 self.places.extend_from_slice(self.ids.index());
             }
         }
-        self.groups.sort(&self.places, self.count, [of_rows.len(), candidates.len()].into_iter());
-        let (count, ids) = (self.count, &self.ids);
-        self.chunks.resize_with(self.chunks.len().max(count.div_ceil(CHUNK_ROWS)), ItemChunk::default);
-        team.each(
-            self.chunks[..count.div_ceil(CHUNK_ROWS)].iter_mut().enumerate(),
-            |_, (number, ItemChunk { input, .. })| {
-                let (own, corpus) = (range(number, count), batch.samples.corpus());
-                match batch.pairing {
-                    Pairing::Own => {
-                        let rows = &batch.rows[own];
-                        input.read(&layout.item, corpus, (&ItemsOf(batch.samples, rows), rows.len()));
-                    }
-                    Pairing::Drawn(_) => {
-                        let rows = &ids.distinct()[own];
-                        input.read(&layout.item, corpus, (&CorpusItems(batch.samples, rows), rows.len()));
-                    }
+        self.groups.sort(&self.places, self.count, [of_rows, candidates].into_iter());
+        let (count, chunks, ids) = (self.count, self.chunks(), &self.ids);
+        self.chunks.resize_with(self.chunks.len().max(chunks), ItemChunk::default);
+        team.each(self.chunks[..chunks].iter_mut().enumerate(), |_, (number, ItemChunk { input, .. })| {
+            let (own, corpus) = (range(number, count), batch.samples.corpus());
+            match batch.pairing {
+                Pairing::Own => {
+                    let rows = &batch.rows[own];
+                    input.read(&layout.item, corpus, (&ItemsOf(batch.samples, rows), rows.len()));
                 }
-            },
-        );
+                Pairing::Drawn(_) => {
+                    let rows = &ids.distinct()[own];
+                    input.read(&layout.item, corpus, (&CorpusItems(batch.samples, rows), rows.len()));
+                }
+            }
+        });
+    }
+
+    /// Number of chunks.
+    fn chunks(&self) -> usize {
+        self.count.div_ceil(CHUNK_ROWS)
     }
 
     /// Inputs of the tower, one a chunk.
     pub(super) fn inputs(&self) -> impl Iterator<Item = &ChunkInput> {
-        self.chunks[..self.count.div_ceil(CHUNK_ROWS)].iter().map(|chunk| &chunk.input)
+        self.chunks[..self.chunks()].iter().map(|chunk| &chunk.input)
     }
 
     /// Takes the items through their tower, and writes the vectors of what rows and candidates hold.
@@ -136,7 +140,7 @@ impl Items {
         (gradients, team): (&mut [Buffer], &Team),
     ) {
         let (width, count, places) = (layout.dimension(), self.count, &self.groups);
-        let (chunks, groups) = (count.div_ceil(CHUNK_ROWS), gradients.len().max(1));
+        let (chunks, groups) = (self.chunks(), gradients.len().max(1));
         let first = |group: usize| chunks * group / groups;
         let parts = split(&mut self.chunks, (0..groups).map(|group| first(group + 1) - first(group)));
         team.each(parts.into_iter().zip(gradients).enumerate(), |_, (group, (chunks, gradient))| {

@@ -267,14 +267,14 @@ impl<'a> Engine<'a> {
             buffers.begin(given, (grid.chunks_of(group), ending), left);
             for (number, chunk) in grid.chunks_of(group).zip(chunks) {
                 chunk.forward_users(given, number, (&mut buffers, left));
-                chunk.forward_items(given, number, &mut buffers.item);
+                chunk.forward_items(given, number, &mut buffers);
                 if ending == Ending::Loss {
                     chunk.forward_pairs(given, &buffers);
                     continue;
                 }
                 chunk.backward_pairs(given, gradient, &mut buffers);
                 chunk.backward_users(given, number, gradient, (&mut buffers, left));
-                chunk.backward_paired_items(given, gradient, &mut buffers);
+                chunk.backward_items(given, gradient, &mut buffers);
             }
             if ending == Ending::Gradients {
                 buffers.end(given, gradient, left);

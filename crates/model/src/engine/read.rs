@@ -19,6 +19,7 @@ impl Engine<'_> {
         let (layout, items, drawn) = (self.layout, &self.items[..], &self.drawn[..]);
         let [users, item_fields] = &mut self.shared;
         let source = (&UsersOf(batch.samples, batch.rows), batch.rows.len());
+        // Histories are read row by row, before the chunks ask for their samples.
         if !layout.user.histories.is_empty() {
             batch.samples.prefetch(batch.rows, false);
         }
@@ -34,13 +35,14 @@ impl Engine<'_> {
         let chunks = &self.chunks[..grid.chunks()];
         self.met_items.clear();
         if !paired {
-            let of_rows: Vec<u32> = match batch.pairing {
+            let mut held: Vec<u32> = match batch.pairing {
                 Pairing::Own => items.to_vec(),
                 Pairing::Drawn(_) => chunks.iter().flat_map(Chunk::items).copied().collect(),
             };
-            let repeated = items[..batch.repeated(&self.objective)].iter().copied();
-            let candidates: Vec<u32> = repeated.chain(drawn.iter().map(|draw| draw.item)).collect();
-            self.met_items.read(layout, batch, (&of_rows, &candidates), &self.team);
+            let of_rows = held.len();
+            held.extend(&items[..batch.repeated(&self.objective)]);
+            held.extend(drawn.iter().map(|draw| draw.item));
+            self.met_items.read(layout, batch, (&held, of_rows), &self.team);
         }
         let [of_users, of_items] = inputs(chunks, &self.met_items);
         let users = users.fields((&layout.user_tower, &layout.user), of_users.iter().copied());

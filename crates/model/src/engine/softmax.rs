@@ -47,7 +47,8 @@ impl Engine<'_> {
 
     fn forward_items(&mut self, parameters: &Parameters, batch: &Batch<'_>) {
         let (group, dimension) = (self.grid.group, self.layout.dimension());
-        let moving = batch.repeated(&self.objective) + self.drawn.len();
+        let repeated = batch.repeated(&self.objective);
+        let moving = repeated + self.drawn.len();
         let (earlier, earlier_vectors) = self.earlier.met(self.steps, batch.rows.len());
         self.columns.resize(dimension, batch.rows.len() * group, (moving, earlier.len()));
         let ([items, _], [candidates, _]) = (&mut self.columns.items, &mut self.columns.candidates);
@@ -55,7 +56,6 @@ impl Engine<'_> {
         still.copy_from_slice(earlier_vectors);
         self.met_items.forward(self.layout, (parameters, &self.shared[1]), (items, candidates), &self.team);
         self.columns.read(&self.chunks[..self.grid.chunks()], group);
-        let repeated = batch.repeated(&self.objective);
         let met = Met { rows: &self.items, earlier };
         self.columns.read_shifts(&self.objective, batch.pairing, (met, &self.drawn), repeated);
     }

@@ -53,10 +53,11 @@ impl Engine<'_> {
     /// Sums and moves block by block and row by row, while they are at hand.
     fn move_all(&mut self, parameters: &mut Parameters, step: Step) -> bool {
         let (lefts, chunks) = (&self.lefts[..self.grid.groups()], &self.chunks[..self.grid.chunks()]);
-        let (layout, read) = (self.layout, (&self.shared, lefts, chunks, &self.met_items));
+        let (layout, shared) = (self.layout, &self.shared);
+        let read = (shared, lefts, chunks, &self.met_items);
         let (dense, tables, gradients) = (&mut self.dense, &mut self.tables, &self.gradients[..self.grid.groups()]);
         self.team.each(table_parts(tables, &mut parameters.tables), |_, (number, part)| {
-            match read.0.iter().find_map(|shared| shared.only(layout, number)) {
+            match shared.iter().find_map(|shared| shared.only(layout, number)) {
                 Some(distinct) => part.step_distinct(step, distinct),
                 None => part.step(step, |shard| collect(layout, number, read, shard)),
             }
@@ -67,10 +68,11 @@ impl Engine<'_> {
     /// Sums all gradients, and leaves the sums where they are. Returns their length: the root of all squares.
     fn length(&mut self) -> f64 {
         let (lefts, chunks) = (&self.lefts[..self.grid.groups()], &self.chunks[..self.grid.chunks()]);
-        let (layout, read) = (self.layout, (&self.shared, lefts, chunks, &self.met_items));
+        let (layout, shared) = (self.layout, &self.shared);
+        let read = (shared, lefts, chunks, &self.met_items);
         let mut squares = Dense::sum(&mut self.gradients[..self.grid.groups()], &self.team);
         for (number, rows) in self.tables.iter_mut().enumerate() {
-            squares += match read.0.iter().find_map(|shared| shared.only(layout, number)) {
+            squares += match shared.iter().find_map(|shared| shared.only(layout, number)) {
                 Some(distinct) => rows.squares_distinct(distinct),
                 None => rows.collect(&self.team, |shard| collect(layout, number, read, shard)),
             };

@@ -277,7 +277,8 @@ impl Encoder {
     }
 
     /// Turns the gradient of the states, in `memory`, into that of the tokens, or as far as they did not go through
-    /// [`Encoder::first`]; those of the parameters are added to `gradient`. A forward pass over the same tokens must have been the last one.
+    /// [`Encoder::first`]; those of the parameters are added to `gradient`. A forward pass over the same tokens must have been
+    /// the last one.
     pub(crate) fn backward(
         &self,
         parameters: (Layers<'_>, &mut [f32]),

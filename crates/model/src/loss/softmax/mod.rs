@@ -88,8 +88,6 @@ pub(crate) struct Workspace {
 /// Rows that one thread takes one after another.
 #[derive(Debug, Default)]
 pub(crate) struct Group {
-    /// Rows of a tile.
-    tile: usize,
     /// `[tile, candidates]`, likewise.
     scores: Buffer,
     /// `[tile, dimension]`.
@@ -181,11 +179,11 @@ impl Workspace {
 
 impl Group {
     fn begin(&mut self, batch: &Batch<'_>, moving: usize) {
-        self.tile = tile(batch.candidate_shifts.len());
-        self.scores.resize(self.tile * stride(batch.candidate_shifts.len()));
-        self.scaled_users.resize(self.tile * batch.dimension);
-        self.own.resize(self.tile * batch.group(), 0.0);
-        self.factors.resize(self.tile, 0.0);
+        let tile = tile(batch.candidate_shifts.len());
+        self.scores.resize(tile * stride(batch.candidate_shifts.len()));
+        self.scaled_users.resize(tile * batch.dimension);
+        self.own.resize(tile * batch.group(), 0.0);
+        self.factors.resize(tile, 0.0);
         self.gradients.resize(moving * batch.dimension);
         (self.is_begun, self.held, self.loss) = (false, 0, 0.0);
     }
@@ -193,20 +191,20 @@ impl Group {
     /// Adds the losses of some rows, `weight · loss` each, and writes their gradients; after the last ones, [`Group::end`] is due.
     pub(crate) fn pass(&mut self, prepared: Prepared<'_>, rows: Rows<'_>) {
         let (width, own) = (prepared.batch.dimension, prepared.batch.group() * prepared.batch.dimension);
+        let tile = tile(prepared.batch.candidate_shifts.len());
         let Rows { mut first, mut users, mut user_gradients, mut item_gradients } = rows;
         while !users.is_empty() {
-            let count = (users.len() / width).min(self.tile - self.held);
-            let (Some(users), Some(user_gradients), Some(item_gradients)) = (
-                users.split_off(..count * width),
-                user_gradients.split_off_mut(..count * width),
-                item_gradients.split_off_mut(..count * own),
-            ) else {
-                return;
+            let count = (users.len() / width).min(tile - self.held);
+            let rows = Rows {
+                first,
+                users: users.split_off(..count * width).expect("so many are left"),
+                user_gradients: user_gradients.split_off_mut(..count * width).expect("a user has a gradient"),
+                item_gradients: item_gradients.split_off_mut(..count * own).expect("a user has so many items"),
             };
-            self.rows(prepared, Rows { first, users, user_gradients, item_gradients });
+            self.rows(prepared, rows);
             first += count;
             self.held += count;
-            if self.held == self.tile {
+            if self.held == tile {
                 self.end(prepared);
             }
         }
