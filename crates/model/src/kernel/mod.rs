@@ -124,3 +124,17 @@ macro_rules! for_every_register {
     )*};
 }
 pub(crate) use for_every_register;
+
+/// The same address; the compiler does not know that it is.
+#[inline(always)]
+pub(crate) fn hidden<T>(address: *const T) -> *const T {
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    {
+        let mut hidden = address;
+        // SAFETY: there is no instruction.
+        unsafe { std::arch::asm!("/* {0} */", inout(reg) hidden, options(pure, nomem, nostack, preserves_flags)) };
+        hidden
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    address
+}

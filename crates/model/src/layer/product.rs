@@ -5,7 +5,7 @@
 //! consecutive numbers is copied first. Every number of a product is one chain of multiplications and additions over the
 //! depth, in order: its bits do not depend on how many rows or columns there are.
 
-use crate::kernel::{Buffer, Lanes, Level, Single, level, transpose};
+use crate::kernel::{Buffer, Lanes, Level, Single, hidden, level, transpose};
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m128, __m256, __m512};
 
@@ -103,6 +103,12 @@ pub(crate) fn multiply_into((target, stride): (&mut [f32], usize), left: Matrix<
 /// Steps of the depth between two looks at whether it ends.
 const UNROLLED: usize = 4;
 
+/// Most rows of a tile.
+const MOST_ROWS: usize = 12;
+
+/// Rows of a tile that are found from one address: an instruction can add a distance to it, or twice the distance.
+const NEAR: usize = 3;
+
 /// A product, and how it is written to its target.
 #[derive(Clone, Copy)]
 struct Product<'a> {
@@ -112,13 +118,22 @@ struct Product<'a> {
     add: bool,
 }
 
+/// Where a tile finds the numbers of its next step.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Of every [`NEAR`]th row of the left matrix; where its columns are consecutive numbers, the first is enough.
+    factors: [*const f32; MOST_ROWS / NEAR],
+    terms: *const f32,
+}
+
 impl Product<'_> {
-    /// Tiles of 24 registers of the 32.
+    /// Tiles of 24 registers of the 32. Where there are the columns, they are nearly square: so many numbers, and no fewer, are
+    /// loaded for each product.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
     fn v4(self, target: &mut [f32]) {
         // SAFETY: the function has the features.
-        unsafe { self.by_columns::<__m512, __m256, Single, 12>(target) };
+        unsafe { self.by_layout::<__m512, __m256, Single, 6, MOST_ROWS>(target) };
     }
 
     /// Tiles of 12 registers of the 16.
@@ -126,30 +141,60 @@ impl Product<'_> {
     #[target_feature(enable = "avx2,fma")]
     fn v3(self, target: &mut [f32]) {
         // SAFETY: the function has the features.
-        unsafe { self.by_columns::<__m256, __m128, Single, 6>(target) };
+        unsafe { self.by_layout::<__m256, __m128, Single, 0, 6>(target) };
     }
 
     fn portable(self, target: &mut [f32]) {
         // SAFETY: arrays need no instruction that a machine may lack.
-        unsafe { self.by_columns::<[f32; 4], [f32; 2], [f32; 1], 4>(target) };
+        unsafe { self.by_layout::<[f32; 4], [f32; 2], [f32; 1], 0, 4>(target) };
     }
 
-    /// Blocks of columns, widest first: two wide registers, one, one of half the width, and single numbers.
+    /// A left matrix has rows of consecutive numbers, or is turned: then its columns are.
     #[inline(always)]
-    unsafe fn by_columns<Wide: Lanes, Half: Lanes, One: Lanes, const ROWS: usize>(self, target: &mut [f32]) {
+    unsafe fn by_layout<Wide: Lanes, Half: Lanes, One: Lanes, const SQUARE: usize, const ROWS: usize>(
+        self,
+        target: &mut [f32],
+    ) {
+        // SAFETY: the caller says that the machine has the instructions.
+        unsafe {
+            if self.left.column_stride == 1 {
+                self.by_columns::<Wide, Half, One, SQUARE, ROWS, false>(target);
+            } else {
+                assert_eq!(self.left.row_stride, 1, "rows or columns are consecutive numbers");
+                self.by_columns::<Wide, Half, One, SQUARE, ROWS, true>(target);
+            }
+        }
+    }
+
+    /// Blocks of columns, widest first: four wide registers and tiles of `SQUARE` rows, unless that is 0; two wide registers, one,
+    /// one of half the width, and single numbers.
+    #[inline(always)]
+    unsafe fn by_columns<
+        Wide: Lanes,
+        Half: Lanes,
+        One: Lanes,
+        const SQUARE: usize,
+        const ROWS: usize,
+        const TURNED: bool,
+    >(
+        self,
+        target: &mut [f32],
+    ) {
         let mut first = 0;
         while first < self.right.columns {
             let rest = self.right.columns - first;
             // SAFETY: the caller says that the machine has the instructions.
             first += unsafe {
-                if rest >= 2 * Wide::WIDTH {
-                    self.by_rows::<Wide, 2, ROWS>(target, first)
+                if SQUARE > 0 && rest >= 4 * Wide::WIDTH {
+                    self.by_rows::<Wide, 4, SQUARE, TURNED>(target, first)
+                } else if rest >= 2 * Wide::WIDTH {
+                    self.by_rows::<Wide, 2, ROWS, TURNED>(target, first)
                 } else if rest >= Wide::WIDTH {
-                    self.by_rows::<Wide, 1, ROWS>(target, first)
+                    self.by_rows::<Wide, 1, ROWS, TURNED>(target, first)
                 } else if rest >= Half::WIDTH {
-                    self.by_rows::<Half, 1, ROWS>(target, first)
+                    self.by_rows::<Half, 1, ROWS, TURNED>(target, first)
                 } else {
-                    self.by_rows::<One, 1, ROWS>(target, first)
+                    self.by_rows::<One, 1, ROWS, TURNED>(target, first)
                 }
             };
         }
@@ -158,7 +203,7 @@ impl Product<'_> {
     /// All tiles of one block of columns; returns its width. They are nearly equally high, since a low one does not keep the
     /// units busy.
     #[inline(always)]
-    unsafe fn by_rows<L: Lanes, const VECTORS: usize, const ROWS: usize>(
+    unsafe fn by_rows<L: Lanes, const VECTORS: usize, const ROWS: usize, const TURNED: bool>(
         self,
         target: &mut [f32],
         column: usize,
@@ -169,18 +214,18 @@ impl Product<'_> {
             // SAFETY: the caller says that the machine has the instructions.
             row += unsafe {
                 match rest.div_ceil(rest.div_ceil(ROWS)) {
-                    height if height == ROWS => self.tile::<L, VECTORS, ROWS>(target, (row, column)),
-                    11 => self.tile::<L, VECTORS, 11>(target, (row, column)),
-                    10 => self.tile::<L, VECTORS, 10>(target, (row, column)),
-                    9 => self.tile::<L, VECTORS, 9>(target, (row, column)),
-                    8 => self.tile::<L, VECTORS, 8>(target, (row, column)),
-                    7 => self.tile::<L, VECTORS, 7>(target, (row, column)),
-                    6 => self.tile::<L, VECTORS, 6>(target, (row, column)),
-                    5 => self.tile::<L, VECTORS, 5>(target, (row, column)),
-                    4 => self.tile::<L, VECTORS, 4>(target, (row, column)),
-                    3 => self.tile::<L, VECTORS, 3>(target, (row, column)),
-                    2 => self.tile::<L, VECTORS, 2>(target, (row, column)),
-                    _ => self.tile::<L, VECTORS, 1>(target, (row, column)),
+                    height if height == ROWS => self.tile::<L, VECTORS, ROWS, TURNED>(target, (row, column)),
+                    11 => self.tile::<L, VECTORS, 11, TURNED>(target, (row, column)),
+                    10 => self.tile::<L, VECTORS, 10, TURNED>(target, (row, column)),
+                    9 => self.tile::<L, VECTORS, 9, TURNED>(target, (row, column)),
+                    8 => self.tile::<L, VECTORS, 8, TURNED>(target, (row, column)),
+                    7 => self.tile::<L, VECTORS, 7, TURNED>(target, (row, column)),
+                    6 => self.tile::<L, VECTORS, 6, TURNED>(target, (row, column)),
+                    5 => self.tile::<L, VECTORS, 5, TURNED>(target, (row, column)),
+                    4 => self.tile::<L, VECTORS, 4, TURNED>(target, (row, column)),
+                    3 => self.tile::<L, VECTORS, 3, TURNED>(target, (row, column)),
+                    2 => self.tile::<L, VECTORS, 2, TURNED>(target, (row, column)),
+                    _ => self.tile::<L, VECTORS, 1, TURNED>(target, (row, column)),
                 }
             };
         }
@@ -189,7 +234,7 @@ impl Product<'_> {
 
     /// The numbers from `(row, column)` on; returns the number of rows.
     #[inline(always)]
-    unsafe fn tile<L: Lanes, const VECTORS: usize, const ROWS: usize>(
+    unsafe fn tile<L: Lanes, const VECTORS: usize, const ROWS: usize, const TURNED: bool>(
         self,
         target: &mut [f32],
         (row, column): (usize, usize),
@@ -203,8 +248,11 @@ impl Product<'_> {
             (depth - 1) * right.row_stride + VECTORS * L::WIDTH <= terms.len(),
             "and its columns inside the right one"
         );
-        // SAFETY: the caller says that the machine has the instructions; and see the assertions, since a step is below the
-        // depth, which is not 0.
+        let starts = std::array::from_fn(|number| factors.as_ptr().wrapping_add(number * NEAR * left.row_stride));
+        let mut place = Place { factors: starts, terms: terms.as_ptr() };
+        let strides = (left.row_stride, left.column_stride, right.row_stride);
+        // SAFETY: the caller says that the machine has the instructions; and see the assertions, since there are no more steps
+        // than the depth.
         unsafe {
             let mut sums = [[L::splat(0.0); VECTORS]; ROWS];
             if add {
@@ -214,17 +262,11 @@ impl Product<'_> {
                     }
                 }
             }
-            let (factors, terms) = (factors.as_ptr(), terms.as_ptr());
-            let at = |step: usize| (factors.add(step * left.column_stride), terms.add(step * right.row_stride));
-            let mut step = 0;
-            while step + UNROLLED <= depth {
-                for ahead in 0..UNROLLED {
-                    advance(&mut sums, at(step + ahead), left.row_stride);
-                }
-                step += UNROLLED;
+            for _ in 0..depth / UNROLLED {
+                place = advance::<L, VECTORS, ROWS, UNROLLED, TURNED>(&mut sums, place, strides);
             }
-            for step in step..depth {
-                advance(&mut sums, at(step), left.row_stride);
+            for _ in 0..depth % UNROLLED {
+                place = advance::<L, VECTORS, ROWS, 1, TURNED>(&mut sums, place, strides);
             }
             for (row, sums) in sums.iter().enumerate() {
                 for (vector, sum) in sums.iter().enumerate() {
@@ -236,24 +278,45 @@ impl Product<'_> {
     }
 }
 
-/// Adds one step of the depth to a tile: the product of a factor a row, so far from each other, and of terms.
+/// Adds `STEPS` steps of the depth to a tile, each the product of a factor a row and of terms; returns the place after them.
+/// Strides are those of left rows, left columns and right rows.
+///
+/// Addresses are hidden at every step: the compiler would find each row from the one before, a chain as long as the products
+/// themselves, or load what later steps need before there are registers for it.
 #[inline(always)]
-unsafe fn advance<L: Lanes, const VECTORS: usize, const ROWS: usize>(
+unsafe fn advance<L: Lanes, const VECTORS: usize, const ROWS: usize, const STEPS: usize, const TURNED: bool>(
     sums: &mut [[L; VECTORS]; ROWS],
-    (factors, terms): (*const f32, *const f32),
-    row_stride: usize,
-) {
-    // SAFETY: the caller says that all of them can be read, and that the machine has the instructions.
-    unsafe {
-        let load = |vector: usize| L::load(std::slice::from_raw_parts(terms.add(vector * L::WIDTH), L::WIDTH));
-        let terms: [L; VECTORS] = std::array::from_fn(load);
-        for (row, sums) in sums.iter_mut().enumerate() {
-            let factor = L::splat(*factors.add(row * row_stride));
-            for (sum, terms) in sums.iter_mut().zip(terms) {
-                *sum = sum.add_product(factor, terms);
+    Place { mut factors, mut terms }: Place,
+    (row_stride, column_stride, right_stride): (usize, usize, usize),
+) -> Place {
+    for step in 0..STEPS {
+        // SAFETY: the caller says that all of them can be read, and that the machine has the instructions.
+        unsafe {
+            let load = |vector: usize| L::load(std::slice::from_raw_parts(terms.add(vector * L::WIDTH), L::WIDTH));
+            let vectors: [L; VECTORS] = std::array::from_fn(load);
+            for factors in &mut factors {
+                *factors = hidden(*factors);
+            }
+            for (row, sums) in sums.iter_mut().enumerate() {
+                let factor = match TURNED {
+                    true => factors[0].wrapping_add(row),
+                    false => factors[row / NEAR].wrapping_add(row % NEAR * row_stride + step),
+                };
+                let factor = L::splat(*factor);
+                for (sum, terms) in sums.iter_mut().zip(vectors) {
+                    *sum = sum.add_product(factor, terms);
+                }
             }
         }
+        terms = terms.wrapping_add(right_stride);
+        if TURNED {
+            factors[0] = factors[0].wrapping_add(column_stride);
+        }
     }
+    if !TURNED {
+        factors.iter_mut().for_each(|factors| *factors = factors.wrapping_add(STEPS));
+    }
+    Place { factors, terms }
 }
 
 #[cfg(test)]
