@@ -14,6 +14,8 @@ struct TableView<'a> {
     table: &'a SampleTable,
     users: EncodedView<'a>,
     items: Option<EncodedView<'a>>,
+    /// Ids of single fields, and how many a row has: those of the user, and the sample's own of the item.
+    ids: [(&'a [u32], usize); 2],
 }
 
 /// All samples of a part, with what they point at.
@@ -65,7 +67,10 @@ impl<'a> Samples<'a> {
 
     fn push(&mut self, table: &'a SampleTable) {
         self.starts.push((self.len() + table.len()) as u32);
-        self.tables.push(TableView { table, users: table.user_features(), items: table.item_features() });
+        let (users, items) = (table.user_features(), table.item_features());
+        let ids = [Some(&users), items.as_ref()]
+            .map(|features| features.map_or((&[][..], 0), |own| (own.single, own.single.len() / own.rows.max(1))));
+        self.tables.push(TableView { table, users, items, ids });
     }
 
     /// Number of samples.
@@ -99,12 +104,11 @@ impl<'a> Samples<'a> {
                 prefetch(view.table.items(), row);
             }
             [view.table.labels(), view.table.weights()].into_iter().for_each(|column| prefetch(column, row));
-            [Some(&view.users), view.items.as_ref()].into_iter().flatten().for_each(|features| {
+            for (ids, width) in view.ids {
                 // A row may begin in one cache line and end in the next.
-                let width = features.single.len() / features.rows;
-                prefetch(features.single, row * width);
-                prefetch(features.single, (row * width + width).saturating_sub(1));
-            });
+                prefetch(ids, row * width);
+                prefetch(ids, (row * width + width).saturating_sub(1));
+            }
         }
     }
 
