@@ -143,6 +143,15 @@ impl Shared {
         histories.map(loss).sum()
     }
 
+    /// Places of the shared fields' rows of `W` among all dense parameters.
+    pub(crate) fn parameters(&self, tower: &Tower) -> impl Iterator<Item = Range<usize>> {
+        let place = |layer: &Linear, field: Field| {
+            let start = layer.offset + field.column * layer.outputs;
+            start..start + field.dimension * layer.outputs
+        };
+        tower.first().into_iter().flat_map(move |layer| self.iter().map(move |distinct| place(layer, distinct.field())))
+    }
+
     /// Adds the gradients of the shared fields' rows of `W` to their places among those of all dense parameters.
     pub(crate) fn dense_gradient(&self, tower: &Tower, gradient: &mut [f32]) {
         let Some(layer) = tower.first() else { return };

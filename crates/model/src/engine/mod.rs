@@ -31,7 +31,7 @@ use crate::layout::ModelLayout;
 use crate::loss::LossSum;
 use crate::model::Parameters;
 use crate::negative::{Draw, Earlier};
-use crate::optimizer::{Dense, Memory, Table};
+use crate::optimizer::{Apart, Dense, Memory, Table};
 use crate::sequence::Pass;
 use crate::shared::Shared;
 use crate::team::Team;
@@ -90,6 +90,7 @@ pub(crate) struct Engine<'a> {
     transposed: Buffer,
     /// Gradient of all dense parameters, one a group of chunks.
     gradients: Vec<Buffer>,
+    apart: Apart,
     /// What the histories of each group leave.
     lefts: Vec<Left>,
     /// Fields of the user tower and of the item tower whose values a batch shares.
@@ -126,6 +127,7 @@ impl<'a> Engine<'a> {
             chunks: Vec::new(),
             transposed: Buffer::zeros(layout.dense_len()),
             gradients: Vec::new(),
+            apart: Apart::default(),
             lefts: Vec::new(),
             shared: Default::default(),
             buffers: Vec::new(),
@@ -261,11 +263,11 @@ impl<'a> Engine<'a> {
         let step = (&self.transposed[..], &self.shared, &self.grid, weight);
         let given = Given::new(self.layout, (parameters, batch.samples.corpus()), step);
         let buffers = &self.buffers;
-        let grid = &self.grid;
+        let (grid, apart) = (&self.grid, &self.apart);
         let groups = grid.by_group(&mut self.chunks).into_iter().zip(&mut self.gradients).zip(&mut self.lefts);
         self.team.each(groups.enumerate(), |thread, (group, ((chunks, gradient), left))| {
             let mut buffers = lock(&buffers[thread]);
-            gradient.fill(0.0);
+            apart.clear(gradient);
             buffers.begin(given, (grid.chunks_of(group), ending), left);
             for (number, chunk) in grid.chunks_of(group).zip(chunks) {
                 chunk.forward_users(given, number, (&mut buffers, left));
@@ -324,8 +326,9 @@ fn lock(buffers: &Mutex<Buffers>) -> MutexGuard<'_, Buffers> {
 impl Engine<'_> {
     /// Gradient of all dense parameters, after [`Engine::gradients`] of a batch of all groups.
     pub(crate) fn dense_gradient(&self) -> Vec<f64> {
-        let sum = |at: usize| self.gradients.iter().map(|gradient| f64::from(gradient[at])).sum();
-        (0..self.layout.dense_len()).map(sum).collect()
+        let mut gradients = self.gradients.clone();
+        Dense::sum(&mut gradients, &self.apart, &self.team);
+        gradients[0].iter().map(|&gradient| f64::from(gradient)).collect()
     }
 
     /// Gradients of the rows of a table that were read, likewise.

@@ -10,6 +10,7 @@ use crate::layout::ModelLayout;
 use crate::loss::softmax::TILE;
 use crate::model::Parameters;
 use crate::negative::Met;
+use crate::optimizer::Apart;
 
 impl Engine<'_> {
     /// Reads the samples of a batch, cuts it into chunks, and finds what they share; rows are `paired` with items of their own,
@@ -48,6 +49,9 @@ impl Engine<'_> {
         let users = users.fields((&layout.user_tower, &layout.user), of_users.iter().copied());
         let items = item_fields.fields((&layout.item_tower, &layout.item), of_items.iter().copied());
         self.team.each(users.chain(items), |_, field| field.find(parameters));
+        let towers = [&layout.user_tower, &layout.item_tower].into_iter().zip(&self.shared);
+        let ranges = towers.flat_map(|(tower, shared)| shared.parameters(tower));
+        self.apart = Apart::new(layout.dense_len(), ranges);
     }
 
     /// Gradients of what the batch shares; those of dense parameters go to the first group, where they are 0 so far.

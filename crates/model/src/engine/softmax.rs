@@ -62,7 +62,7 @@ impl Engine<'_> {
 
     /// Returns the loss; the gradients of the items stay in the columns.
     fn pass_users(&mut self, parameters: &Parameters, batch: &Batch<'_>, (ending, weight): (Ending, f64)) -> f64 {
-        let (columns, objective, grid) = (&mut self.columns, &self.objective, &self.grid);
+        let (columns, objective, grid, apart) = (&mut self.columns, &self.objective, &self.grid, &self.apart);
         let Some(criterion) = objective.criterion() else { return 0.0 };
         let learned = self.temperature.as_ref().map(LearnedScale::temperature);
         let (layout, dimension) = (self.layout, self.layout.dimension());
@@ -90,7 +90,7 @@ impl Engine<'_> {
         let work = chunks.zip(groups).zip(self.gradients.iter_mut().zip(&mut self.lefts)).enumerate();
         self.team.each(work, |thread, (group, (((chunks, slopes), own), (gradient, left)))| {
             let mut buffers = lock(&buffers[thread]);
-            gradient.fill(0.0);
+            apart.clear(gradient);
             buffers.begin(given, (grid.chunks_of(group), ending), left);
             for (number, (chunk, item_gradients)) in grid.chunks_of(group).zip(chunks.iter_mut().zip(slopes)) {
                 chunk.forward_users(given, number, (&mut buffers, left));

@@ -62,7 +62,7 @@ impl Engine<'_> {
                 None => part.step(step, |shard| collect(layout, number, read, shard)),
             }
         });
-        dense.step(step, &mut parameters.dense, gradients, &self.team)
+        dense.step(step, &mut parameters.dense, (gradients, &self.apart), &self.team)
     }
 
     /// Sums all gradients, and leaves the sums where they are. Returns their length: the root of all squares.
@@ -70,7 +70,7 @@ impl Engine<'_> {
         let (lefts, chunks) = (&self.lefts[..self.grid.groups()], &self.chunks[..self.grid.chunks()]);
         let (layout, shared) = (self.layout, &self.shared);
         let read = (shared, lefts, chunks, &self.met_items);
-        let mut squares = Dense::sum(&mut self.gradients[..self.grid.groups()], &self.team);
+        let mut squares = Dense::sum(&mut self.gradients[..self.grid.groups()], &self.apart, &self.team);
         for (number, rows) in self.tables.iter_mut().enumerate() {
             squares += match shared.iter().find_map(|shared| shared.only(layout, number)) {
                 Some(distinct) => rows.squares_distinct(distinct),
@@ -91,7 +91,7 @@ impl Engine<'_> {
                 None => part.step_collected(step),
             }
         });
-        self.dense.step(step, &mut parameters.dense, &self.gradients[..summed], &self.team)
+        self.dense.step(step, &mut parameters.dense, (&self.gradients[..summed], &self.apart), &self.team)
     }
 
     /// Fills in histograms of the sums that [`Engine::length`] left, times `scale`.

@@ -4,10 +4,41 @@ use super::{Memory, Step};
 use crate::checkpoint::{Pieces, PiecesMut};
 use crate::kernel::{Buffer, add_to, dot, for_every_level};
 use crate::team::Team;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Parameters that are summed and moved together; they stay in the L1 cache.
 const BLOCK: usize = 2048;
+
+/// Blocks of the dense parameters of which the first group alone has a gradient: that of what the whole batch shares. What other
+/// groups hold there is of no use.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Apart(Vec<bool>);
+
+impl Apart {
+    /// The blocks that lie in these ranges of `count` parameters, which do not overlap.
+    pub(crate) fn new(count: usize, ranges: impl Iterator<Item = Range<usize>>) -> Self {
+        let mut open: Vec<usize> = (0..count).step_by(BLOCK).map(|start| BLOCK.min(count - start)).collect();
+        for range in ranges.filter(|range| !range.is_empty()) {
+            for block in range.start / BLOCK..=(range.end - 1) / BLOCK {
+                open[block] -= range.end.min((block + 1) * BLOCK) - range.start.max(block * BLOCK);
+            }
+        }
+        Self(open.into_iter().map(|open| open == 0).collect())
+    }
+
+    /// Sets the gradient of a group to 0, to be added to.
+    pub(crate) fn clear(&self, gradient: &mut [f32]) {
+        let blocks = gradient.chunks_mut(BLOCK).zip(&self.0);
+        blocks.filter(|(_, apart)| !**apart).for_each(|(block, _)| block.fill(0.0));
+    }
+
+    /// What groups add to that block of the first one's gradient.
+    fn others<'g>(&self, block: usize, others: &'g [Buffer]) -> impl Iterator<Item = &'g [f32]> + use<'g> {
+        let count = if self.0[block] { 0 } else { others.len() };
+        others[..count].iter().map(move |gradient| &gradient[block * BLOCK..gradient.len().min((block + 1) * BLOCK)])
+    }
+}
 
 /// What the optimizer remembers of the dense parameters, block by block.
 #[derive(Debug, Clone)]
@@ -23,13 +54,12 @@ impl Dense {
     }
 
     /// Sums the gradients, one a group, into the first of them. Returns the sum of the squares of that.
-    pub(crate) fn sum(gradients: &mut [Buffer], team: &Team) -> f64 {
+    pub(crate) fn sum(gradients: &mut [Buffer], apart: &Apart, team: &Team) -> f64 {
         let Some((first, others)) = gradients.split_first_mut() else { return 0.0 };
         let mut squares = vec![0.0; first.len().div_ceil(BLOCK)];
         let blocks = first.chunks_mut(BLOCK).zip(&mut squares).enumerate();
         team.each(blocks, |_, (block, (sum, square))| {
-            let range = block * BLOCK..block * BLOCK + sum.len();
-            others.iter().for_each(|gradient| add_to(sum, &gradient[range.clone()]));
+            apart.others(block, others).for_each(|gradient| add_to(sum, gradient));
             *square = f64::from(dot(sum, sum));
         });
         squares.iter().sum()
@@ -37,14 +67,21 @@ impl Dense {
 
     /// Moves the parameters by the sum of the gradients, one a group. False when a gradient is not finite; the
     /// parameters are of no use then.
-    pub(crate) fn step(&mut self, step: Step, parameters: &mut [f32], gradients: &[Buffer], team: &Team) -> bool {
+    pub(crate) fn step(
+        &mut self,
+        step: Step,
+        parameters: &mut [f32],
+        (gradients, apart): (&[Buffer], &Apart),
+        team: &Team,
+    ) -> bool {
+        let Some((own, others)) = gradients.split_first() else { return true };
         let (step, is_finite) = (step.of_dense(), AtomicBool::new(true));
         let blocks = parameters.chunks_mut(BLOCK).zip(&mut self.blocks).enumerate();
         team.each(blocks, |_, (block, (parameters, [first, second]))| {
             let mut sum = [0.0; BLOCK];
             let sum = &mut sum[..parameters.len()];
-            let range = block * BLOCK..block * BLOCK + parameters.len();
-            gradients.iter().for_each(|gradient| add_to(sum, &gradient[range.clone()]));
+            sum.copy_from_slice(&own[block * BLOCK..][..parameters.len()]);
+            apart.others(block, others).for_each(|gradient| add_to(sum, gradient));
             if !move_block(step, parameters, [first, second], sum) {
                 is_finite.store(false, Ordering::Relaxed);
             }

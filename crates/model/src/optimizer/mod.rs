@@ -10,6 +10,6 @@ mod rule;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use dense::{Dense, move_block, slot_name};
+pub(crate) use dense::{Apart, Dense, move_block, slot_name};
 pub(crate) use rows::{Shard, Table, TablePart};
 pub(crate) use rule::{Memory, Step};
