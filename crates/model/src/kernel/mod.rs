@@ -131,8 +131,11 @@ pub(crate) fn hidden<T>(address: *const T) -> *const T {
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     {
         let mut hidden = address;
+        #[expect(clippy::pointers_in_nomem_asm_block, reason = "nothing is read or written")]
         // SAFETY: there is no instruction.
-        unsafe { std::arch::asm!("/* {0} */", inout(reg) hidden, options(pure, nomem, nostack, preserves_flags)) };
+        unsafe {
+            std::arch::asm!("/* {0} */", inout(reg) hidden, options(pure, nomem, nostack, preserves_flags))
+        };
         hidden
     }
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]

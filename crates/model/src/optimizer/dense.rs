@@ -18,24 +18,28 @@ pub(crate) struct Apart(Vec<bool>);
 impl Apart {
     /// The blocks that lie in these ranges of `count` parameters, which do not overlap.
     pub(crate) fn new(count: usize, ranges: impl Iterator<Item = Range<usize>>) -> Self {
-        let mut open: Vec<usize> = (0..count).step_by(BLOCK).map(|start| BLOCK.min(count - start)).collect();
-        for range in ranges.filter(|range| !range.is_empty()) {
-            for block in range.start / BLOCK..=(range.end - 1) / BLOCK {
-                open[block] -= range.end.min((block + 1) * BLOCK) - range.start.max(block * BLOCK);
-            }
-        }
-        Self(open.into_iter().map(|open| open == 0).collect())
+        let ranges: Vec<Range<usize>> = ranges.collect();
+        let is_covered = |start: usize| {
+            let end = count.min(start + BLOCK);
+            let covered = |range: &Range<usize>| range.end.min(end).saturating_sub(range.start.max(start));
+            ranges.iter().map(covered).sum::<usize>() == end - start
+        };
+        Self((0..count).step_by(BLOCK).map(is_covered).collect())
     }
 
     /// Sets the gradient of a group to 0, to be added to.
     pub(crate) fn clear(&self, gradient: &mut [f32]) {
-        let blocks = gradient.chunks_mut(BLOCK).zip(&self.0);
-        blocks.filter(|(_, apart)| !**apart).for_each(|(block, _)| block.fill(0.0));
+        let blocks = gradient.chunks_mut(BLOCK).enumerate();
+        blocks.filter(|(number, _)| !self.has(*number)).for_each(|(_, block)| block.fill(0.0));
+    }
+
+    fn has(&self, block: usize) -> bool {
+        self.0.get(block).is_some_and(|apart| *apart)
     }
 
     /// What groups add to that block of the first one's gradient.
     fn others<'g>(&self, block: usize, others: &'g [Buffer]) -> impl Iterator<Item = &'g [f32]> + use<'g> {
-        let count = if self.0[block] { 0 } else { others.len() };
+        let count = if self.has(block) { 0 } else { others.len() };
         others[..count].iter().map(move |gradient| &gradient[block * BLOCK..gradient.len().min((block + 1) * BLOCK)])
     }
 }
@@ -121,5 +125,26 @@ for_every_level! {
         let [first, second] = memory;
         step.apply(parameters, [&mut first[..], &mut second[..]], gradient);
         gradient.iter().fold(true, |finite, value| finite & value.is_finite())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_apart_are_neither_cleared_nor_summed_over_groups() {
+        let count = 2 * BLOCK + 100;
+        let ranges = [10..BLOCK + 7, BLOCK + 7..2 * BLOCK, 2 * BLOCK + 50..count, 0..0];
+        let apart = Apart::new(count, ranges.into_iter());
+        assert_eq!(apart.0, [false, true, false]);
+        let mut group = vec![1.0; count];
+        apart.clear(&mut group);
+        let of_block = |number: usize| if number / BLOCK == 1 { 1.0 } else { 0.0 };
+        assert!(group.iter().enumerate().all(|(number, value)| *value == of_block(number)));
+        let mut gradients = vec![Buffer::zeros(count); 3];
+        gradients.iter_mut().for_each(|gradient| gradient.fill(2.0));
+        let squares = Dense::sum(&mut gradients, &apart, &Team::default());
+        assert_eq!(squares, (36 * (BLOCK + 100) + 4 * BLOCK) as f64);
     }
 }

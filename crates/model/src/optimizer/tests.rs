@@ -1,6 +1,6 @@
 //! Optimizers and clipping against PyTorch; `fixtures/model/make_optimizers.py` made the file.
 
-use super::{Dense, Memory, Step, Table};
+use super::{Apart, Dense, Memory, Step, Table};
 use crate::config::{ClipSection, OptimizerSection};
 use crate::kernel::Buffer;
 use crate::layer::embedding::Columns;
@@ -64,13 +64,13 @@ fn trained(reference: &Reference, case: &Case, (scale, norm): (f64, Option<f64>)
         let step = Step::new(&case.optimizer, &case.clip, (reference.rate, number as u64 + 1), scale);
         let Some(most) = norm else {
             rows.parts(&mut table).for_each(|part| part.step(step, collect));
-            assert!(dense.step(step, &mut numbers, &groups, &team));
+            assert!(dense.step(step, &mut numbers, (&groups, &Apart::default()), &team));
             continue;
         };
-        let found = (Dense::sum(&mut groups, &team) + rows.collect(&team, collect)).sqrt() * scale;
+        let found = (Dense::sum(&mut groups, &Apart::default(), &team) + rows.collect(&team, collect)).sqrt() * scale;
         let step = step.scaled((most / (found + 1e-6)).min(1.0));
         rows.parts(&mut table).for_each(|part| part.step_collected(step));
-        assert!(dense.step(step, &mut numbers, &groups[..1], &team));
+        assert!(dense.step(step, &mut numbers, (&groups[..1], &Apart::default()), &team));
     }
     Numbers { table, dense: numbers }
 }
@@ -125,8 +125,12 @@ fn a_gradient_that_is_not_finite_is_seen_with_and_without_a_limit() {
             let mut dense = Dense::new(2, &Memory::new(&case.optimizer));
             let step = Step::new(&case.optimizer, &case.clip, (0.1, 1), 1.0);
             let mut gradients = [Buffer::from(vec![1.0, value])];
-            assert!(!dense.step(step, &mut [0.0; 2], &gradients, &Team::default()), "{value} {:?}", case.optimizer);
-            assert!(!Dense::sum(&mut gradients, &Team::default()).is_finite());
+            assert!(
+                !dense.step(step, &mut [0.0; 2], (&gradients, &Apart::default()), &Team::default()),
+                "{value} {:?}",
+                case.optimizer
+            );
+            assert!(!Dense::sum(&mut gradients, &Apart::default(), &Team::default()).is_finite());
         }
     }
 }
