@@ -14,7 +14,8 @@ struct TableView<'a> {
     table: &'a SampleTable,
     users: EncodedView<'a>,
     items: Option<EncodedView<'a>>,
-    /// Ids of single fields, and how many a row has: those of the user, and the sample's own of the item.
+    /// Ids of single fields, and how many a row has, divided once a table and not once a row: those of the user, and the sample's
+    /// own of the item.
     ids: [(&'a [u32], usize); 2],
 }
 

@@ -143,7 +143,7 @@ impl Shared {
         histories.map(loss).sum()
     }
 
-    /// Places of the shared fields' rows of `W` among all dense parameters.
+    /// Places of the shared fields' rows of `W` among all dense parameters: the chunks have no gradients of them.
     pub(crate) fn parameters(&self, tower: &Tower) -> impl Iterator<Item = Range<usize>> {
         let place = |layer: &Linear, field: Field| {
             let start = layer.offset + field.column * layer.outputs;
@@ -152,13 +152,10 @@ impl Shared {
         tower.first().into_iter().flat_map(move |layer| self.iter().map(move |distinct| place(layer, distinct.field())))
     }
 
-    /// Adds the gradients of the shared fields' rows of `W` to their places among those of all dense parameters.
+    /// Puts the gradients of the shared fields' rows of `W` at their places among those of all dense parameters.
     pub(crate) fn dense_gradient(&self, tower: &Tower, gradient: &mut [f32]) {
-        let Some(layer) = tower.first() else { return };
-        let (weight, _) = layer.gradients(gradient);
-        for distinct in self.iter() {
-            let part = distinct.weight_gradient();
-            weight[distinct.field().column * layer.outputs..][..part.len()].copy_from_slice(part);
+        for (place, distinct) in self.parameters(tower).zip(self.iter()) {
+            gradient[place].copy_from_slice(distinct.weight_gradient());
         }
     }
 

@@ -90,6 +90,7 @@ pub(crate) struct Engine<'a> {
     transposed: Buffer,
     /// Gradient of all dense parameters, one a group of chunks.
     gradients: Vec<Buffer>,
+    /// What the first of them alone has.
     apart: Apart,
     /// What the histories of each group leave.
     lefts: Vec<Left>,

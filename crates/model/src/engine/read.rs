@@ -54,7 +54,7 @@ impl Engine<'_> {
         self.apart = Apart::new(layout.dense_len(), ranges);
     }
 
-    /// Gradients of what the batch shares; those of dense parameters go to the first group, where they are 0 so far.
+    /// Gradients of what the batch shares; those of dense parameters go to the first group, whose chunks have none of them.
     pub(super) fn shared_backward(&mut self, parameters: &Parameters) {
         let ([users, items], chunks) = (&mut self.shared, &self.chunks[..self.grid.chunks()]);
         let ModelLayout { user, item, user_tower, item_tower, .. } = self.layout;

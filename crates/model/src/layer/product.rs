@@ -1,15 +1,15 @@
 //! Matrix products on the calling thread.
 //!
-//! In: matrices with any strides. Out: their row-major product. A tile of it stays in registers while the whole depth
-//! passes by. Nothing is packed: what a chunk multiplies lies in the L2 cache. Only a right matrix whose rows are not
-//! consecutive numbers is copied first. Every number of a product is one chain of multiplications and additions over the
-//! depth, in order: its bits do not depend on how many rows or columns there are.
+//! In: matrices whose rows, or columns, are consecutive numbers. Out: their row-major product. A tile of it stays in registers
+//! while the whole depth passes by. Nothing is packed: what a chunk multiplies lies in the L2 cache. Only a right matrix whose
+//! rows are not consecutive numbers is copied first. Every number of a product is one chain of multiplications and additions
+//! over the depth, in order: its bits do not depend on how many rows or columns there are.
 
 use crate::kernel::{Buffer, Lanes, Level, Single, hidden, level, transpose};
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m128, __m256, __m512};
 
-/// A matrix that is read, with any strides.
+/// A matrix that is read; one of its strides is 1.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Matrix<'a> {
     data: &'a [f32],
@@ -119,7 +119,6 @@ struct Product<'a> {
 }
 
 /// Where a tile finds the numbers of its next step.
-#[derive(Clone, Copy)]
 struct Place {
     /// Of every [`NEAR`]th row of the left matrix; where its columns are consecutive numbers, the first is enough.
     factors: [*const f32; MOST_ROWS / NEAR],
@@ -127,8 +126,8 @@ struct Place {
 }
 
 impl Product<'_> {
-    /// Tiles of 24 registers of the 32. Where there are the columns, they are nearly square: so many numbers, and no fewer, are
-    /// loaded for each product.
+    /// Tiles of 24 registers of the 32; of four by six where there are the columns, since these load the fewest numbers for each
+    /// product.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
     fn v4(self, target: &mut [f32]) {
@@ -298,9 +297,10 @@ unsafe fn advance<L: Lanes, const VECTORS: usize, const ROWS: usize, const STEPS
                 *factors = hidden(*factors);
             }
             for (row, sums) in sums.iter_mut().enumerate() {
-                let factor = match TURNED {
-                    true => factors[0].wrapping_add(row),
-                    false => factors[row / NEAR].wrapping_add(row % NEAR * row_stride + step),
+                let factor = if TURNED {
+                    factors[0].wrapping_add(row)
+                } else {
+                    factors[row / NEAR].wrapping_add(row % NEAR * row_stride + step)
                 };
                 let factor = L::splat(*factor);
                 for (sum, terms) in sums.iter_mut().zip(vectors) {

@@ -37,10 +37,9 @@ impl Apart {
         self.0.get(block).is_some_and(|apart| *apart)
     }
 
-    /// What groups add to that block of the first one's gradient.
-    fn others<'g>(&self, block: usize, others: &'g [Buffer]) -> impl Iterator<Item = &'g [f32]> + use<'g> {
-        let count = if self.has(block) { 0 } else { others.len() };
-        others[..count].iter().map(move |gradient| &gradient[block * BLOCK..gradient.len().min((block + 1) * BLOCK)])
+    /// How many of so many groups have a gradient of that block.
+    fn groups(&self, block: usize, all: usize) -> usize {
+        if self.has(block) { all.min(1) } else { all }
     }
 }
 
@@ -63,7 +62,9 @@ impl Dense {
         let mut squares = vec![0.0; first.len().div_ceil(BLOCK)];
         let blocks = first.chunks_mut(BLOCK).zip(&mut squares).enumerate();
         team.each(blocks, |_, (block, (sum, square))| {
-            apart.others(block, others).for_each(|gradient| add_to(sum, gradient));
+            let range = block * BLOCK..block * BLOCK + sum.len();
+            let others = &others[..apart.groups(block, 1 + others.len()) - 1];
+            others.iter().for_each(|gradient| add_to(sum, &gradient[range.clone()]));
             *square = f64::from(dot(sum, sum));
         });
         squares.iter().sum()
@@ -78,14 +79,14 @@ impl Dense {
         (gradients, apart): (&[Buffer], &Apart),
         team: &Team,
     ) -> bool {
-        let Some((own, others)) = gradients.split_first() else { return true };
         let (step, is_finite) = (step.of_dense(), AtomicBool::new(true));
         let blocks = parameters.chunks_mut(BLOCK).zip(&mut self.blocks).enumerate();
         team.each(blocks, |_, (block, (parameters, [first, second]))| {
             let mut sum = [0.0; BLOCK];
             let sum = &mut sum[..parameters.len()];
-            sum.copy_from_slice(&own[block * BLOCK..][..parameters.len()]);
-            apart.others(block, others).for_each(|gradient| add_to(sum, gradient));
+            let range = block * BLOCK..block * BLOCK + parameters.len();
+            let gradients = &gradients[..apart.groups(block, gradients.len())];
+            gradients.iter().for_each(|gradient| add_to(sum, &gradient[range.clone()]));
             if !move_block(step, parameters, [first, second], sum) {
                 is_finite.store(false, Ordering::Relaxed);
             }
