@@ -9,6 +9,9 @@ use twinspire_core::history::Histories;
 use twinspire_core::items::ItemTable;
 use twinspire_core::sample::{SampleSet, SampleTable};
 
+/// Numbers of a cache line.
+const LINE: usize = 16;
+
 /// The columns of one table.
 struct TableView<'a> {
     table: &'a SampleTable,
@@ -92,11 +95,13 @@ impl<'a> Samples<'a> {
         (&self.tables[number], (row - self.starts[number]) as usize)
     }
 
-    /// Asks for the memory of samples that are read next: in the order of an epoch they lie anywhere. The numbers of their
-    /// items are read too if `numbered`, or where samples have no item features of their own.
+    /// Asks for the memory of samples that are read next: in the order of an epoch they lie anywhere, or, those of one history,
+    /// one after another. The numbers of their items are read too if `numbered`, or where samples have no item features of their
+    /// own.
     pub(crate) fn prefetch(&self, rows: &[u32], numbered: bool) {
-        for &row in rows {
-            let (view, row) = self.locate(row);
+        let lies_elsewhere = |at: usize| at == 0 || rows[at] != rows[at - 1] + 1 || rows[at] as usize % LINE == 0;
+        for at in (0..rows.len()).filter(|at| lies_elsewhere(*at)) {
+            let (view, row) = self.locate(rows[at]);
             if self.histories.is_some() {
                 let columns = [view.table.users(), view.table.history_end(), view.table.history_skip()];
                 columns.into_iter().for_each(|column| prefetch(column, row));
@@ -128,15 +133,26 @@ impl<'a> Samples<'a> {
     }
 
     /// User and context features of a sample, with the history as of the event.
+    #[inline]
     pub(crate) fn user(&self, row: u32) -> Row<'_> {
         let (view, row) = self.locate(row);
         let Some(histories) = self.histories else {
             return Row::of(&view.users, row);
         };
         let (user, end) = (view.table.users()[row], view.table.history_end()[row]);
-        let (history, times) = (histories.before(user, end), histories.times_before(user, end));
-        let (skip, time) = (view.table.history_skip()[row], view.table.times()[row]);
-        Row { features: &view.users, row, user, history, skip, times, time }
+        Row {
+            features: &view.users,
+            row,
+            user,
+            history: histories.before(user, end),
+            skip: view.table.history_skip()[row],
+        }
+    }
+
+    /// Times of that history, and of the event.
+    pub(crate) fn times(&self, row: u32) -> (&[i64], i64) {
+        let Event { user, time, history_end } = self.event(row);
+        (self.histories.map_or(&[], |histories| histories.times_before(user, history_end)), time)
     }
 
     /// The sample's own item features where it has them, else those of its item in the corpus.
@@ -175,8 +191,13 @@ impl<'a> Samples<'a> {
 pub(crate) struct UsersOf<'a>(pub(crate) &'a Samples<'a>, pub(crate) &'a [u32]);
 
 impl RowSource for UsersOf<'_> {
+    #[inline]
     fn row(&self, number: usize) -> Row<'_> {
         self.0.user(self.1[number])
+    }
+
+    fn times(&self, number: usize) -> (&[i64], i64) {
+        self.0.times(self.1[number])
     }
 }
 

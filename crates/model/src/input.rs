@@ -28,16 +28,12 @@ pub(crate) struct Row<'a> {
     pub(crate) history: &'a [u32],
     /// Position of the history that is left out, or MISSING.
     pub(crate) skip: u32,
-    /// When the items were chosen, microseconds UTC; one an item, or none where nothing reads them.
-    pub(crate) times: &'a [i64],
-    /// When the row's event is, microseconds UTC.
-    pub(crate) time: i64,
 }
 
 impl<'a> Row<'a> {
     /// A row of features alone.
     pub(crate) fn of(features: &'a EncodedView<'a>, row: usize) -> Self {
-        Self { features, row, user: MISSING, history: &[], skip: MISSING, times: &[], time: 0 }
+        Self { features, row, user: MISSING, history: &[], skip: MISSING }
     }
 }
 
@@ -45,6 +41,11 @@ impl<'a> Row<'a> {
 pub(crate) trait RowSource {
     /// Row `number` of the chunk.
     fn row(&self, number: usize) -> Row<'_>;
+
+    /// When the items of its history were chosen, and when its event is, microseconds UTC; nothing where no history is read.
+    fn times(&self, _number: usize) -> (&[i64], i64) {
+        (&[], 0)
+    }
 }
 
 /// Each row of a source so many times in turn, once for each interest.
@@ -96,6 +97,9 @@ impl ChunkInput {
         self.ids.resize(layout.single.len() * rows, 0);
         self.sequences.resize_with(layout.sequences.len(), Elements::default);
         self.sequences.iter_mut().for_each(Elements::clear);
+        if layout.single.is_empty() && layout.sequences.is_empty() && layout.dense == 0 {
+            return;
+        }
         for number in 0..rows {
             self.read_row(layout, items, number, source.row(number));
         }

@@ -40,8 +40,12 @@ struct Queries<'a>(&'a QueryBatch<'a>, usize);
 impl RowSource for Queries<'_> {
     fn row(&self, number: usize) -> Row<'_> {
         let row = self.1 + number;
-        let PastItems { items, times, asked } = self.0.histories[row];
-        Row { history: items, times, time: asked, ..Row::of(&self.0.features, row) }
+        Row { history: self.0.histories[row].items, ..Row::of(&self.0.features, row) }
+    }
+
+    fn times(&self, number: usize) -> (&[i64], i64) {
+        let PastItems { times, asked, .. } = self.0.histories[self.1 + number];
+        (times, asked)
     }
 }
 

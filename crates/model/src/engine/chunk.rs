@@ -134,7 +134,9 @@ impl Chunk {
         (items, paired): (&[u32], bool),
     ) {
         let (samples, rows) = (batch.samples, &batch.rows[grid.rows(number)]);
-        samples.prefetch(rows, !matches!(batch.pairing, Pairing::Own));
+        if layout.user.histories.is_empty() {
+            samples.prefetch(rows, !matches!(batch.pairing, Pairing::Own));
+        }
         self.read_outcomes(batch, (number, rows), items);
         self.scores.resize(self.labels.len(), 0.0);
         let corpus = samples.corpus();
@@ -158,6 +160,7 @@ impl Chunk {
             Pairing::Own => None,
             Pairing::Drawn(drawn) => Some((drawn.mix, drawn.stream(batch.number, number))),
         };
+        let draws_own = batch.pairing.group() > 1;
         for &row in rows {
             let outcome = batch.samples.outcome(row);
             self.labels.push(outcome.label);
@@ -165,6 +168,9 @@ impl Chunk {
             self.shifts.push(0.0);
             let Some((mix, rng)) = &mut drawn else { continue };
             self.items.push(outcome.item);
+            if !draws_own {
+                continue;
+            }
             let event = batch.samples.event(row);
             let positive = Positive { item: outcome.item, user: event.user, time: event.time, batch: items };
             mix.draw_own(&positive, mix.known(batch.samples, row), rng, |draw| {

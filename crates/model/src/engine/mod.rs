@@ -9,6 +9,7 @@
 //! The grid of chunks depends on the batch and the settings only, so the bytes of a model do not depend on the number of
 //! threads.
 
+mod by_item;
 mod chunk;
 mod grid;
 mod interests;

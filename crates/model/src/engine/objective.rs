@@ -1,5 +1,6 @@
 //! What is minimised, and how rows meet items.
 
+use super::by_item::ByItem;
 use super::{Batch, CHUNK_ROWS};
 use crate::batch::Samples;
 use crate::config::{LossSection, ModelSettings, TrainSection};
@@ -142,8 +143,8 @@ impl Objective {
         }
     }
 
-    /// Appends the candidates that are no negatives of row `row` of the batch; `by_item` are (item, candidate), ascending.
-    pub(super) fn hide(&self, batch: &Batch<'_>, by_item: &[(u32, u32)], row: usize, hidden: &mut Vec<u32>) {
+    /// Appends the candidates that are no negatives of row `row` of the batch.
+    pub(super) fn hide(&self, batch: &Batch<'_>, by_item: &ByItem, row: usize, hidden: &mut Vec<u32>) {
         if let Self::InBatch { mask: false, .. } = self {
             return hidden.push(row as u32);
         }
@@ -153,11 +154,7 @@ impl Objective {
             (Self::Drawn { .. }, Pairing::Own) | (Self::InBatch { .. } | Self::Bce, _) => &[],
         };
         let own = batch.samples.outcome(sample).item;
-        for &item in known.iter().chain([&own]) {
-            let start = by_item.partition_point(|&(other, _)| other < item);
-            let equal = by_item[start..].iter().take_while(|(other, _)| *other == item);
-            hidden.extend(equal.map(|(_, candidate)| candidate));
-        }
+        known.iter().chain([&own]).for_each(|&item| hidden.extend(by_item.candidates(item)));
     }
 }
 

@@ -16,14 +16,15 @@ impl Engine<'_> {
     /// Reads the samples of a batch, cuts it into chunks, and finds what they share; rows are `paired` with items of their own,
     /// or meet those of others.
     pub(super) fn read(&mut self, parameters: &Parameters, batch: &Batch<'_>, paired: bool) {
+        let layout = self.layout;
+        // Histories are read row by row, before the chunks could ask for their samples.
+        if !layout.user.histories.is_empty() {
+            batch.samples.prefetch(batch.rows, true);
+        }
         self.draw(batch);
-        let (layout, items, drawn) = (self.layout, &self.items[..], &self.drawn[..]);
+        let (items, drawn) = (&self.items[..], &self.drawn[..]);
         let [users, item_fields] = &mut self.shared;
         let source = (&UsersOf(batch.samples, batch.rows), batch.rows.len());
-        // Histories are read row by row, before the chunks ask for their samples.
-        if !layout.user.histories.is_empty() {
-            batch.samples.prefetch(batch.rows, false);
-        }
         let candidates = drawn.len() + batch.repeated(&self.objective);
         let sizes = (if candidates > CACHED_CANDIDATES { TILE } else { 1 }, batch.pairing.chunk_rows());
         let how = (batch.pass, sizes);

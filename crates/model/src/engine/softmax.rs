@@ -1,6 +1,7 @@
 //! The passes of all losses but that of labelled pairs. The loss of a row needs the vector of its own user, but those of all
 //! items: these go through their tower first, and last on the way back. In between, each chunk of users goes all the way.
 
+use super::by_item::ByItem;
 use super::chunk::{Chunk, Given};
 use super::temperature::{LearnedScale, by_scale};
 use super::{Batch, Ending, Engine, Objective, Pairing, lock};
@@ -23,8 +24,7 @@ pub(super) struct BatchColumns {
     candidate_shifts: Vec<f32>,
     /// Multiplies the gradient of each candidate that has one; none where all candidates have one.
     pushes: Vec<f32>,
-    /// (item, candidate), ascending: candidates of one item are neighbours.
-    by_item: Vec<(u32, u32)>,
+    by_item: ByItem,
     workspace: softmax::Workspace,
 }
 
@@ -165,13 +165,11 @@ impl BatchColumns {
         let rows = met.rows[..repeated].iter().map(|&item| (item, objective.row_shift(&pairing, met, item)));
         let drawn = drawn.iter().map(|draw| (draw.item, draw.shift));
         let earlier = met.earlier.iter().map(|&item| (item, objective.earlier_shift(&pairing, met, item)));
-        self.by_item.clear();
         self.candidate_shifts.clear();
-        for (candidate, (item, shift)) in rows.chain(drawn).chain(earlier).enumerate() {
+        self.by_item.read(rows.chain(drawn).chain(earlier).map(|(item, shift)| {
             self.candidate_shifts.push(shift);
-            self.by_item.push((item, candidate as u32));
-        }
-        self.by_item.sort_unstable();
+            item
+        }));
         if let Objective::InBatch { log_probability, .. } = objective
             && !log_probability.is_empty()
         {

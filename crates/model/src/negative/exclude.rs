@@ -53,12 +53,16 @@ impl Exclusion {
 
     /// What is left out for a sample beside its own item, in any order.
     pub(crate) fn of(&self, samples: &Samples<'_>, row: u32) -> &[u32] {
-        let event = samples.event(row);
         match self {
             Self::Own => &[],
-            Self::History(histories) => histories.before(event.user, event.history_end),
-            Self::Train { .. } if event.user == MISSING => &[],
-            Self::Train { ends, items } => &items[ends[event.user as usize]..ends[event.user as usize + 1]],
+            Self::History(histories) => {
+                let event = samples.event(row);
+                histories.before(event.user, event.history_end)
+            }
+            Self::Train { ends, items } => match samples.event(row).user {
+                MISSING => &[],
+                user => &items[ends[user as usize]..ends[user as usize + 1]],
+            },
         }
     }
 }

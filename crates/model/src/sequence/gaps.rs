@@ -22,11 +22,12 @@ pub(super) fn read(tokens: &Tokens, source: &impl RowSource, buckets: &mut Vec<u
     buckets.clear();
     for sequence in 0..tokens.sequences() {
         let own = sequence..sequence + 1;
-        let (row, count) = (source.row(tokens.rows(&own).end - 1), tokens.range(&own).len());
-        let others = row.times.iter().enumerate().filter(|(position, _)| *position != row.skip as usize);
+        let (newest, count) = (tokens.rows(&own).end - 1, tokens.range(&own).len());
+        let (skip, (times, asked)) = (source.row(newest).skip, source.times(newest));
+        let others = times.iter().enumerate().filter(|(position, _)| *position != skip as usize);
         let times: Vec<i64> = others.map(|(_, time)| *time).collect();
         let newest = &times[times.len() - count..];
-        let next = newest.iter().skip(1).chain([&row.time]);
+        let next = newest.iter().skip(1).chain([&asked]);
         buckets.extend(newest.iter().zip(next).map(|(time, next)| bucket(next.saturating_sub(*time))));
     }
 }
@@ -54,9 +55,13 @@ mod tests {
 
     impl RowSource for Rows<'_> {
         fn row(&self, number: usize) -> Row<'_> {
-            let (length, skip, seconds) = self.1[number];
-            let (history, times) = (&ITEMS[..length], &TIMES[..length]);
-            Row { user: 1, history, times, skip, time: seconds * SECOND, ..Row::of(self.0, number) }
+            let (length, skip, _) = self.1[number];
+            Row { user: 1, history: &ITEMS[..length], skip, ..Row::of(self.0, number) }
+        }
+
+        fn times(&self, number: usize) -> (&[i64], i64) {
+            let (length, _, seconds) = self.1[number];
+            (&TIMES[..length], seconds * SECOND)
         }
     }
 

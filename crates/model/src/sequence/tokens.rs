@@ -104,6 +104,11 @@ impl Tokens {
         &self.items
     }
 
+    /// First row of each sequence, and the number of rows.
+    pub(crate) fn first_rows(&self) -> impl Iterator<Item = usize> {
+        self.rows.iter().copied()
+    }
+
     /// The sequence whose first row this is; behind the last row, the number of sequences.
     pub(crate) fn starting_at(&self, row: usize) -> Option<usize> {
         self.rows.binary_search(&row).ok()

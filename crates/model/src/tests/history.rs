@@ -181,7 +181,8 @@ fn a_query_has_the_bits_of_batch_encoding() {
         for (row, vector) in rows.iter().zip(vectors.chunks(tower.interests() * tower.dimension())) {
             let own = samples.user(*row);
             let features = own.features.slice(own.row..own.row + 1);
-            let past = PastItems { items: own.history, times: own.times, asked: own.time };
+            let (times, asked) = samples.times(*row);
+            let past = PastItems { items: own.history, times, asked };
             let mut found = vec![0.0; vector.len()];
             query_encoder.encode(&QueryBatch { features, histories: vec![past] }, &mut found).unwrap();
             assert_eq!(found, vector, "row {row}");

@@ -26,7 +26,7 @@ pub(crate) const TILE: usize = 32;
 const MOST: (usize, usize) = (128, 1 << 15);
 
 /// Candidates whose gradients are summed at once.
-const BLOCK: usize = 256;
+const BLOCK: usize = 64;
 
 /// Largest exponent. With a temperature of 0.02 the least one is then about -55, and no sum leaves the range of `f32`.
 const TOP: f32 = 70.0;
