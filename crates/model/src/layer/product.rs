@@ -86,7 +86,7 @@ pub(crate) fn multiply_into((target, stride): (&mut [f32], usize), left: Matrix<
         let right = right.transposed().turned(&mut copy, right.columns);
         return multiply_into((target, stride), left, right, add);
     }
-    let product = Product { left, right, stride, add };
+    let product = Product { left: &left, right: &right, stride, add };
     match level() {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the level says that this CPU has the features.
@@ -109,11 +109,12 @@ const MOST_ROWS: usize = 12;
 /// Rows of a tile that are found from one address: an instruction can add a distance to it, or twice the distance.
 const NEAR: usize = 3;
 
-/// A product, and how it is written to its target.
+/// A product, and how it is written to its target. Matrices are not copied into it: a copy of what was just written waits until
+/// all that was written before, such as the last product, has left for the cache.
 #[derive(Clone, Copy)]
 struct Product<'a> {
-    left: Matrix<'a>,
-    right: Matrix<'a>,
+    left: &'a Matrix<'a>,
+    right: &'a Matrix<'a>,
     stride: usize,
     add: bool,
 }
@@ -382,9 +383,10 @@ mod tests {
     #[cfg(target_arch = "x86_64")]
     fn narrower_registers_give_the_same_bits_and_plain_numbers_nearly_the_same() {
         let (a, b) = (numbers(31 * 70, 1), numbers(70 * 61, 2));
-        let product = Product { left: Matrix::new(&a, 31, 70), right: Matrix::new(&b, 70, 61), stride: 61, add: false };
+        let (left, right) = (Matrix::new(&a, 31, 70), Matrix::new(&b, 70, 61));
+        let product = Product { left: &left, right: &right, stride: 61, add: false };
         let [mut best, mut narrow, mut plain] = [(); 3].map(|()| vec![0.0; 31 * 61]);
-        multiply(&mut best, product.left, product.right, false);
+        multiply(&mut best, left, right, false);
         product.portable(&mut plain);
         assert!(best.iter().zip(&plain).all(|(best, plain)| (best - plain).abs() < 1e-4));
         if level() != Level::Portable {

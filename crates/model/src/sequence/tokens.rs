@@ -5,6 +5,7 @@
 
 use crate::input::{Row, RowSource};
 use crate::kernel::prefetch;
+use std::collections::VecDeque;
 use std::ops::Range;
 use twinspire_core::ids::MISSING;
 
@@ -35,9 +36,9 @@ struct Window {
     end: usize,
 }
 
-/// Asks for a history, unless it starts where the one that is read does.
-fn ask_for(history: &[u32], read: &[u32]) {
-    if history.as_ptr() != read.as_ptr() {
+/// Asks for a history, unless it starts where the one before does.
+fn ask_for(history: &[u32], before: &[u32]) {
+    if history.as_ptr() != before.as_ptr() {
         (0..history.len()).step_by(LINE).for_each(|at| prefetch(history, at));
     }
 }
@@ -58,11 +59,15 @@ impl Tokens {
         self.items.clear();
         self.ends.push(0);
         let mut open: Option<Window> = None;
-        for number in 0..rows {
-            let row = source.row(number);
-            if number + AHEAD < rows {
-                ask_for(source.row(number + AHEAD).history, row.history);
+        let mut coming = VecDeque::with_capacity(AHEAD + 1);
+        for last in 0..rows + AHEAD {
+            if last < rows {
+                let row = source.row(last);
+                ask_for(row.history, coming.back().map_or(&[], |before: &Row<'_>| before.history));
+                coming.push_back(row);
             }
+            let Some(number) = last.checked_sub(AHEAD).filter(|number| *number < rows) else { continue };
+            let Some(row) = coming.pop_front() else { break };
             match open.as_mut().filter(|window| window.takes(&row, max_length)) {
                 Some(window) => {
                     self.items.extend_from_slice(&row.history[window.end..]);

@@ -42,6 +42,14 @@ fn tile(candidates: usize) -> usize {
     (MOST.1 / stride(candidates)).clamp(TILE, MOST.0)
 }
 
+/// Users whose scores stay in the L1 cache, where that is a fair number of them.
+fn band(candidates: usize) -> usize {
+    match (1 << 13) / stride(candidates) {
+        few @ 0..12 => tile(candidates).max(few),
+        many => many,
+    }
+}
+
 /// What the users of a batch meet: vectors, of length 1 each where the score is the cosine.
 #[derive(Clone, Copy)]
 pub(crate) struct Batch<'a> {
@@ -194,7 +202,7 @@ impl Group {
         let tile = tile(prepared.batch.candidate_shifts.len());
         let Rows { mut first, mut users, mut user_gradients, mut item_gradients } = rows;
         while !users.is_empty() {
-            let count = (users.len() / width).min(tile - self.held);
+            let count = (users.len() / width).min(tile - self.held).min(band(prepared.batch.candidate_shifts.len()));
             let rows = Rows {
                 first,
                 users: users.split_off(..count * width).expect("so many are left"),
