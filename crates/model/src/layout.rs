@@ -4,7 +4,7 @@
 
 use crate::config::{ModelSection, Score};
 use crate::layer::embedding::Columns;
-use crate::layer::linear::Layers;
+use crate::layer::linear::{Layers, Linear};
 use crate::sequence::{Encoder, Reading, SequenceEncoder};
 use crate::tower::Tower;
 use std::ops::Range;
@@ -117,10 +117,9 @@ impl HistoryLayout {
         Layers { dense: self.parameters(dense), transposed: self.parameters(transposed) }
     }
 
-    /// Writes the transposed weights of the encoder's linear layers to their places in `transposed`.
-    pub(crate) fn transpose(&self, dense: &[f32], transposed: &mut [f32]) {
-        let (dense, transposed) = (self.parameters(dense), self.parameters_mut(transposed));
-        self.encoder.linear().iter().for_each(|layer| layer.transpose(dense, transposed));
+    /// The encoder's linear layers, each at its place among all dense parameters.
+    fn linear(&self) -> impl Iterator<Item = Linear> {
+        self.encoder.linear().into_iter().map(|layer| Linear { offset: self.offset + layer.offset, ..layer })
     }
 
     /// Width of what the encoder reads of the other features of a row.
@@ -194,10 +193,13 @@ pub(crate) struct ModelLayout {
 }
 
 impl ModelLayout {
-    /// Writes the transposed weights of all linear layers to their places in `transposed`; backward passes read them.
-    pub(crate) fn transpose(&self, dense: &[f32], transposed: &mut [f32]) {
-        [&self.user_tower, &self.item_tower].into_iter().for_each(|tower| tower.transpose(dense, transposed));
-        self.user.histories.iter().for_each(|history| history.transpose(dense, transposed));
+    /// All linear layers, in the order of their parameters.
+    pub(crate) fn linear(&self) -> Vec<Linear> {
+        let towers = [&self.user_tower, &self.item_tower].into_iter().flat_map(Tower::linear);
+        let mut layers: Vec<Linear> =
+            towers.chain(self.user.histories.iter().flat_map(HistoryLayout::linear)).collect();
+        layers.sort_by_key(|layer| layer.offset);
+        layers
     }
 
     /// The model over these features.

@@ -124,9 +124,9 @@ impl Tower {
         self.cross.is_empty() && !self.layers.is_empty() && !self.is_residual(0)
     }
 
-    /// Writes the transposed weights of all layers to their places in `transposed`.
-    pub(crate) fn transpose(&self, dense: &[f32], transposed: &mut [f32]) {
-        self.cross.linear().chain(&self.layers).for_each(|layer| layer.transpose(dense, transposed));
+    /// All linear layers, in the order of their parameters.
+    pub(crate) fn linear(&self) -> impl Iterator<Item = Linear> {
+        self.cross.linear().chain(&self.layers).copied()
     }
 
     /// Vectors of the rows of `input`, left in the workspace.

@@ -28,6 +28,7 @@ use crate::batch::Samples;
 use crate::checkpoint::{Pieces, PiecesMut};
 use crate::config::{ClipSection, OptimizerSection, TrainSection};
 use crate::kernel::Buffer;
+use crate::layer::linear::transpose;
 use crate::layout::ModelLayout;
 use crate::loss::LossSum;
 use crate::model::Parameters;
@@ -217,7 +218,7 @@ impl<'a> Engine<'a> {
 
     /// Leaves the gradients of a batch in its groups and chunks, not yet divided by the sum of weights.
     pub(crate) fn gradients(&mut self, parameters: &Parameters, batch: &Batch<'_>) -> LossSum {
-        self.layout.transpose(&parameters.dense, &mut self.transposed);
+        transpose(&self.layout.linear(), &parameters.dense, &mut self.transposed, &self.team);
         self.pass(parameters, batch, Ending::Gradients)
     }
 

@@ -56,6 +56,11 @@ impl Groups {
         self.ends.clear();
         self.ends.resize(count, 0);
         index.iter().for_each(|&place| self.ends[place as usize] += 1);
+        self.sort_counted(index, lengths);
+    }
+
+    /// As [`Groups::sort`], where `ends` are the numbers of rows of each value.
+    fn sort_counted(&mut self, index: &[u32], lengths: impl Iterator<Item = usize>) {
         let mut sum = 0;
         for end in &mut self.ends {
             sum += std::mem::replace(end, sum);
@@ -83,13 +88,14 @@ impl Distinct {
         self.places.resize(cardinality + 1, NOWHERE);
         self.ids.clear();
         self.index.clear();
+        self.groups.ends.clear();
         let most = rows * MOST_EIGHTHS / 8;
         let few = parts.clone().all(|ids| self.count(ids, most));
         for &id in &self.ids {
             self.places[(id as usize).min(cardinality)] = NOWHERE;
         }
         if few {
-            self.groups.sort(&self.index, self.ids.len(), parts.map(<[u32]>::len));
+            self.groups.sort_counted(&self.index, parts.map(<[u32]>::len));
         }
         few
     }
@@ -99,16 +105,19 @@ impl Distinct {
     fn count(&mut self, ids: &[u32], most: usize) -> bool {
         let (missing, mut found) = (self.places.len() - 1, self.ids.len());
         self.ids.resize(found + ids.len(), 0);
-        let (places, known) = (&mut self.places[..], &mut self.ids[..]);
+        self.groups.ends.resize(found + ids.len(), 0);
+        let (places, known, counts) = (&mut self.places[..], &mut self.ids[..], &mut self.groups.ends[..]);
         self.index.extend(ids.iter().map(|&id| {
             let place = &mut places[(id as usize).min(missing)];
             let is_new = *place == NOWHERE;
             *place = if is_new { found as u32 } else { *place };
             known[found] = id;
             found += usize::from(is_new);
+            counts[*place as usize] += 1;
             *place
         }));
         self.ids.truncate(found);
+        self.groups.ends.truncate(found);
         found <= most
     }
 

@@ -2,6 +2,7 @@
 
 use super::product::{Matrix, multiply};
 use crate::kernel::add_column_sums;
+use crate::team::Team;
 use std::ops::Deref;
 
 /// Dense parameters as a backward pass reads them.
@@ -31,6 +32,20 @@ pub(crate) struct Linear {
     pub(crate) offset: usize,
 }
 
+/// Writes `Wᵀ` of each of these layers to its place among transposed weights, `transposed`; layers are in the order of their places.
+pub(crate) fn transpose(layers: &[Linear], dense: &[f32], transposed: &mut [f32], team: &Team) {
+    let (mut rest, mut start) = (transposed, 0);
+    let parts = layers.iter().map(|layer| {
+        let own = rest.split_off_mut(..layer.bias_offset() - start).expect("layers do not overlap");
+        let own = &mut own[layer.offset - start..];
+        start = layer.bias_offset();
+        (layer, own)
+    });
+    team.each(parts, |_, (layer, own)| {
+        layer.matrix(dense).turned(own, layer.inputs);
+    });
+}
+
 impl Linear {
     /// Number of parameters.
     pub(crate) fn len(&self) -> usize {
@@ -54,11 +69,6 @@ impl Linear {
     /// `W` as a matrix.
     pub(crate) fn matrix<'a>(&self, dense: &'a [f32]) -> Matrix<'a> {
         Matrix::new(self.weight(dense), self.inputs, self.outputs)
-    }
-
-    /// Writes `Wᵀ` to the layer's place among transposed weights, `transposed`.
-    pub(crate) fn transpose(&self, dense: &[f32], transposed: &mut [f32]) {
-        self.matrix(dense).turned(&mut transposed[self.offset..self.bias_offset()], self.inputs);
     }
 
     /// `Wᵀ` from that place, `[outputs, inputs]`.

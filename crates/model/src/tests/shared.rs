@@ -5,10 +5,11 @@ use crate::batch::{ItemsOf, Samples};
 use crate::config::OptimizerSection;
 use crate::input::ChunkInput;
 use crate::kernel::add_to;
-use crate::layer::linear::Layers;
+use crate::layer::linear::{Layers, Linear, transpose};
 use crate::model::TwoTower;
 use crate::optimizer::{Memory, Table};
 use crate::shared::Shared;
+use crate::team::Team;
 use crate::tower::Weights;
 
 const ROWS: usize = 200;
@@ -32,7 +33,8 @@ fn pass(share: bool) -> (Vec<f32>, Vec<f32>, Vec<f32>, usize) {
         shared.fields((item_tower, layout), inputs.iter()).for_each(|field| field.find(parameters));
     }
     let mut transposed = vec![0.0; tower.layout.dense_len()];
-    item_tower.transpose(&parameters.dense, &mut transposed);
+    let layers: Vec<Linear> = item_tower.linear().collect();
+    transpose(&layers, &parameters.dense, &mut transposed, &Team::default());
     let (mut vectors, mut gradient) = (Vec::new(), vec![0.0; tower.layout.dense_len()]);
     for (input, start) in inputs.iter_mut().zip([0, FIRST]) {
         let (rows, mut workspace) = (input.rows(), item_tower.workspace(ROWS, true));
