@@ -10,7 +10,7 @@ use twinspire_core::items::ItemTable;
 use twinspire_core::sample::{SampleSet, SampleTable};
 
 /// Numbers of a cache line.
-const LINE: usize = 16;
+const LINE: u32 = 16;
 
 /// The columns of one table.
 struct TableView<'a> {
@@ -20,6 +20,8 @@ struct TableView<'a> {
     /// Ids of single fields, and how many a row has, divided once a table and not once a row: those of the user, and the sample's
     /// own of the item.
     ids: [(&'a [u32], usize); 2],
+    /// Weights of the rows, if any is not 1: a column that says nothing is memory that every row waits for.
+    weights: Option<&'a [f32]>,
 }
 
 /// All samples of a part, with what they point at.
@@ -74,7 +76,8 @@ impl<'a> Samples<'a> {
         let (users, items) = (table.user_features(), table.item_features());
         let ids = [Some(&users), items.as_ref()]
             .map(|features| features.map_or((&[][..], 0), |own| (own.single, own.single.len() / own.rows.max(1))));
-        self.tables.push(TableView { table, users, items, ids });
+        let weights = Some(table.weights()).filter(|weights| weights.iter().any(|weight| *weight != 1.0));
+        self.tables.push(TableView { table, users, items, ids, weights });
     }
 
     /// Number of samples.
@@ -99,7 +102,7 @@ impl<'a> Samples<'a> {
     /// one after another. The numbers of their items are read too if `numbered`, or where samples have no item features of their
     /// own.
     pub(crate) fn prefetch(&self, rows: &[u32], numbered: bool) {
-        let lies_elsewhere = |at: usize| at == 0 || rows[at] != rows[at - 1] + 1 || rows[at] as usize % LINE == 0;
+        let lies_elsewhere = |at: usize| at == 0 || rows[at] != rows[at - 1] + 1 || rows[at].is_multiple_of(LINE);
         for at in (0..rows.len()).filter(|at| lies_elsewhere(*at)) {
             let (view, row) = self.locate(rows[at]);
             if self.histories.is_some() {
@@ -109,7 +112,7 @@ impl<'a> Samples<'a> {
             if numbered || view.items.is_none() {
                 prefetch(view.table.items(), row);
             }
-            [view.table.labels(), view.table.weights()].into_iter().for_each(|column| prefetch(column, row));
+            [Some(view.table.labels()), view.weights].into_iter().flatten().for_each(|column| prefetch(column, row));
             for (ids, width) in view.ids {
                 // A row may begin in one cache line and end in the next.
                 prefetch(ids, row * width);
@@ -122,7 +125,8 @@ impl<'a> Samples<'a> {
     #[inline(always)]
     pub(crate) fn outcome(&self, row: u32) -> Outcome {
         let (view, row) = self.locate(row);
-        Outcome { item: view.table.items()[row], label: view.table.labels()[row], weight: view.table.weights()[row] }
+        let weight = view.weights.map_or(1.0, |weights| weights[row]);
+        Outcome { item: view.table.items()[row], label: view.table.labels()[row], weight }
     }
 
     /// User and time of a sample.

@@ -3,7 +3,7 @@
 //! In: rows of encoded features with their histories. Out: `[rows, width]`, and the ids that were read, which the
 //! optimizer needs again.
 
-use crate::kernel::{Buffer, add_column_sums};
+use crate::kernel::Buffer;
 use crate::layer::embedding::{Columns, gather};
 use crate::layer::linear::{Layers, Linear};
 use crate::layer::product::{Matrix, multiply, multiply_into};
@@ -135,7 +135,7 @@ impl ChunkInput {
         }
     }
 
-    /// Adds the gradients of the first layer's parameters to `gradient`; the values become the gradient of the input, to
+    /// Adds the gradient of the first layer's weight to `gradient`; the values become the gradient of the input, to
     /// which `skipped` is added: what a residual layer passes on. What is shared is left to `SharedField::backward`, which
     /// needs `dy`: it is kept, and another buffer left in its place.
     pub(crate) fn backward(
@@ -147,7 +147,7 @@ impl ChunkInput {
     ) {
         let rows = self.rows;
         if !self.shares() {
-            layer.backward_parameters(&self.values, dy, rows, gradient);
+            layer.backward_weight(&self.values, dy, rows, gradient);
             if let Some(skipped) = skipped {
                 self.values[..skipped.len()].copy_from_slice(skipped);
             }
@@ -155,8 +155,7 @@ impl ChunkInput {
         }
         self.slopes.resize(dy.len());
         std::mem::swap(&mut self.slopes, dy);
-        let (weight, bias) = layer.gradients(gradient);
-        add_column_sums(self.slopes(layer), bias);
+        let weight = layer.gradients(gradient).0;
         let slopes = Matrix::new(&self.slopes, rows, layer.outputs);
         for Range { start, end } in self.runs.iter().cloned() {
             let x = Matrix::new(&self.values, rows, layer.inputs).columns(start, end - start);

@@ -6,7 +6,7 @@
 
 use crate::config::{Activation, Score, TowerSection};
 use crate::input::ChunkInput;
-use crate::kernel::{Buffer, add_to, bias_rows};
+use crate::kernel::{Buffer, add_column_sums, add_to, bias_rows};
 use crate::layer::cross::{Cross, CrossMemory};
 use crate::layer::linear::{Layers, Linear};
 use crate::layer::normalize;
@@ -208,22 +208,25 @@ impl Tower {
             if residual {
                 spare[..cells].copy_from_slice(&above[..cells]);
             }
+            let bias = layer.gradients(gradient).1;
             if number + 1 < self.layers.len() {
                 let kept = if branches[number].is_empty() { &outputs[number] } else { &branches[number] };
-                self.activation.backward(&mut above[..cells], &kept[..cells]);
+                self.activation.backward(&mut above[..cells], &kept[..cells], bias);
+            } else {
+                add_column_sums(&above[..cells], bias);
             }
             let skipped = residual.then_some(&spare[..cells]);
             if number == 0 && self.cross.is_empty() {
                 return input.backward(layer, (layers, gradient), above, skipped);
             }
             if number == 0 {
-                layer.backward_parameters(cross.output().expect("it has layers"), above, rows, gradient);
+                layer.backward_weight(cross.output().expect("it has layers"), above, rows, gradient);
                 let below = cross.gradient_mut();
                 skipped.into_iter().for_each(|skipped| below[..cells].copy_from_slice(skipped));
                 layer.backward_input(layers, above, rows, (below, residual));
                 return self.cross_backward((layers, gradient), input, cross);
             }
-            layer.backward_parameters(&outputs[number - 1], above, rows, gradient);
+            layer.backward_weight(&outputs[number - 1], above, rows, gradient);
             if let Some(skipped) = skipped {
                 below[..cells].copy_from_slice(skipped);
             }

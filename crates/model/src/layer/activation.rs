@@ -2,7 +2,10 @@
 //! gradient of what was bent.
 
 use crate::config::Activation;
-use crate::kernel::{add_bias_relu, bias_rows, exp, for_every_level, mask_by_sign};
+use crate::kernel::{add_bias_relu, add_column_sums, bias_rows, exp, for_every_level, mask_by_sign};
+
+/// Rows whose gradients are summed while they are in the L1 cache.
+const AT_ONCE: usize = 16;
 
 impl Activation {
     /// As people call it.
@@ -34,12 +37,16 @@ impl Activation {
         }
     }
 
-    /// The gradient of what was made becomes that of what was bent; `kept` is what was made where [`Activation::keeps_input`]
-    /// says no.
-    pub(crate) fn backward(self, gradient: &mut [f32], kept: &[f32]) {
-        match self {
-            Self::Relu => mask_by_sign(gradient, kept),
-            Self::Gelu => gelu_backward(gradient, kept),
+    /// The gradient of what was made becomes that of what was bent, and is added to that of the bias; `kept` is what was made
+    /// where [`Activation::keeps_input`] says no.
+    pub(crate) fn backward(self, gradient: &mut [f32], kept: &[f32], bias: &mut [f32]) {
+        let cells = AT_ONCE * bias.len();
+        for (gradient, kept) in gradient.chunks_mut(cells).zip(kept.chunks(cells)) {
+            match self {
+                Self::Relu => mask_by_sign(gradient, kept),
+                Self::Gelu => gelu_backward(gradient, kept),
+            }
+            add_column_sums(gradient, bias);
         }
     }
 }
@@ -92,7 +99,9 @@ mod tests {
         Activation::Gelu.forward(&mut outputs, &[0.0], &mut kept);
         assert_eq!(kept, reference.inputs);
         let mut slopes = vec![1.0; kept.len()];
-        Activation::Gelu.backward(&mut slopes, &kept);
+        let mut bias = [1.0];
+        Activation::Gelu.backward(&mut slopes, &kept, &mut bias);
+        assert!((bias[0] - 1.0 - slopes.iter().sum::<f32>()).abs() < 1e-5);
         let close = |ours: f32, theirs: f64| (f64::from(ours) - theirs).abs() <= 1e-6 * theirs.abs().max(1.0);
         for (at, x) in reference.inputs.iter().enumerate() {
             assert!(close(outputs[at], reference.outputs[at]), "gelu({x}) = {}", outputs[at]);

@@ -248,7 +248,7 @@ impl Block {
         let (wide, [upstream, spare]) = (&mut scratch.wide, &mut scratch.narrow);
         let moments = &memory.moments[1][..tokens];
         if !self.norm_first {
-            self.norms[1].backward((&layers, &mut *gradient), (&memory.sums[1], moments), dx);
+            self.norms[1].backward((&layers, &mut *gradient), (&memory.sums[1], moments), dx, None);
         }
         let upstream = dropped(dropout.at(3), &dx[..tokens * width], upstream);
         self.down.backward_parameters(&memory.inner, upstream, tokens, gradient);
@@ -258,10 +258,10 @@ impl Block {
             let (upstream, wide) = (&upstream[rows.start * width..rows.end * width], &mut wide[cells.clone()]);
             self.down.backward_input(layers, upstream, rows.len(), (&mut *wide, false));
             dropout.at(2).apply(wide, cells.start);
-            self.activation.backward(wide, &kept[cells]);
+            self.activation.backward(wide, &kept[cells], self.up.gradients(gradient).1);
         }
         let read = if self.norm_first { &memory.normal[1] } else { &memory.normal[0] };
-        self.up.backward_parameters(read, wide, tokens, gradient);
+        self.up.backward_weight(read, wide, tokens, gradient);
         if !self.norm_first {
             return self.up.backward_input(layers, wide, tokens, (dx, true));
         }
@@ -284,7 +284,7 @@ impl Block {
         let Scratch { head, wide, narrow: [upstream, spare] } = scratch;
         let moments = &memory.moments[0][..tokens];
         if !self.norm_first {
-            self.norms[0].backward((&layers, &mut *gradient), (&memory.sums[0], moments), dx);
+            self.norms[0].backward((&layers, &mut *gradient), (&memory.sums[0], moments), dx, None);
         }
         let upstream = dropped(dropout.at(1), &dx[..cells], upstream);
         self.out.backward_parameters(&memory.attended, upstream, tokens, gradient);
@@ -306,8 +306,7 @@ fn normed_backward(
     let spare = &mut spare[..cells.len()];
     let slopes = &slopes[rows.start * layer.outputs..rows.end * layer.outputs];
     layer.backward_input(layers, slopes, rows.len(), (&mut *spare, false));
-    norm.backward((&layers, gradient), (&x[cells.clone()], &moments[rows]), spare);
-    add_to(&mut dx[cells], spare);
+    norm.backward((&layers, gradient), (&x[cells.clone()], &moments[rows]), spare, Some(&mut dx[cells]));
 }
 
 /// `part = dropout(part + bias) + input`; the first number has that place.

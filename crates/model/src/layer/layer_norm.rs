@@ -30,16 +30,18 @@ impl LayerNorm {
         with_width!(self.width, normalise_rows, (x, parameters, y, moments));
     }
 
-    /// Turns the gradient of the output into that of the input, in place, and adds to the gradient of the parameters.
+    /// Turns the gradient of the output into that of the input, in place, or adds that to `added`; and adds to the gradient of the
+    /// parameters.
     pub(crate) fn backward(
         &self,
         (dense, gradient): (&[f32], &mut [f32]),
         (x, moments): (&[f32], &[Moments]),
         slopes: &mut [f32],
+        added: Option<&mut [f32]>,
     ) {
         let gradient = &mut gradient[self.offset..self.offset + self.len()];
         let gain = &dense[self.offset..self.offset + self.width];
-        with_width!(self.width, normalise_rows_backward, (x, gain, moments, slopes, gradient));
+        with_width!(self.width, normalise_rows_backward, (x, gain, moments, (slopes, added), gradient));
     }
 }
 
@@ -77,20 +79,22 @@ for_every_register! {
         }
     }
 
-    /// `slopes` are the gradient of the output, then that of `x`.
+    /// The first slopes are the gradient of the output; then that of `x`, unless it is added to the others.
     pub(crate) fn normalise_rows_backward<L, const WIDTH: usize>(
         x: &[f32],
         gain: &[f32],
         moments: &[Moments],
-        slopes: &mut [f32],
+        slopes: (&mut [f32], Option<&mut [f32]>),
         gradient: &mut [f32],
     ) {
         let width = if WIDTH == 0 { gain.len() } else { WIDTH };
         let (whole, part) = (width - width % LANES, 1.0 / width as f32);
         let (gain_gradient, bias_gradient) = gradient[..2 * width].split_at_mut(width);
         let gain = &gain[..width];
-        let rows = x.chunks_exact(width).zip(slopes.chunks_exact_mut(width));
-        for (&[mean, factor], (x, dy)) in moments.iter().zip(rows) {
+        let (slopes, mut added) = slopes;
+        let rows = x.chunks_exact(width).zip(slopes.chunks_exact_mut(width)).enumerate();
+        for (&[mean, factor], (row, (x, dy))) in moments.iter().zip(rows) {
+            let mut added = added.as_deref_mut().map(|added| &mut added[row * width..(row + 1) * width]);
             let normal_of = |at: usize| (x[at] - mean) * factor;
             // SAFETY: the machine has the instructions.
             unsafe {
@@ -112,7 +116,10 @@ for_every_register! {
                 for at in (0..whole).step_by(LANES) {
                     let (normal, upstream) = (normals(at), L::load(&dy[at..]));
                     let slopes = upstream.mul(L::load(&gain[at..])).sub(ones).sub(normal.mul(along));
-                    slopes.mul(factors).store(&mut dy[at..]);
+                    match &mut added {
+                        Some(added) => slopes.mul(factors).add(L::load(&added[at..])).store(&mut added[at..]),
+                        None => slopes.mul(factors).store(&mut dy[at..]),
+                    }
                     let gains = &mut gain_gradient[at..];
                     L::load(gains).add_product(upstream, normal).store(gains);
                     let biases = &mut bias_gradient[at..];
@@ -120,7 +127,11 @@ for_every_register! {
                 }
                 for at in whole..width {
                     let upstream = dy[at];
-                    dy[at] = factor * (upstream * gain[at] - along_one - normal_of(at) * along_x);
+                    let slope = factor * (upstream * gain[at] - along_one - normal_of(at) * along_x);
+                    match &mut added {
+                        Some(added) => added[at] += slope,
+                        None => dy[at] = slope,
+                    }
                     gain_gradient[at] += upstream * normal_of(at);
                     bias_gradient[at] += upstream;
                 }
@@ -150,7 +161,10 @@ mod tests {
             let (y, moments, _) = pass(&x, &[vec![1.0; width], vec![0.0; width]].concat());
             assert!(y.chunks(width).all(|row| row.iter().sum::<f32>().abs() < 1e-4));
             let (mut dx, mut gradient) = (upstream.clone(), vec![0.0; 2 * width]);
-            norm.backward((&parameters, &mut gradient), (&x, &moments), &mut dx);
+            let (mut sum, mut again) = (vec![1.0; dx.len()], gradient.clone());
+            norm.backward((&parameters, &mut again), (&x, &moments), &mut dx, Some(&mut sum));
+            norm.backward((&parameters, &mut gradient), (&x, &moments), &mut dx, None);
+            assert_eq!((sum, again), (dx.iter().map(|dx| dx + 1.0).collect(), gradient.clone()));
             for at in 0..2 * width {
                 let moved = |values: &[f32], by: f32| {
                     let mut moved = values.to_vec();

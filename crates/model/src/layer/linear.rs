@@ -88,10 +88,14 @@ impl Linear {
 
     /// Adds the gradients of `W` and `b` to their places in `gradient`.
     pub(crate) fn backward_parameters(&self, x: &[f32], dy: &[f32], rows: usize, gradient: &mut [f32]) {
-        let (weight, bias) = self.gradients(gradient);
+        self.backward_weight(x, dy, rows, gradient);
+        add_column_sums(&dy[..rows * self.outputs], self.gradients(gradient).1);
+    }
+
+    /// Adds the gradient of `W` alone.
+    pub(crate) fn backward_weight(&self, x: &[f32], dy: &[f32], rows: usize, gradient: &mut [f32]) {
         let transposed = Matrix::new(x, rows, self.inputs).transposed();
-        multiply(weight, transposed, Matrix::new(dy, rows, self.outputs), true);
-        add_column_sums(&dy[..rows * self.outputs], bias);
+        multiply(self.gradients(gradient).0, transposed, Matrix::new(dy, rows, self.outputs), true);
     }
 
     /// `dx = dy · Wᵀ`, or `dx += dy · Wᵀ` when `add`.

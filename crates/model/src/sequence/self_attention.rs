@@ -200,7 +200,7 @@ impl SelfAttention {
         let AttentionMemory { blocks, scratch, moments, .. } = &mut memory.attention;
         let dx = &mut memory.gradient[..cells];
         if let Some(norm) = self.norm {
-            norm.backward((&layers, &mut *gradient), (self.last(blocks), &moments[..cells / self.width]), dx);
+            norm.backward((&layers, &mut *gradient), (self.last(blocks), &moments[..cells / self.width]), dx, None);
         }
         for (number, block) in self.blocks.iter().enumerate().rev() {
             let x = if number == 0 { &memory.tokens } else { self.blocks[number - 1].output(&blocks[number - 1]) };
