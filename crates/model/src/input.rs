@@ -173,8 +173,10 @@ impl ChunkInput {
         for (field, id) in features.single[row.row * width..][..width].iter().enumerate() {
             self.ids[field * self.rows + number] = *id;
         }
-        let numbers = &features.dense[row.row * layout.dense..][..layout.dense];
-        self.values[number * layout.width + layout.dense_column..][..layout.dense].copy_from_slice(numbers);
+        if layout.dense > 0 {
+            let numbers = &features.dense[row.row * layout.dense..][..layout.dense];
+            self.values[number * layout.width + layout.dense_column..][..layout.dense].copy_from_slice(numbers);
+        }
         for (sequence, elements) in layout.sequences.iter().zip(&mut self.sequences) {
             match sequence.source {
                 Source::Own { number } => {

@@ -6,8 +6,15 @@ use std::ops::Range;
 /// memory traffic: a gradient of all dense parameters is written and read again.
 const GROUPS: usize = 8;
 
-/// Groups of a batch of many chunks: the first ones are three times as large as the last ones, so that threads end at the same
-/// time, even where one is slowed down.
+/// Groups of a batch of more chunks: the last ones are half as large as those before, so that threads end at the same time, even
+/// where one is slowed down.
+const LARGE: usize = 6;
+const SMALL: usize = 4;
+
+/// Chunks of such a batch.
+const MORE: usize = 24;
+
+/// Groups of a batch of many chunks: the first ones are three times as large as the last ones, to the same end.
 const FALLING: usize = 12;
 
 /// Chunks of such a batch.
@@ -40,15 +47,20 @@ impl Grid {
 
     /// Number of groups.
     pub(super) fn groups(&self) -> usize {
-        if self.chunks() < MANY { self.chunks().min(GROUPS) } else { FALLING }
+        match self.chunks() {
+            chunks @ ..MORE => chunks.min(GROUPS),
+            MORE..MANY => LARGE + SMALL,
+            MANY.. => FALLING,
+        }
     }
 
     /// Chunks of a group.
     pub(super) fn chunks_of(&self, number: usize) -> Range<usize> {
         let (chunks, groups) = (self.chunks(), self.groups());
-        let before = |number: usize| match groups {
-            FALLING => chunks * number * (3 * groups - number) / (2 * groups * groups),
-            _ => chunks * number / groups,
+        let before = |number: usize| match chunks {
+            ..MORE => chunks * number / groups,
+            MORE..MANY => chunks * (number + number.min(LARGE)) / (2 * LARGE + SMALL),
+            MANY.. => chunks * number * (3 * groups - number) / (2 * groups * groups),
         };
         before(number)..before(number + 1)
     }
@@ -82,7 +94,7 @@ mod tests {
             assert_eq!(groups.iter().cloned().flatten().collect::<Vec<_>>(), (0..chunks).collect::<Vec<_>>());
             assert!(groups.iter().all(|group| !group.is_empty()));
             let (first, last) = (groups.first().map_or(0, Range::len), groups.last().map_or(0, Range::len));
-            assert!(if chunks < MANY { first <= last + 1 } else { first > last }, "{chunks}: {groups:?}");
+            assert!(if chunks < MORE { first <= last + 1 } else { first > last }, "{chunks}: {groups:?}");
         }
     }
 }
