@@ -58,6 +58,8 @@ pub(super) struct Chunk {
     /// Added to the score in a softmax.
     shifts: Vec<f32>,
     scores: Vec<f32>,
+    /// Sum of the weights of its items.
+    pub(super) weight: f64,
     sum: LossSum,
     /// Gradient of a learned temperature.
     pub(super) by_scale: f64,
@@ -138,6 +140,7 @@ impl Chunk {
             samples.prefetch(rows, !matches!(batch.pairing, Pairing::Own));
         }
         self.read_outcomes(batch, (number, rows), items);
+        self.weight = self.weights.iter().map(|&weight| f64::from(weight)).sum();
         self.scores.resize(self.labels.len(), 0.0);
         let corpus = samples.corpus();
         let interests = layout.user.interests();

@@ -261,8 +261,7 @@ impl<'a> Engine<'a> {
     /// Forward pass, loss, and perhaps backward pass of every chunk, each group on one thread.
     fn pairs_pass(&mut self, parameters: &Parameters, batch: &Batch<'_>, ending: Ending) -> LossSum {
         self.reserve((self.grid.most(), self.grid.most() * self.grid.group));
-        let weights = self.chunks[..self.grid.chunks()].iter().flat_map(|chunk| chunk.judged().2);
-        let weight = weights.map(|&weight| f64::from(weight)).sum();
+        let weight = self.chunks[..self.grid.chunks()].iter().map(|chunk| chunk.weight).sum();
         let step = (&self.transposed[..], &self.shared, &self.grid, weight);
         let given = Given::new(self.layout, (parameters, batch.samples.corpus()), step);
         let buffers = &self.buffers;

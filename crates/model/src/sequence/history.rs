@@ -311,13 +311,12 @@ fn joined(chunks: &[Range<usize>]) -> Range<usize> {
 /// Cuts rows into chunks: of at least `fewest` of them and, once they are `most` or their tokens fill a chunk, up to the
 /// next one with which a sequence of every history starts. Returns the first row of each chunk, and the number of rows.
 pub(crate) fn cut(histories: &mut [History], rows: usize, (fewest, most): (usize, usize)) -> Vec<usize> {
-    let ends: Vec<usize> = match histories.first() {
-        Some(history) => history.tokens.first_rows().skip(1).collect(),
-        None => (1..=rows).collect(),
+    let Some(first) = histories.first() else {
+        return (0..rows).step_by(most).chain([rows]).collect();
     };
     let mut starts = vec![0];
     let (mut start, mut before) = (0, 0);
-    for end in ends {
+    for end in first.tokens.first_rows().skip(1) {
         let tokens: Option<usize> = histories.iter().map(|history| history.tokens.before(end)).sum();
         let Some(tokens) = tokens else { continue };
         let is_full = end - start >= most || end - start >= fewest && tokens - before >= CHUNK_TOKENS;
