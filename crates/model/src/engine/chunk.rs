@@ -136,6 +136,7 @@ impl Chunk {
         (items, paired): (&[u32], bool),
     ) {
         let (samples, rows) = (batch.samples, &batch.rows[grid.rows(number)]);
+        // Where histories were read, all samples have been asked for.
         if layout.user.histories.is_empty() {
             samples.prefetch(rows, !matches!(batch.pairing, Pairing::Own));
         }

@@ -30,8 +30,8 @@ impl LayerNorm {
         with_width!(self.width, normalise_rows, (x, parameters, y, moments));
     }
 
-    /// Turns the gradient of the output into that of the input, in place, or adds that to `added`; and adds to the gradient of the
-    /// parameters.
+    /// Turns the gradient of the output, `slopes`, into that of the input, in place; with `added`, that is added there, and the
+    /// slopes stay as they are. Adds to the gradient of the parameters.
     pub(crate) fn backward(
         &self,
         (dense, gradient): (&[f32], &mut [f32]),
