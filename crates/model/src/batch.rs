@@ -3,14 +3,11 @@
 //! In: [`SampleSet`], histories and corpus. Out: rows for the towers. Beyond the maps, it holds one `u32` a sample.
 
 use crate::input::{Row, RowSource};
-use crate::kernel::prefetch;
+use crate::kernel::{LINE, prefetch};
 use twinspire_core::encode::EncodedView;
 use twinspire_core::history::Histories;
 use twinspire_core::items::ItemTable;
 use twinspire_core::sample::{SampleSet, SampleTable};
-
-/// Numbers of a cache line.
-const LINE: u32 = 16;
 
 /// The columns of one table.
 struct TableView<'a> {
@@ -102,7 +99,8 @@ impl<'a> Samples<'a> {
     /// one after another. The numbers of their items are read too if `numbered`, or where samples have no item features of their
     /// own.
     pub(crate) fn prefetch(&self, rows: &[u32], numbered: bool) {
-        let lies_elsewhere = |at: usize| at == 0 || rows[at] != rows[at - 1] + 1 || rows[at].is_multiple_of(LINE);
+        let begins_a_line = |at: usize| (rows[at] as usize).is_multiple_of(LINE);
+        let lies_elsewhere = |at: usize| at == 0 || rows[at] != rows[at - 1] + 1 || begins_a_line(at);
         for at in (0..rows.len()).filter(|at| lies_elsewhere(*at)) {
             let (view, row) = self.locate(rows[at]);
             if self.histories.is_some() {

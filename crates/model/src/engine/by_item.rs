@@ -1,6 +1,8 @@
 //! Which candidates of a batch hold an item. In: the items of all candidates. Out: the candidates of one item. Rows ask for items
 //! that hardly any candidate holds, so most are answered from a few bits.
 
+use crate::layer::ids::place;
+
 /// Bits of the filter for each candidate: of items that none holds, about one in sixteen is looked for in vain.
 const BITS: usize = 16;
 
@@ -27,11 +29,10 @@ impl ByItem {
         }
     }
 
-    /// Word and bit of an item, by multiplicative hashing (Knuth: "The Art of Computer Programming", volume 3, 6.4).
+    /// Word and bit of an item.
     fn place(&self, item: u32) -> (usize, u64) {
-        let hash = u64::from(item.wrapping_mul(0x9e37_79b9));
-        let place = (hash * (self.filter.len() as u64 * u64::from(u64::BITS))) >> u32::BITS;
-        ((place / u64::from(u64::BITS)) as usize, 1 << (place % u64::from(u64::BITS)))
+        let bit = place(item, self.filter.len() * u64::BITS as usize);
+        (bit / u64::BITS as usize, 1 << (bit % u64::BITS as usize))
     }
 
     /// The candidates that hold an item, ascending.

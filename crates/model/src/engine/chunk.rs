@@ -58,7 +58,7 @@ pub(super) struct Chunk {
     /// Added to the score in a softmax.
     shifts: Vec<f32>,
     scores: Vec<f32>,
-    /// Sum of the weights of its items.
+    /// Sum of the weights of its items, where rows are paired with them.
     pub(super) weight: f64,
     sum: LossSum,
     /// Gradient of a learned temperature.
@@ -141,7 +141,8 @@ impl Chunk {
             samples.prefetch(rows, !matches!(batch.pairing, Pairing::Own));
         }
         self.read_outcomes(batch, (number, rows), items);
-        self.weight = self.weights.iter().map(|&weight| f64::from(weight)).sum();
+        let counted = if paired { &self.weights[..] } else { &[] };
+        self.weight = counted.iter().map(|&weight| f64::from(weight)).sum();
         self.scores.resize(self.labels.len(), 0.0);
         let corpus = samples.corpus();
         let interests = layout.user.interests();

@@ -6,7 +6,7 @@
 use std::ops::{Deref, DerefMut};
 
 /// Numbers of a line.
-const LINE: usize = 16;
+pub(crate) const LINE: usize = 16;
 
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]

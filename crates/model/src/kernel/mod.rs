@@ -11,7 +11,7 @@ mod registers;
 mod transpose;
 mod vector;
 
-pub(crate) use buffer::Buffer;
+pub(crate) use buffer::{Buffer, LINE};
 pub(crate) use lanes::{Lanes, Single, Sixteen, dot_lanes, exp_lanes};
 pub(crate) use math::{exp, ln};
 #[cfg(target_arch = "x86_64")]

@@ -224,8 +224,7 @@ for_every_register! {
                 }
                 ends.mul(factor).store(last);
             }
-            // SAFETY: likewise; a call for so few numbers would cost more.
-            unseen.chunks_exact_mut(LANES).for_each(|rest| unsafe { L::splat(0.0).store(rest) });
+            unseen.fill(0.0);
         }
     }
 
@@ -236,8 +235,7 @@ for_every_register! {
         for (number, (own, gradient)) in own.chunks_exact(stride).zip(gradient.chunks_exact_mut(stride)).enumerate() {
             let seen = if causal { (number + 1).next_multiple_of(LANES) } else { stride };
             let (gradient, rest) = gradient.split_at_mut(seen);
-            // SAFETY: the machine has the instructions; a call for so few numbers would cost more.
-            rest.chunks_exact_mut(LANES).for_each(|rest| unsafe { L::splat(0.0).store(rest) });
+            rest.fill(0.0);
             // SAFETY: the machine has the instructions.
             unsafe {
                 let mut along = L::splat(0.0);

@@ -8,7 +8,7 @@
 use super::embedding::{Columns, gather};
 use super::linear::Linear;
 use super::product::{Matrix, multiply};
-use crate::kernel::{Buffer, for_every_level, prefetch};
+use crate::kernel::{Buffer, LINE, for_every_level, prefetch};
 use crate::layout::Field;
 use std::ops::Range;
 
@@ -222,7 +222,7 @@ fn add_row<const N: usize>(sums: &mut [f32; N], source: &[f32], (row, width, fir
 /// Asks for that block.
 #[inline(always)]
 fn prefetch_row<const N: usize>(source: &[f32], (row, width, first): (usize, usize, usize)) {
-    (0..N).step_by(16).for_each(|column| prefetch(source, row * width + first + column));
+    (0..N).step_by(LINE).for_each(|column| prefetch(source, row * width + first + column));
 }
 
 for_every_level! {

@@ -4,6 +4,11 @@
 /// No number.
 const NOWHERE: u32 = u32::MAX;
 
+/// The place of a number among so many, by multiplicative hashing (Knuth: "The Art of Computer Programming", volume 3, 6.4).
+pub(crate) fn place(number: u32, places: usize) -> usize {
+    ((u64::from(number.wrapping_mul(0x9e37_79b9)) * places as u64) >> u32::BITS) as usize
+}
+
 /// Distinct numbers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ids {
@@ -16,13 +21,12 @@ pub(crate) struct Ids {
 impl Ids {
     /// Finds the distinct ones of `numbers`.
     pub(crate) fn find(&mut self, numbers: &[u32]) {
-        let bits = (2 * numbers.len().max(1)).next_power_of_two().trailing_zeros();
         self.distinct.clear();
         self.index.clear();
         self.slots.clear();
-        self.slots.resize(1 << bits, NOWHERE);
+        self.slots.resize((2 * numbers.len().max(1)).next_power_of_two(), NOWHERE);
         for &number in numbers {
-            let mut slot = (number.wrapping_mul(0x9e37_79b9) >> (u32::BITS - bits)) as usize;
+            let mut slot = place(number, self.slots.len());
             while self.slots[slot] != NOWHERE && self.distinct[self.slots[slot] as usize] != number {
                 slot = (slot + 1) & (self.slots.len() - 1);
             }

@@ -4,16 +4,12 @@
 //! user that follow each other can be joined: her history is there once, and each row sees a prefix of it.
 
 use crate::input::{Row, RowSource};
-use crate::kernel::prefetch;
-use std::collections::VecDeque;
+use crate::kernel::{LINE, prefetch};
 use std::ops::Range;
 use twinspire_core::ids::MISSING;
 
 /// So many rows ahead of its turn, a history is asked for: in the order of an epoch they lie anywhere.
 const AHEAD: usize = 4;
-
-/// Items of a cache line.
-const LINE: usize = 16;
 
 /// Packed histories.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,9 +32,9 @@ struct Window {
     end: usize,
 }
 
-/// Asks for a history, unless it starts where the one before does.
-fn ask_for(history: &[u32], before: &[u32]) {
-    if history.as_ptr() != before.as_ptr() {
+/// Asks for a history, unless it starts where the one that is read does.
+fn ask_for(history: &[u32], read: &[u32]) {
+    if history.as_ptr() != read.as_ptr() {
         (0..history.len()).step_by(LINE).for_each(|at| prefetch(history, at));
     }
 }
@@ -59,15 +55,11 @@ impl Tokens {
         self.items.clear();
         self.ends.push(0);
         let mut open: Option<Window> = None;
-        let mut coming = VecDeque::with_capacity(AHEAD + 1);
-        for last in 0..rows + AHEAD {
-            if last < rows {
-                let row = source.row(last);
-                ask_for(row.history, coming.back().map_or(&[], |before: &Row<'_>| before.history));
-                coming.push_back(row);
+        for number in 0..rows {
+            let row = source.row(number);
+            if number + AHEAD < rows {
+                ask_for(source.row(number + AHEAD).history, row.history);
             }
-            let Some(number) = last.checked_sub(AHEAD).filter(|number| *number < rows) else { continue };
-            let Some(row) = coming.pop_front() else { break };
             match open.as_mut().filter(|window| window.takes(&row, max_length)) {
                 Some(window) => {
                     self.items.extend_from_slice(&row.history[window.end..]);

@@ -42,12 +42,13 @@ fn tile(candidates: usize) -> usize {
     (MOST.1 / stride(candidates)).clamp(TILE, MOST.0)
 }
 
-/// Users whose scores stay in the L1 cache, where that is a fair number of them.
+/// Scores that stay in the L1 cache of most CPUs, and the fewest users for whom it is worth it to take no more at once.
+const BAND: (usize, usize) = (1 << 13, 12);
+
+/// Users who go from scores to gradients at once: as many as the L1 cache has room for, or else all of a tile.
 fn band(candidates: usize) -> usize {
-    match (1 << 13) / stride(candidates) {
-        few @ 0..12 => tile(candidates).max(few),
-        many => many,
-    }
+    let users = BAND.0 / stride(candidates);
+    if users < BAND.1 { tile(candidates) } else { users }
 }
 
 /// What the users of a batch meet: vectors, of length 1 each where the score is the cosine.
@@ -199,10 +200,11 @@ impl Group {
     /// Adds the losses of some rows, `weight · loss` each, and writes their gradients; after the last ones, [`Group::end`] is due.
     pub(crate) fn pass(&mut self, prepared: Prepared<'_>, rows: Rows<'_>) {
         let (width, own) = (prepared.batch.dimension, prepared.batch.group() * prepared.batch.dimension);
-        let tile = tile(prepared.batch.candidate_shifts.len());
+        let candidates = prepared.batch.candidate_shifts.len();
+        let (tile, band) = (tile(candidates), band(candidates));
         let Rows { mut first, mut users, mut user_gradients, mut item_gradients } = rows;
         while !users.is_empty() {
-            let count = (users.len() / width).min(tile - self.held).min(band(prepared.batch.candidate_shifts.len()));
+            let count = (users.len() / width).min(tile - self.held).min(band);
             let rows = Rows {
                 first,
                 users: users.split_off(..count * width).expect("so many are left"),
