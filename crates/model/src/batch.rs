@@ -4,6 +4,7 @@
 
 use crate::input::{Row, RowSource};
 use crate::kernel::{LINE, prefetch};
+use std::ops::Range;
 use twinspire_core::encode::EncodedView;
 use twinspire_core::history::Histories;
 use twinspire_core::items::ItemTable;
@@ -196,6 +197,10 @@ impl RowSource for UsersOf<'_> {
     #[inline]
     fn row(&self, number: usize) -> Row<'_> {
         self.0.user(self.1[number])
+    }
+
+    fn ask(&self, rows: Range<usize>) {
+        self.0.prefetch(&self.1[rows], true);
     }
 
     fn times(&self, number: usize) -> (&[i64], i64) {

@@ -38,9 +38,12 @@ impl<'a> Row<'a> {
 }
 
 /// The rows of a chunk.
-pub(crate) trait RowSource {
+pub(crate) trait RowSource: Sync {
     /// Row `number` of the chunk.
     fn row(&self, number: usize) -> Row<'_>;
+
+    /// Asks for the memory of rows that are read next.
+    fn ask(&self, _rows: Range<usize>) {}
 
     /// When the items of its history were chosen, and when its event is, microseconds UTC; nothing where no history is read.
     fn times(&self, _number: usize) -> (&[i64], i64) {
@@ -91,18 +94,27 @@ impl ChunkInput {
         items: &EncodedView<'_>,
         (source, rows): (&impl RowSource, usize),
     ) {
-        self.rows = rows;
-        self.values.resize(rows * layout.width);
-        self.values[rows * layout.width..].fill(0.0);
+        self.make_room(layout, rows);
         self.ids.resize(layout.single.len() * rows, 0);
         self.sequences.resize_with(layout.sequences.len(), Elements::default);
         self.sequences.iter_mut().for_each(Elements::clear);
-        if layout.single.is_empty() && layout.sequences.is_empty() && layout.dense == 0 {
+        if !layout.has_features() {
             return;
         }
         for number in 0..rows {
             self.read_row(layout, items, number, source.row(number));
         }
+    }
+
+    /// Makes room for rows that have nothing to be read: vectors of their histories are filled in.
+    pub(crate) fn make_room(&mut self, layout: &InputLayout, rows: usize) {
+        self.rows = rows;
+        self.values.resize(rows * layout.width);
+    }
+
+    /// Becomes rows that have nothing to be read, and are filled in elsewhere.
+    pub(crate) fn count(&mut self, rows: usize) {
+        self.rows = rows;
     }
 
     /// Looks up what is not `shared` with the batch, of which row `start` is the first here. Vectors of histories that have an

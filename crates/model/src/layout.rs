@@ -163,6 +163,11 @@ impl InputLayout {
         self.histories.iter().map(|history| history.encoder.interests()).max().unwrap_or(1)
     }
 
+    /// Does a row have anything beside histories that have an encoder?
+    pub(crate) fn has_features(&self) -> bool {
+        !self.single.is_empty() || !self.sequences.is_empty() || self.dense > 0
+    }
+
     /// Number of fields that read a table.
     fn readers(&self, table: usize) -> usize {
         let fields = self.single.iter().chain(self.sequences.iter().map(|sequence| &sequence.field));

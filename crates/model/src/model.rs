@@ -11,6 +11,7 @@ use crate::layer::linear::Linear;
 use crate::layout::{InputLayout, ModelLayout};
 use crate::sequence::{Encoded, Initial, Pass, TokenGradients};
 use crate::shared::Shared;
+use crate::team::Team;
 use crate::tower::{Tower, TowerWorkspace};
 use rayon::prelude::*;
 use twinspire_core::encode::{EncodedView, FeatureEncoder};
@@ -191,8 +192,9 @@ impl TwoTower {
     ) {
         let (count, interests) = (target.len() / self.dimension(), input.interests());
         values.read(input, items, (&Repeated(source, interests), count));
-        let whole = (Pass::default(), (1, count.max(1)));
-        shared.read_histories((input, &self.parameters), items, (source, count / interests), whole);
+        let (rows, read) = (count / interests, (input, &self.parameters));
+        shared.read_histories(read, (items, (source, rows)), Pass::default(), &Team::default());
+        shared.cut(rows, (1, count.max(1)));
         values.look_up(input, &self.parameters.tables, (shared, 0));
         encoded.resize_with(input.histories.len(), Default::default);
         for ((layout, history), encoded) in input.histories.iter().zip(shared.histories()).zip(encoded.iter_mut()) {

@@ -12,10 +12,14 @@ use crate::layer::linear::Linear;
 use crate::layout::{Field, InputLayout, ModelLayout};
 use crate::model::Parameters;
 use crate::optimizer::Shard;
-use crate::sequence::{History, Pass, TokenGradients, cut};
+use crate::sequence::{History, Pass, TokenGradients, Tokens, cut, starts};
+use crate::team::Team;
 use crate::tower::Tower;
 use std::ops::Range;
 use twinspire_core::encode::EncodedView;
+
+/// Fewest rows whose histories are worth a part of their own.
+const PART_ROWS: usize = 128;
 
 /// The shared fields of one tower's input.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +28,8 @@ pub(crate) struct Shared {
     fields: Vec<(Distinct, bool)>,
     /// One for each history that has an encoder.
     histories: Vec<History>,
+    /// What threads read at once: one for each history a part.
+    parts: Vec<Vec<Tokens>>,
 }
 
 /// A single field of one tower, and the chunks of a batch.
@@ -79,19 +85,37 @@ impl Shared {
         })
     }
 
-    /// Reads the histories of rows, and cuts the rows into chunks as [`cut`] says, whose result this returns.
+    /// Reads the histories of rows. They are read in parts; what is read does not depend on these.
     pub(crate) fn read_histories(
         &mut self,
         (layout, parameters): (&InputLayout, &Parameters),
-        items: &EncodedView<'_>,
-        source: (&impl RowSource, usize),
-        (pass, sizes): (Pass, (usize, usize)),
-    ) -> Vec<usize> {
+        (items, (source, rows)): (&EncodedView<'_>, (&impl RowSource, usize)),
+        pass: Pass,
+        team: &Team,
+    ) {
         self.histories.resize_with(layout.histories.len(), History::default);
-        for (own, history) in layout.histories.iter().zip(&mut self.histories) {
-            history.read(own, parameters, (items, source), pass);
+        if layout.histories.is_empty() {
+            return;
         }
-        cut(&mut self.histories, source.1, sizes)
+        let starts = starts(source, rows, (2 * team.threads()).min(rows / PART_ROWS).max(1));
+        self.parts.resize_with(starts.len() - 1, Vec::new);
+        team.each(self.parts.iter_mut().zip(starts.windows(2)), |_, (part, ends)| {
+            let own = ends[0]..ends[1];
+            source.ask(own.clone());
+            part.resize_with(layout.histories.len(), Tokens::default);
+            for (history, tokens) in layout.histories.iter().zip(part) {
+                tokens.read((source, own.clone()), (history.max_length, pass.joined));
+            }
+        });
+        for (number, (own, history)) in layout.histories.iter().zip(&mut self.histories).enumerate() {
+            let parts = self.parts.iter().map(|part| &part[number]);
+            history.take((own, parameters), (items, (source, rows)), pass, parts);
+        }
+    }
+
+    /// Cuts rows whose histories were read into chunks, as [`cut`] says, whose result this returns.
+    pub(crate) fn cut(&mut self, rows: usize, sizes: (usize, usize)) -> Vec<usize> {
+        cut(&mut self.histories, rows, sizes)
     }
 
     /// The histories, in the order of the layout.

@@ -8,7 +8,7 @@ use crate::config::Score;
 use crate::input::{ChunkInput, Repeated};
 use crate::kernel::{Buffer, add_to};
 use crate::layer::linear::Layers;
-use crate::layout::ModelLayout;
+use crate::layout::{InputLayout, ModelLayout};
 use crate::loss::LossSum;
 use crate::loss::bce::{self, Gradients, Pairs};
 use crate::model::Parameters;
@@ -71,6 +71,8 @@ pub(super) struct Buffers {
     rows: (usize, usize),
     /// One for each history of the user tower that has an encoder.
     encoded: Vec<Encoded>,
+    /// Input of the user tower, where nothing of it is read after the chunk: memory of one chunk, which stays in the cache.
+    passing: ChunkInput,
     user: TowerWorkspace,
     /// Of pairs; a softmax needs all items of a batch at once.
     item: TowerWorkspace,
@@ -147,7 +149,10 @@ impl Chunk {
         let corpus = samples.corpus();
         let interests = layout.user.interests();
         let users = (&Repeated(&UsersOf(samples, rows), interests), rows.len() * interests);
-        self.user.read(&layout.user, corpus, users);
+        match layout.user.has_features() {
+            true => self.user.read(&layout.user, corpus, users),
+            false => self.user.count(users.1),
+        }
         match batch.pairing {
             _ if !paired => self.item.read(&layout.item, corpus, (&ItemsOf(samples, &[]), 0)),
             Pairing::Own => self.item.read(&layout.item, corpus, (&ItemsOf(samples, rows), rows.len())),
@@ -196,13 +201,23 @@ impl Chunk {
     ) {
         let Given { layout, parameters, shared: [users, _], grid, .. } = given;
         let start = grid.rows(number).start * layout.user.interests();
-        self.user.look_up(&layout.user, &parameters.tables, (users, start));
+        let input = self.user_input(&layout.user, &mut buffers.passing);
+        input.look_up(&layout.user, &parameters.tables, (users, start));
         let lefts = buffers.encoded.iter_mut().zip(left);
         for ((own, history), left) in layout.user.histories.iter().zip(users.histories()).zip(lefts) {
-            let target = (self.user.values_mut(), own.columns(layout.user.width));
+            let target = (input.values_mut(), own.columns(layout.user.width));
             history.forward((own, parameters), number..number + 1, left, target);
         }
-        layout.user_tower.forward(&parameters.dense, (&self.user, users), &mut buffers.user);
+        layout.user_tower.forward(&parameters.dense, (input, users), &mut buffers.user);
+    }
+
+    /// The input of the user tower, if need be in the memory that is `passing` from chunk to chunk.
+    fn user_input<'a>(&'a mut self, layout: &InputLayout, passing: &'a mut ChunkInput) -> &'a mut ChunkInput {
+        if layout.has_features() {
+            return &mut self.user;
+        }
+        passing.make_room(layout, self.user.rows());
+        passing
     }
 
     /// Looks up the items of chunk `number`, and takes them through their tower.
@@ -223,11 +238,11 @@ impl Chunk {
     }
 
     /// What `compare` gives for the vectors of the users, `[rows, dimension]`, and where their gradients are to be written; of
-    /// several interests, those of the one that meets the row's items `[rows, group, dimension]`.
+    /// several interests, those of the one that meets the row's items, of which the chunk has those of `places` `[rows, group]`.
     pub(super) fn compare_users<R>(
         &self,
         layout: &ModelLayout,
-        (items, group): (&[f32], usize),
+        (items, places, group): (&[f32], &[u32], usize),
         buffers: &mut Buffers,
         compare: impl FnOnce(&[f32], &mut [f32]) -> R,
     ) -> R {
@@ -238,7 +253,7 @@ impl Chunk {
         }
         let cells = users.len() / interests;
         let (numbers, [vectors, slopes]) = &mut buffers.chosen;
-        read_out((users, items), (interests, group, dimension), numbers, &mut vectors[..cells]);
+        read_out((users, (items, places)), (interests, group, dimension), numbers, &mut vectors[..cells]);
         let compared = compare(&vectors[..cells], &mut slopes[..cells]);
         let target = &mut buffers.user_gradient[..users.len()];
         spread(numbers, &slopes[..cells], (interests, dimension), target);
@@ -295,11 +310,12 @@ impl Chunk {
         let Given { layout, layers, shared: [users, _], weight, .. } = given;
         let slopes = &buffers.user_gradient[..self.user.rows() * layout.dimension()];
         let weights = Weights { layers, gradient: &mut *gradient };
-        layout.user_tower.backward(weights, &mut self.user, slopes, &mut buffers.user);
+        let input = self.user_input(&layout.user, &mut buffers.passing);
+        layout.user_tower.backward(weights, input, slopes, &mut buffers.user);
         let lefts = buffers.encoded.iter_mut().zip(left);
         for ((own, history), left) in layout.user.histories.iter().zip(users.histories()).zip(lefts) {
             let place = (own, own.columns(layout.user.width));
-            history.backward(place, (layers, &mut *gradient), (number, &self.user, weight), left);
+            history.backward(place, (layers, &mut *gradient), (number, input, weight), left);
         }
     }
 

@@ -1,7 +1,7 @@
 //! The items of a batch in which every row meets items of others: each goes through its tower once, however many rows hold it.
 //!
-//! In: the items that rows and candidates hold, by number in the corpus, or the samples' own, one a row. Out: their vectors;
-//! backward, from the gradients of what rows and candidates hold, those of the tower.
+//! In: the items that rows and candidates hold, by number in the corpus, or the samples' own, one a row. Out: their vectors, and
+//! which of them each row holds; backward, from the gradients of what rows and candidates hold, those of the tower.
 
 use super::grid::split;
 use super::{Batch, CHUNK_ROWS, Pairing};
@@ -102,12 +102,17 @@ impl Items {
         self.chunks[..self.chunks()].iter().map(|chunk| &chunk.input)
     }
 
-    /// Takes the items through their tower, and writes the vectors of what rows and candidates hold.
+    /// Vectors of the items `[items, dimension]`, and which of them the rows hold.
+    pub(super) fn of_rows(&self) -> (&[f32], &[u32]) {
+        (&self.vectors, &self.places[..self.of_rows])
+    }
+
+    /// Takes the items through their tower, and writes the vectors of what the candidates hold.
     pub(super) fn forward(
         &mut self,
         layout: &ModelLayout,
         (parameters, shared): (&Parameters, &Shared),
-        (of_rows, candidates): (&mut [f32], &mut [f32]),
+        candidates: &mut [f32],
         team: &Team,
     ) {
         let (width, count) = (layout.dimension(), self.count);
@@ -121,11 +126,8 @@ impl Items {
             layout.item_tower.forward(&parameters.dense, (input, shared), tower);
             target.copy_from_slice(tower.vectors(input.rows()));
         });
-        let (rows, others) = self.places.split_at(self.of_rows);
-        let parts = [(rows, of_rows), (others, candidates)]
-            .into_iter()
-            .flat_map(|(places, target)| places.chunks(CHUNK_ROWS).zip(target.chunks_mut(CHUNK_ROWS * width)));
-        let vectors = &self.vectors[..];
+        let (vectors, places) = (&self.vectors[..], &self.places[self.of_rows..]);
+        let parts = places.chunks(CHUNK_ROWS).zip(candidates.chunks_mut(CHUNK_ROWS * width));
         team.each(parts, |_, (places, target)| {
             gather(vectors, places, target, Columns { stride: width, first: 0, width });
         });

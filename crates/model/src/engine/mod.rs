@@ -212,8 +212,9 @@ impl<'a> Engine<'a> {
 
     /// Keeps the items of a batch that has its gradients for those that follow.
     pub(crate) fn remember(&mut self, batch: &Batch<'_>) {
-        let width = self.layout.dimension();
-        self.earlier.push(&self.items, self.columns.positives(width, batch.pairing.group()));
+        let (width, (vectors, places)) = (self.layout.dimension(), self.met_items.of_rows());
+        let positives = places.iter().step_by(batch.pairing.group());
+        self.earlier.push(&self.items, positives.map(|&place| &vectors[place as usize * width..][..width]));
     }
 
     /// Leaves the gradients of a batch in its groups and chunks, not yet divided by the sum of weights.

@@ -17,19 +17,15 @@ impl Engine<'_> {
     /// or meet those of others.
     pub(super) fn read(&mut self, parameters: &Parameters, batch: &Batch<'_>, paired: bool) {
         let layout = self.layout;
-        // Histories are read row by row, before the chunks could ask for their samples.
-        if !layout.user.histories.is_empty() {
-            batch.samples.prefetch(batch.rows, true);
-        }
+        let source = (&UsersOf(batch.samples, batch.rows), batch.rows.len());
+        let histories = (batch.samples.corpus(), source);
+        self.shared[0].read_histories((&layout.user, parameters), histories, batch.pass, &self.team);
         self.draw(batch);
         let (items, drawn) = (&self.items[..], &self.drawn[..]);
         let [users, item_fields] = &mut self.shared;
-        let source = (&UsersOf(batch.samples, batch.rows), batch.rows.len());
         let candidates = drawn.len() + batch.repeated(&self.objective);
         let sizes = (if candidates > CACHED_CANDIDATES { TILE } else { 1 }, batch.pairing.chunk_rows());
-        let how = (batch.pass, sizes);
-        let starts = users.read_histories((&layout.user, parameters), batch.samples.corpus(), source, how);
-        self.grid = Grid { starts, group: batch.pairing.group() };
+        self.grid = Grid { starts: users.cut(batch.rows.len(), sizes), group: batch.pairing.group() };
         let grid = &self.grid;
         self.chunks.resize_with(self.chunks.len().max(grid.chunks()), Chunk::default);
         let chunks = self.chunks[..grid.chunks()].iter_mut().enumerate();

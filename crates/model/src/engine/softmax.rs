@@ -14,9 +14,9 @@ use crate::negative::{Draw, Met};
 /// Columns of a whole batch.
 #[derive(Debug, Default)]
 pub(super) struct BatchColumns {
-    /// Vectors and gradients of the positives, each with negatives of its own `[rows · group, dimension]`.
-    items: [Buffer; 2],
-    /// Of what all rows meet: first the positives again where rows are negatives of each other, then drawn items, and then
+    /// Gradients of the positives, each with negatives of its own `[rows · group, dimension]`.
+    item_gradients: Buffer,
+    /// Vectors and gradients of what all rows meet: first the positives again where rows are negatives of each other, then drawn items, and then
     /// rows of earlier batches, which get no gradient.
     candidates: [Buffer; 2],
     weights: Vec<f32>,
@@ -51,10 +51,10 @@ impl Engine<'_> {
         let moving = repeated + self.drawn.len();
         let (earlier, earlier_vectors) = self.earlier.met(self.steps, batch.rows.len());
         self.columns.resize(dimension, batch.rows.len() * group, (moving, earlier.len()));
-        let ([items, _], [candidates, _]) = (&mut self.columns.items, &mut self.columns.candidates);
+        let [candidates, _] = &mut self.columns.candidates;
         let (candidates, still) = candidates.split_at_mut(moving * dimension);
         still.copy_from_slice(earlier_vectors);
-        self.met_items.forward(self.layout, (parameters, &self.shared[1]), (items, candidates), &self.team);
+        self.met_items.forward(self.layout, (parameters, &self.shared[1]), candidates, &self.team);
         self.columns.read(&self.chunks[..self.grid.chunks()], group);
         let met = Met { rows: &self.items, earlier };
         self.columns.read_shifts(&self.objective, batch.pairing, (met, &self.drawn), repeated);
@@ -66,11 +66,13 @@ impl Engine<'_> {
         let Some(criterion) = objective.criterion() else { return 0.0 };
         let learned = self.temperature.as_ref().map(LearnedScale::temperature);
         let (layout, dimension) = (self.layout, self.layout.dimension());
-        let ([items, item_gradients], [candidates, candidate_gradients]) =
-            (&mut columns.items, &mut columns.candidates);
+        let (item_gradients, [candidates, candidate_gradients]) =
+            (&mut columns.item_gradients, &mut columns.candidates);
+        let (items, places) = self.met_items.of_rows();
         let by_item = &columns.by_item;
         let met = softmax::Batch {
             items,
+            places,
             item_shifts: &columns.item_shifts,
             candidates,
             candidate_shifts: &columns.candidate_shifts,
@@ -88,24 +90,23 @@ impl Engine<'_> {
         let mut slopes = grid.cut(item_gradients, grid.group * dimension);
         let chunks = grid.by_group(&mut self.chunks).into_iter().zip(grid.by_group(&mut slopes));
         let work = chunks.zip(groups).zip(self.gradients.iter_mut().zip(&mut self.lefts)).enumerate();
-        self.team.each(work, |thread, (group, (((chunks, slopes), own), (gradient, left)))| {
+        self.team.each(work, |thread, (group, (((chunks, slopes), held), (gradient, left)))| {
             let mut buffers = lock(&buffers[thread]);
             apart.clear(gradient);
             buffers.begin(given, (grid.chunks_of(group), ending), left);
             for (number, (chunk, item_gradients)) in grid.chunks_of(group).zip(chunks.iter_mut().zip(slopes)) {
                 chunk.forward_users(given, number, (&mut buffers, left));
                 let first = grid.rows(number).start;
-                let items = &met.items[first * grid.group * dimension..];
-                chunk.by_scale =
-                    chunk.compare_users(layout, (items, grid.group), &mut buffers, |users, user_gradients| {
-                        own.pass(prepared, softmax::Rows { first, users, user_gradients, item_gradients });
-                        learned.map_or(0.0, |_| by_scale(users, user_gradients, dimension))
-                    });
+                let own = (items, &places[first * grid.group..], grid.group);
+                chunk.by_scale = chunk.compare_users(layout, own, &mut buffers, |users, user_gradients| {
+                    held.pass(prepared, softmax::Rows { first, users, user_gradients, item_gradients });
+                    learned.map_or(0.0, |_| by_scale(users, user_gradients, dimension))
+                });
                 if ending == Ending::Gradients {
                     chunk.backward_users(given, number, gradient, (&mut buffers, left));
                 }
             }
-            own.end(prepared);
+            held.end(prepared);
             if ending == Ending::Gradients {
                 buffers.end(given, gradient, left);
             }
@@ -118,7 +119,7 @@ impl Engine<'_> {
 
     fn backward_items(&mut self, parameters: &Parameters) {
         let layers = Layers { dense: &parameters.dense, transposed: &self.transposed };
-        let slopes = [&self.columns.items[1][..], &self.columns.candidates[1][..]];
+        let slopes = [&self.columns.item_gradients[..], &self.columns.candidates[1][..]];
         let gradients = &mut self.gradients[..self.grid.groups()];
         self.met_items.backward(self.layout, layers, slopes, (gradients, &self.team));
     }
@@ -127,15 +128,10 @@ impl Engine<'_> {
 impl BatchColumns {
     /// `moving` candidates get gradients, `still` ones do not.
     fn resize(&mut self, dimension: usize, items: usize, (moving, still): (usize, usize)) {
-        self.items.iter_mut().for_each(|column| column.resize(items * dimension));
+        self.item_gradients.resize(items * dimension);
         let [candidates, gradients] = &mut self.candidates;
         candidates.resize((moving + still) * dimension);
         gradients.resize(moving * dimension);
-    }
-
-    /// Vectors of the positives, each of `dimension` numbers.
-    pub(super) fn positives(&self, dimension: usize, group: usize) -> impl DoubleEndedIterator<Item = &[f32]> {
-        self.items[0].chunks_exact(dimension * group).map(move |items| &items[..dimension])
     }
 
     /// Takes weights and shifts of the rows' items from the chunks.

@@ -37,10 +37,10 @@ pub(crate) fn exp(unbounded: f32) -> f32 {
     if unbounded < LOWEST { 0.0 } else { fraction * power_of_two(shifted) }
 }
 
-/// Natural logarithm of a positive, normal number.
+/// Splits the logarithm of a positive, normal number: a count of `ln 2`, and the logarithm of what is left, from
+/// `sqrt(1/2)` to `sqrt(2)`, as `m - 1` and what is added to it.
 #[inline(always)]
-pub(crate) fn ln(x: f32) -> f32 {
-    // Splits x into m · 2^e with m from sqrt(1/2) to sqrt(2).
+fn ln_parts(x: f32) -> (f32, [f32; 2]) {
     const ROOT: u32 = 0x3f35_04f3;
     let bits = x.to_bits().wrapping_sub(ROOT);
     let exponent = (bits as i32 >> 23) as f32;
@@ -58,10 +58,23 @@ pub(crate) fn ln(x: f32) -> f32 {
     ] {
         series = series * m + coefficient;
     }
-    let square = m * m;
-    let tail = series * m * square + exponent * LN_2[1] - 0.5 * square;
-    let value = m + tail + exponent * LN_2[0];
+    (exponent, [m, m * m * (series * m - 0.5)])
+}
+
+/// Natural logarithm of a positive, normal number.
+#[inline(always)]
+pub(crate) fn ln(x: f32) -> f32 {
+    let (exponent, [m, tail]) = ln_parts(x);
+    let value = m + (tail + exponent * LN_2[1]) + exponent * LN_2[0];
     if x.is_nan() { x } else { value }
+}
+
+/// The same, with an error of 1e-7 however large or small the number is; what is not finite stays as it is.
+#[inline(always)]
+pub(crate) fn ln_wide(x: f32) -> f64 {
+    let (exponent, [m, tail]) = ln_parts(x);
+    let value = f64::from(exponent) * std::f64::consts::LN_2 + f64::from(m + tail);
+    if x.is_finite() { value } else { f64::from(x) }
 }
 
 #[cfg(test)]
@@ -88,5 +101,14 @@ mod tests {
             assert!((ours - exact).abs() <= 1.5e-7 * exact.abs().max(1.0), "ln({x}) = {ours}, expected {exact}");
         }
         assert!(ln(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn the_wide_ln_is_as_close_for_any_size() {
+        for exponent in -870..=880 {
+            let x = (exponent as f32 / 10.0).exp();
+            assert!((ln_wide(x) - f64::from(x).ln()).abs() < 1e-7, "ln({x}) = {}", ln_wide(x));
+        }
+        assert!(ln_wide(f32::NAN).is_nan() && ln_wide(f32::INFINITY).is_infinite());
     }
 }

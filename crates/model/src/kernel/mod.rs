@@ -13,7 +13,7 @@ mod vector;
 
 pub(crate) use buffer::{Buffer, LINE};
 pub(crate) use lanes::{Lanes, Single, Sixteen, dot_lanes, exp_lanes};
-pub(crate) use math::{exp, ln};
+pub(crate) use math::{exp, ln, ln_wide};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use registers::Pair;
 pub(crate) use transpose::transpose;

@@ -69,7 +69,7 @@ mod tests {
         let features = EncodedRows::default();
         let view = features.view();
         let (source, mut tokens, mut found) = (Rows(&view, rows), Tokens::default(), vec![9]);
-        tokens.read((&source, rows.len()), max_length, joined);
+        tokens.read((&source, 0..rows.len()), (max_length, joined));
         read(&tokens, &source, &mut found);
         found
     }

@@ -68,15 +68,15 @@ pub(crate) struct TokenGradients {
 }
 
 impl History {
-    /// Reads the histories of rows; `items` are the features of the corpus.
-    pub(crate) fn read(
+    /// Takes the histories of rows, which were read in parts; `items` are the features of the corpus.
+    pub(crate) fn take<'p>(
         &mut self,
-        layout: &HistoryLayout,
-        parameters: &Parameters,
+        (layout, parameters): (&HistoryLayout, &Parameters),
         (items, source): (&EncodedView<'_>, (&impl RowSource, usize)),
         pass: Pass,
+        parts: impl Iterator<Item = &'p Tokens>,
     ) {
-        self.tokens.read(source, layout.max_length, pass.joined);
+        self.tokens.join(parts);
         if layout.encoder.reads_gaps() {
             gaps::read(&self.tokens, source.0, &mut self.gaps);
         }
@@ -350,7 +350,7 @@ mod tests {
 
     fn history(rows: &[(u32, usize)], max_length: usize, joined: bool) -> History {
         let (features, mut history) = (EncodedRows::default(), History::default());
-        history.tokens.read((&Rows(&features.view(), rows), rows.len()), max_length, joined);
+        history.tokens.read((&Rows(&features.view(), rows), 0..rows.len()), (max_length, joined));
         history
     }
 

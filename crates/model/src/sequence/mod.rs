@@ -31,7 +31,7 @@ pub(crate) use parts::Parts;
 pub(crate) use reading::Reading;
 pub(crate) use rows::RowMemory;
 pub(crate) use self_attention::SelfAttention;
-pub(crate) use tokens::Tokens;
+pub(crate) use tokens::{Tokens, starts};
 
 use crate::layer::embedding::{Columns, pool};
 use crate::optimizer::Shard;

@@ -11,6 +11,17 @@ use twinspire_core::ids::MISSING;
 /// So many rows ahead of its turn, a history is asked for: in the order of an epoch they lie anywhere.
 const AHEAD: usize = 4;
 
+/// Cuts rows into up to `count` parts, with each of which a sequence starts however they are read. Returns the first row of
+/// each, and the number of rows.
+pub(crate) fn starts(source: &impl RowSource, rows: usize, count: usize) -> Vec<usize> {
+    let user = |row: usize| source.row(row).user;
+    let continues = |row: usize| row > 0 && row < rows && user(row) != MISSING && user(row) == user(row - 1);
+    let start = |part: usize| (rows * part / count..rows).find(|row| !continues(*row));
+    let mut starts: Vec<usize> = (0..count).filter_map(start).chain([rows]).collect();
+    starts.dedup();
+    starts
+}
+
 /// Packed histories.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Tokens {
@@ -47,17 +58,19 @@ impl Window {
 }
 
 impl Tokens {
-    /// Reads the newest `max_length` items of each row's history. With `joined`, rows of one user that follow each other,
+    /// Reads the newest `max_length` items of each history of some rows. With `joined`, rows of one user that follow each other,
     /// oldest first, share a sequence as long as it has at most `max_length` items; where it would grow longer, another
     /// one starts with half as many.
-    pub(crate) fn read(&mut self, (source, rows): (&impl RowSource, usize), max_length: usize, joined: bool) {
-        [&mut self.ends, &mut self.rows, &mut self.seen].into_iter().for_each(Vec::clear);
-        self.items.clear();
-        self.ends.push(0);
+    pub(crate) fn read(
+        &mut self,
+        (source, rows): (&impl RowSource, Range<usize>),
+        (max_length, joined): (usize, bool),
+    ) {
+        self.clear();
         let mut open: Option<Window> = None;
-        for number in 0..rows {
+        for number in rows.clone() {
             let row = source.row(number);
-            if number + AHEAD < rows {
+            if number + AHEAD < rows.end {
                 ask_for(source.row(number + AHEAD).history, row.history);
             }
             match open.as_mut().filter(|window| window.takes(&row, max_length)) {
@@ -78,7 +91,27 @@ impl Tokens {
             self.ends.push(self.items.len());
             self.seen.push(self.items.len());
         }
-        self.rows.push(rows);
+        self.rows.push(rows.end);
+    }
+
+    /// Becomes these parts, whose rows follow each other from row 0 on.
+    pub(crate) fn join<'p>(&mut self, parts: impl Iterator<Item = &'p Self>) {
+        self.clear();
+        self.rows.push(0);
+        for part in parts {
+            let before = self.items.len();
+            self.items.extend_from_slice(&part.items);
+            self.ends.extend(part.ends[1..].iter().map(|end| before + end));
+            self.seen.extend(part.seen.iter().map(|end| before + end));
+            self.rows.pop();
+            self.rows.extend_from_slice(&part.rows);
+        }
+    }
+
+    fn clear(&mut self) {
+        [&mut self.ends, &mut self.rows, &mut self.seen].into_iter().for_each(Vec::clear);
+        self.items.clear();
+        self.ends.push(0);
     }
 
     /// Starts a sequence that later rows may continue.
@@ -170,10 +203,37 @@ mod tests {
     fn seen(rows: &[(u32, usize, u32)], max_length: usize, joined: bool) -> (usize, Vec<Vec<u32>>) {
         let features = twinspire_core::encode::EncodedRows::default();
         let mut tokens = Tokens::default();
-        tokens.read((&Rows(&features.view(), rows), rows.len()), max_length, joined);
+        let source = Rows(&features.view(), rows);
+        tokens.read((&source, 0..rows.len()), (max_length, joined));
+        for count in [1, 2, 5] {
+            let parts: Vec<Tokens> = starts(&source, rows.len(), count)
+                .windows(2)
+                .map(|ends| {
+                    let mut part = Tokens::default();
+                    part.read((&source, ends[0]..ends[1]), (max_length, joined));
+                    part
+                })
+                .collect();
+            let mut whole = Tokens::default();
+            whole.join(parts.iter());
+            assert_eq!(whole, tokens, "{count} parts");
+        }
         let mut seen = vec![Vec::new(); rows.len()];
         tokens.for_each_row(&(0..tokens.sequences()), |row, range| seen[row] = tokens.items()[range].to_vec());
         (tokens.items().len(), seen)
+    }
+
+    #[test]
+    fn a_part_starts_with_another_user_and_no_part_is_empty() {
+        let features = twinspire_core::encode::EncodedRows::default();
+        let starts = |users: &[u32], count: usize| {
+            let rows: Vec<_> = users.iter().map(|user| (*user, 0, MISSING)).collect();
+            starts(&Rows(&features.view(), &rows), rows.len(), count)
+        };
+        assert_eq!(starts(&[5, 5, 5, 6, 6, 7], 3), [0, 3, 5, 6]);
+        assert_eq!(starts(&[5, 5, 5, 5], 4), [0, 4]);
+        assert_eq!(starts(&[MISSING; 4], 2), [0, 2, 4]);
+        assert_eq!(starts(&[], 2), [0]);
     }
 
     #[test]

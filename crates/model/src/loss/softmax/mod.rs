@@ -7,17 +7,16 @@
 //! A tile of users meets all candidates at once. Unit vectors bound the score, so one fixed shift replaces the maximum
 //! of each row; vectors of any length do not, so each row's maximum is taken off first. The division by the row's sum is done on the vectors, which are narrower than the tile.
 
+mod group;
 mod row;
 #[cfg(test)]
 mod tests;
 
 use super::criterion::Criterion;
 use crate::config::Score;
-use crate::kernel::{Buffer, LANES, dot, for_every_level, transpose};
-use crate::layer::embedding::with_width;
-use crate::layer::product::{Matrix, multiply, multiply_into};
+use crate::kernel::{Buffer, LANES, for_every_level, transpose};
 use crate::team::Team;
-use row::{lower, pairs_row, pull_rows, softmax_row};
+pub(crate) use group::Group;
 
 /// Fewest users whose scores are held at once.
 pub(crate) const TILE: usize = 32;
@@ -54,9 +53,11 @@ fn band(candidates: usize) -> usize {
 /// What the users of a batch meet: vectors, of length 1 each where the score is the cosine.
 #[derive(Clone, Copy)]
 pub(crate) struct Batch<'a> {
-    /// `[rows · group, dimension]`: the positive of a row, then `group - 1` negatives of its own.
+    /// `[items, dimension]`.
     pub(crate) items: &'a [f32],
-    /// Added to the score of each item; negative infinity leaves it out.
+    /// `[rows · group]`: which of the items are those of a row, the positive, then `group - 1` negatives of its own.
+    pub(crate) places: &'a [u32],
+    /// Added to the score of each of these; negative infinity leaves it out.
     pub(crate) item_shifts: &'a [f32],
     /// `[candidates, dimension]`: negatives of all rows.
     pub(crate) candidates: &'a [f32],
@@ -92,27 +93,6 @@ pub(crate) struct Workspace {
     /// Over pairs, the weights of the rows' own items.
     item_weights: Vec<f32>,
     groups: Vec<Group>,
-}
-
-/// Rows that one thread takes one after another.
-#[derive(Debug, Default)]
-pub(crate) struct Group {
-    /// `[tile, candidates]`, likewise.
-    scores: Buffer,
-    /// `[tile, dimension]`.
-    scaled_users: Buffer,
-    /// `[tile, group]`: exponentials of the items' scores, or slopes.
-    own: Vec<f32>,
-    /// `weight / (temperature · sum)` of each row of the tile; over pairs, the sum is that of the weights.
-    factors: Vec<f32>,
-    hidden: Vec<u32>,
-    /// `[candidates, dimension]`: what this group adds to the gradient of the candidates that move.
-    gradients: Buffer,
-    /// Do they hold what some rows added?
-    is_begun: bool,
-    /// Rows of the tile that have not added theirs yet.
-    held: usize,
-    loss: f64,
 }
 
 /// What all groups read.
@@ -159,10 +139,10 @@ impl Workspace {
             let start = number * BLOCK * dimension;
             target.fill(0.0);
             for group in &self.groups {
-                crate::kernel::add_to(target, &group.gradients[start..start + target.len()]);
+                crate::kernel::add_to(target, &group.gradients()[start..start + target.len()]);
             }
         });
-        self.groups.iter().map(|group| group.loss).sum()
+        self.groups.iter().map(Group::loss).sum()
     }
 
     /// Lays the candidates out, and returns the fixed shift.
@@ -183,115 +163,6 @@ impl Workspace {
         let fixed = batch.score.bound().map_or(0.0, |bound| TOP - highest(bound));
         self.candidate_shifts.extend(batch.candidate_shifts.iter().map(|shift| shift + fixed));
         fixed
-    }
-}
-
-impl Group {
-    fn begin(&mut self, batch: &Batch<'_>, moving: usize) {
-        let tile = tile(batch.candidate_shifts.len());
-        self.scores.resize(tile * stride(batch.candidate_shifts.len()));
-        self.scaled_users.resize(tile * batch.dimension);
-        self.own.resize(tile * batch.group(), 0.0);
-        self.factors.resize(tile, 0.0);
-        self.gradients.resize(moving * batch.dimension);
-        (self.is_begun, self.held, self.loss) = (false, 0, 0.0);
-    }
-
-    /// Adds the losses of some rows, `weight · loss` each, and writes their gradients; after the last ones, [`Group::end`] is due.
-    pub(crate) fn pass(&mut self, prepared: Prepared<'_>, rows: Rows<'_>) {
-        let (width, own) = (prepared.batch.dimension, prepared.batch.group() * prepared.batch.dimension);
-        let candidates = prepared.batch.candidate_shifts.len();
-        let (tile, band) = (tile(candidates), band(candidates));
-        let Rows { mut first, mut users, mut user_gradients, mut item_gradients } = rows;
-        while !users.is_empty() {
-            let count = (users.len() / width).min(tile - self.held).min(band);
-            let rows = Rows {
-                first,
-                users: users.split_off(..count * width).expect("so many are left"),
-                user_gradients: user_gradients.split_off_mut(..count * width).expect("a user has a gradient"),
-                item_gradients: item_gradients.split_off_mut(..count * own).expect("a user has so many items"),
-            };
-            self.rows(prepared, rows);
-            first += count;
-            self.held += count;
-            if self.held == tile {
-                self.end(prepared);
-            }
-        }
-    }
-
-    /// Adds what the held rows mean for the candidates: for many at once, since each time all gradients are read and written.
-    pub(crate) fn end(&mut self, prepared: Prepared<'_>) {
-        let (columns, dimension) = (prepared.batch.candidate_shifts.len(), prepared.batch.dimension);
-        let scores = Matrix::new(&self.scores, self.held, stride(columns));
-        let moving = scores.columns(0, self.gradients.len() / dimension);
-        let scaled = Matrix::new(&self.scaled_users, self.held, dimension);
-        multiply(&mut self.gradients, moving.transposed(), scaled, self.is_begun);
-        (self.is_begun, self.held) = (true, 0);
-    }
-
-    /// Losses, and gradients of users and of their own items, of rows that the tile has room for.
-    fn rows(&mut self, prepared: Prepared<'_>, mut rows: Rows<'_>) {
-        let (batch, Rows { first, users, user_gradients, .. }) = (prepared.batch, &mut rows);
-        let (columns, dimension) = (batch.candidate_shifts.len(), batch.dimension);
-        let (count, stride) = (users.len() / dimension, stride(columns));
-        let transposed = Matrix::new(prepared.transposed, dimension, stride).columns(0, columns);
-        let scores = &mut self.scores[self.held * stride..];
-        multiply_into((scores, stride), Matrix::new(users, count, dimension), transposed, false);
-        for (number, user) in users.chunks_exact(dimension).enumerate() {
-            self.row(prepared, (*first + number, self.held + number), user);
-        }
-        let scores = Matrix::new(&self.scores, self.held + count, stride).rows(self.held, count).columns(0, columns);
-        multiply(user_gradients, scores, Matrix::new(batch.candidates, columns, dimension), false);
-        self.finish_rows(batch, rows);
-    }
-
-    /// Divides what the candidates gave to the users by the sums, adds what the rows' own items give and get, and keeps the
-    /// users for [`Group::end`].
-    fn finish_rows(&mut self, batch: &Batch<'_>, rows: Rows<'_>) {
-        let (dimension, group, pull) = (batch.dimension, batch.group(), batch.criterion.pull());
-        let (count, held) = (rows.users.len() / dimension, self.held);
-        let factors = &self.factors[held..held + count];
-        let slopes = &mut self.own[held * group..(held + count) * group];
-        for (number, (slopes, factor)) in slopes.chunks_exact_mut(group).zip(factors).enumerate() {
-            slopes.iter_mut().for_each(|exponential| *exponential *= factor);
-            slopes[0] -= batch.weights[rows.first + number] * (pull / batch.criterion.temperature());
-        }
-        let items = &batch.items[rows.first * group * dimension..];
-        let scaled = &mut self.scaled_users[held * dimension..];
-        let (read, written) = ((rows.users, items), (rows.user_gradients, rows.item_gradients, scaled));
-        with_width!(dimension, pull_rows, (read, (slopes, factors), written, dimension));
-    }
-
-    /// Exponentials or slopes, and the loss, of row `row` of the batch, which is row `local` of the tile.
-    fn row(&mut self, prepared: Prepared<'_>, (row, local): (usize, usize), user: &[f32]) {
-        let batch = prepared.batch;
-        let (columns, dimension, group) = (batch.candidate_shifts.len(), batch.dimension, batch.group());
-        let scores = &mut self.scores[local * stride(columns)..][..columns];
-        self.hidden.clear();
-        (batch.hidden)(row, &mut self.hidden);
-        self.hidden.iter().for_each(|&candidate| scores[candidate as usize] = f32::NEG_INFINITY);
-        let own = &mut self.own[local * group..][..group];
-        let items = batch.items[row * group * dimension..].chunks_exact(dimension);
-        let temperature = batch.criterion.temperature();
-        own.iter_mut().zip(items).for_each(|(score, item)| *score = dot(user, item) / temperature);
-        let (loss, sum) = match batch.criterion {
-            Criterion::Softmax { smoothing, .. } => {
-                let shifts = &batch.item_shifts[row * group..][..group];
-                own.iter_mut().zip(shifts).for_each(|(score, shift)| *score += shift + prepared.fixed);
-                if batch.score.bound().is_none() {
-                    lower(own, scores, prepared.candidate_shifts);
-                }
-                softmax_row(smoothing, (own, shifts), (scores, prepared.candidate_shifts), &self.hidden)
-            }
-            Criterion::Bpr { .. } | Criterion::Hinge { .. } | Criterion::Contrastive { .. } => {
-                let weights = &prepared.item_weights[row * group..][..group];
-                pairs_row(batch.criterion, (own, weights), (scores, prepared.candidate_shifts))
-            }
-        };
-        self.loss += f64::from(batch.weights[row]) * loss;
-        let factor = batch.criterion.factor() * batch.weights[row] / temperature;
-        self.factors[local] = if sum > 0.0 { factor / sum } else { 0.0 };
     }
 }
 

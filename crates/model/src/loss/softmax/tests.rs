@@ -34,18 +34,23 @@ type Outcome = (f64, [Vec<f64>; 3]);
 /// The definition, in `f64`.
 fn exact(users: &[f32], batch: &Batch<'_>) -> Outcome {
     let (group, inverse) = (batch.group(), 1.0 / f64::from(batch.criterion.temperature()));
-    let mut gradients = [users, batch.items, batch.candidates].map(|vectors| vec![0.0; vectors.len()]);
+    let own: Vec<f32> = batch
+        .places
+        .iter()
+        .flat_map(|&place| &batch.items[place as usize * batch.dimension..][..batch.dimension])
+        .copied()
+        .collect();
+    let mut gradients = [users, &own, batch.candidates].map(|vectors| vec![0.0; vectors.len()]);
     let mut loss = 0.0;
     for (row, &weight) in batch.weights.iter().enumerate() {
         let mut hidden = Vec::new();
         (batch.hidden)(row, &mut hidden);
         // (which matrix, its row, shift) of everything that the row meets.
-        let own = (0..group).map(|number| (1, row * group + number, batch.item_shifts[row * group + number]));
+        let of_row = (0..group).map(|number| (1, row * group + number, batch.item_shifts[row * group + number]));
         let seen = (0..batch.candidate_shifts.len()).filter(|&number| !hidden.contains(&(number as u32)));
-        let met: Vec<_> = own.chain(seen.map(|number| (2, number, batch.candidate_shifts[number]))).collect();
-        let value = |matrix: usize, row: usize, n: usize| {
-            f64::from([users, batch.items, batch.candidates][matrix][row * WIDTH + n])
-        };
+        let met: Vec<_> = of_row.chain(seen.map(|number| (2, number, batch.candidate_shifts[number]))).collect();
+        let value =
+            |matrix: usize, row: usize, n: usize| f64::from([users, &own, batch.candidates][matrix][row * WIDTH + n]);
         let score = |&(matrix, number, shift): &(usize, usize, f32)| {
             let cosine: f64 = (0..WIDTH).map(|n| value(0, row, n) * value(matrix, number, n)).sum();
             (cosine * inverse + f64::from(shift)).exp()
@@ -65,8 +70,8 @@ fn exact(users: &[f32], batch: &Batch<'_>) -> Outcome {
 
 /// Loss and gradients; two groups take the rows in chunks that are no multiples of a tile.
 fn ours(users: &[f32], batch: &Batch<'_>) -> (f64, [Vec<f32>; 3]) {
-    let [mut of_users, mut of_items, mut of_candidates] =
-        [users, batch.items, batch.candidates].map(|vectors| vec![9.0; vectors.len()]);
+    let cells = [users.len(), batch.places.len() * batch.dimension, batch.candidates.len()];
+    let [mut of_users, mut of_items, mut of_candidates] = cells.map(|cells| vec![9.0; cells]);
     let (mut workspace, mut loss) = (Workspace::default(), 0.0);
     let (dimension, rows) = (batch.dimension, batch.rows());
     let cells = 41 * dimension;
@@ -103,6 +108,9 @@ fn check(rows: usize, (group, candidates): (usize, usize), (temperature, score):
     let (mut item_shifts, candidate_shifts) = (shifts(rows * group), shifts(candidates));
     item_shifts.iter_mut().step_by(group).for_each(|positive| *positive = 0.0);
     let weights: Vec<f32> = (0..rows).map(|row| [1.0, 0.5, 2.0, 0.0][row % 4]).collect();
+    // Some items are held by several rows, and in no order.
+    let items = (rows * group).div_ceil(2);
+    let places: Vec<u32> = (0..rows * group).map(|place| (place * 7 % items) as u32).collect();
     let hidden = |row: usize, hidden: &mut Vec<u32>| {
         hidden.extend((0..candidates as u32).filter(|candidate| (candidate + row as u32).is_multiple_of(5)));
     };
@@ -111,7 +119,8 @@ fn check(rows: usize, (group, candidates): (usize, usize), (temperature, score):
         Score::Dot => of_any_length(rows, stream),
     };
     let batch = Batch {
-        items: &of_score(rows * group, 2),
+        items: &of_score(items, 2),
+        places: &places,
         item_shifts: &item_shifts,
         candidates: &of_score(candidates, 3),
         candidate_shifts: &candidate_shifts,
@@ -147,6 +156,7 @@ fn the_fixed_shift_holds_over_all_allowed_temperatures() {
     // The positive is the worst item of all, the coldest temperature, a large spread of shifts.
     let batch = Batch {
         items: &[-1.0, 0.0],
+        places: &[0],
         item_shifts: &[0.0],
         candidates: &[1.0, 0.0],
         candidate_shifts: &[25.0],
@@ -165,6 +175,7 @@ fn no_length_of_vectors_takes_a_loss_out_of_range() {
     let loss = |user: f32, positive: f32, negative: f32| {
         let batch = Batch {
             items: &[positive, 0.0],
+            places: &[0],
             item_shifts: &[0.0],
             candidates: &[negative, 1.0],
             candidate_shifts: &[0.0],
@@ -191,6 +202,7 @@ fn no_length_of_vectors_takes_a_loss_out_of_range() {
 fn a_row_that_meets_no_negative_learns_nothing() {
     let batch = Batch {
         items: &vectors(3, 2),
+        places: &[0, 1, 2],
         item_shifts: &[0.0; 3],
         candidates: &vectors(2, 3),
         candidate_shifts: &[0.0; 2],
@@ -241,6 +253,7 @@ fn every_loss_and_its_gradients_equal_pytorch() {
         let section = TrainSection { loss: loss.clone(), label_smoothing: *label_smoothing, ..TrainSection::default() };
         let batch = Batch {
             items: &reference.items,
+            places: &(0..reference.item_shifts.len() as u32).collect::<Vec<_>>(),
             item_shifts: &shifts(&reference.item_shifts),
             candidates: &reference.candidates,
             candidate_shifts: &shifts(&reference.candidate_shifts),
@@ -277,6 +290,7 @@ fn over_pairs_a_row_without_negatives_has_the_loss_of_its_positive_alone() {
             let own = row * WIDTH..(row + 1) * WIDTH;
             let batch = Batch {
                 items: &items[own.clone()],
+                places: &[0],
                 item_shifts: &[0.0],
                 candidates: &vectors(2, 3),
                 candidate_shifts: &[0.0, f32::NEG_INFINITY],
