@@ -166,30 +166,36 @@ impl Chunk {
     fn read_outcomes(&mut self, batch: &Batch<'_>, (number, rows): (usize, &[u32]), items: &[u32]) {
         [&mut self.labels, &mut self.weights, &mut self.shifts].into_iter().for_each(Vec::clear);
         self.items.clear();
-        let mut drawn = match batch.pairing {
-            Pairing::Own => None,
-            Pairing::Drawn(drawn) => Some((drawn.mix, drawn.stream(batch.number, number))),
-        };
-        let draws_own = batch.pairing.group() > 1;
-        for &row in rows {
-            let outcome = batch.samples.outcome(row);
-            self.labels.push(outcome.label);
-            self.weights.push(outcome.weight);
-            self.shifts.push(0.0);
-            let Some((mix, rng)) = &mut drawn else { continue };
-            self.items.push(outcome.item);
-            if !draws_own {
-                continue;
+        let outcomes = rows.iter().map(|&row| batch.samples.outcome(row));
+        match batch.pairing {
+            Pairing::Drawn(drawn) if batch.pairing.group() > 1 => {
+                let mut rng = drawn.stream(batch.number, number);
+                for (&row, outcome) in rows.iter().zip(outcomes) {
+                    self.push(outcome.item, (outcome.label, outcome.weight, 0.0));
+                    let event = batch.samples.event(row);
+                    let positive = Positive { item: outcome.item, user: event.user, time: event.time, batch: items };
+                    drawn.mix.draw_own(&positive, drawn.mix.known(batch.samples, row), &mut rng, |draw| {
+                        self.push(draw.item, (0.0, outcome.weight * draw.weight, draw.shift));
+                    });
+                }
             }
-            let event = batch.samples.event(row);
-            let positive = Positive { item: outcome.item, user: event.user, time: event.time, batch: items };
-            mix.draw_own(&positive, mix.known(batch.samples, row), rng, |draw| {
-                self.items.push(draw.item);
-                self.labels.push(0.0);
-                self.weights.push(outcome.weight * draw.weight);
-                self.shifts.push(draw.shift);
-            });
+            Pairing::Drawn(_) | Pairing::Own => {
+                // Column by column: what is known to be long enough is not asked at every row.
+                self.labels.extend(outcomes.clone().map(|outcome| outcome.label));
+                self.weights.extend(outcomes.clone().map(|outcome| outcome.weight));
+                self.shifts.resize(rows.len(), 0.0);
+                if matches!(batch.pairing, Pairing::Drawn(_)) {
+                    self.items.extend(outcomes.map(|outcome| outcome.item));
+                }
+            }
         }
+    }
+
+    fn push(&mut self, item: u32, (label, weight, shift): (f32, f32, f32)) {
+        self.items.push(item);
+        self.labels.push(label);
+        self.weights.push(weight);
+        self.shifts.push(shift);
     }
 
     /// Looks up the users of chunk `number`, encodes their histories, and takes them through their tower.

@@ -45,6 +45,14 @@ struct ItemChunk {
     slopes: Buffer,
 }
 
+/// What is done at once once it is known which items there are.
+enum Part<'a> {
+    /// Places are sorted by item.
+    Sort(&'a mut Groups),
+    /// A chunk's samples are read.
+    Read(usize, &'a mut ItemChunk),
+}
+
 impl Items {
     /// Forgets the batch before.
     pub(super) fn clear(&mut self) {
@@ -74,19 +82,22 @@ impl Items {
                 self.places.extend_from_slice(self.ids.index());
             }
         }
-        self.groups.sort(&self.places, self.count, [of_rows, candidates].into_iter());
-        let (count, chunks, ids) = (self.count, self.chunks(), &self.ids);
+        let (count, chunks, ids, places) = (self.count, self.chunks(), &self.ids, &self.places[..]);
         self.chunks.resize_with(self.chunks.len().max(chunks), ItemChunk::default);
-        team.each(self.chunks[..chunks].iter_mut().enumerate(), |_, (number, ItemChunk { input, .. })| {
-            let (own, corpus) = (range(number, count), batch.samples.corpus());
-            match batch.pairing {
-                Pairing::Own => {
-                    let rows = &batch.rows[own];
-                    input.read(&layout.item, corpus, (&ItemsOf(batch.samples, rows), rows.len()));
-                }
-                Pairing::Drawn(_) => {
-                    let rows = &ids.distinct()[own];
-                    input.read(&layout.item, corpus, (&CorpusItems(batch.samples, rows), rows.len()));
+        let parts = self.chunks[..chunks].iter_mut().enumerate().map(|(number, chunk)| Part::Read(number, chunk));
+        team.each([Part::Sort(&mut self.groups)].into_iter().chain(parts), |_, part| match part {
+            Part::Sort(groups) => groups.sort(places, count, [of_rows, candidates].into_iter()),
+            Part::Read(number, ItemChunk { input, .. }) => {
+                let (own, corpus) = (range(number, count), batch.samples.corpus());
+                match batch.pairing {
+                    Pairing::Own => {
+                        let rows = &batch.rows[own];
+                        input.read(&layout.item, corpus, (&ItemsOf(batch.samples, rows), rows.len()));
+                    }
+                    Pairing::Drawn(_) => {
+                        let rows = &ids.distinct()[own];
+                        input.read(&layout.item, corpus, (&CorpusItems(batch.samples, rows), rows.len()));
+                    }
                 }
             }
         });

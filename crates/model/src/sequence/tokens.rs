@@ -70,9 +70,6 @@ impl Tokens {
         let mut open: Option<Window> = None;
         for number in rows.clone() {
             let row = source.row(number);
-            if number + AHEAD < rows.end {
-                ask_for(source.row(number + AHEAD).history, row.history);
-            }
             match open.as_mut().filter(|window| window.takes(&row, max_length)) {
                 Some(window) => {
                     self.items.extend_from_slice(&row.history[window.end..]);
@@ -80,6 +77,9 @@ impl Tokens {
                     self.ends.pop();
                 }
                 None => {
+                    if number + AHEAD < rows.end {
+                        ask_for(source.row(number + AHEAD).history, row.history);
+                    }
                     self.rows.push(number);
                     let can_join = joined && row.user != MISSING && row.skip == MISSING;
                     open = can_join.then(|| self.start(&row, max_length));
