@@ -6,36 +6,48 @@ use super::{Level, level};
 const SIDE: usize = 16;
 
 /// Writes `rows` rows of `columns` numbers as columns: row `n` of `source` becomes column `n` of `target`. Rows start every
-/// `stride` numbers, of the source and of the target each; what lies between the rows of the target is not touched.
+/// `stride` numbers, of the source and of the target each; what lies between the rows of the target becomes 0.
 pub(crate) fn transpose(
     (source, stride): (&[f32], usize),
     (rows, columns): (usize, usize),
     (target, target_stride): (&mut [f32], usize),
 ) {
-    let whole = if level() == Level::V4 { (rows - rows % SIDE, columns - columns % SIDE) } else { (0, 0) };
+    let in_blocks = if level() == Level::V4 { columns - columns % SIDE } else { 0 };
+    // The last block may have fewer rows, where there is room for it.
+    let reach = rows.next_multiple_of(SIDE);
+    let reach = if reach <= target_stride { reach } else { reach - SIDE };
     #[cfg(target_arch = "x86_64")]
-    for row in (0..whole.0).step_by(SIDE) {
-        for column in (0..whole.1).step_by(SIDE) {
+    for row in (0..reach).step_by(SIDE) {
+        for column in (0..in_blocks).step_by(SIDE) {
             let (from, to) = (&source[row * stride + column..], &mut target[column * target_stride + row..]);
             // SAFETY: the level says that this CPU has AVX-512.
-            unsafe { block((from, stride), (to, target_stride)) };
+            unsafe { block((from, stride, rows - row), (to, target_stride)) };
         }
     }
     for row in 0..rows {
-        let rest = if row < whole.0 { whole.1 } else { 0 };
+        let rest = if row < reach { in_blocks } else { 0 };
         for column in rest..columns {
             target[column * target_stride + row] = source[row * stride + column];
         }
     }
+    if reach == target_stride && in_blocks == columns {
+        return;
+    }
+    for (column, row) in target[..columns * target_stride].chunks_exact_mut(target_stride).enumerate() {
+        row[if column < in_blocks { reach.max(rows) } else { rows }..].fill(0.0);
+    }
 }
 
-/// One block: neighbouring numbers, then pairs, then quarters of registers change places.
+/// One block: neighbouring numbers, then pairs, then quarters of registers change places. Rows that are not there are 0.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-fn block((source, stride): (&[f32], usize), (target, target_stride): (&mut [f32], usize)) {
+fn block((source, stride, count): (&[f32], usize, usize), (target, target_stride): (&mut [f32], usize)) {
     use std::arch::x86_64::*;
     use std::array::from_fn;
     let load = |row: usize| {
+        if row >= count {
+            return _mm512_setzero_ps();
+        }
         let row = &source[row * stride..][..SIDE];
         // SAFETY: the slice holds as many numbers.
         unsafe { _mm512_loadu_ps(row.as_ptr()) }
@@ -74,15 +86,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_become_columns_and_nothing_else_is_touched() {
-        for (rows, columns) in [(1, 1), (16, 16), (17, 33), (50, 32), (3, 40), (64, 15)] {
-            let (stride, target_stride) = (columns + 3, rows + 5);
+    fn rows_become_columns_and_what_lies_between_is_zero() {
+        let between = [5, 14, 0, 30];
+        let shapes = [(1, 1), (16, 16), (17, 33), (50, 32), (3, 40), (64, 15), (50, 48)];
+        for ((rows, columns), between) in shapes.into_iter().flat_map(|shape| between.map(|between| (shape, between))) {
+            let (stride, target_stride) = (columns + 3, rows + between);
             let source: Vec<f32> = (0..rows * stride).map(|n| n as f32).collect();
             let mut target = vec![-1.0; columns * target_stride];
             transpose((&source, stride), (rows, columns), (&mut target, target_stride));
             for (at, value) in target.into_iter().enumerate() {
                 let (column, row) = (at / target_stride, at % target_stride);
-                let expected = if row < rows { source[row * stride + column] } else { -1.0 };
+                let expected = if row < rows { source[row * stride + column] } else { 0.0 };
                 assert_eq!(value, expected, "{rows} x {columns}: row {row}, column {column}");
             }
         }

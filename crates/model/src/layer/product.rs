@@ -59,7 +59,6 @@ impl<'a> Matrix<'a> {
     pub(crate) fn turned(self, target: &mut [f32], stride: usize) -> Matrix<'_> {
         assert_eq!(self.column_stride, 1, "rows are consecutive numbers");
         transpose((self.data, self.row_stride), (self.rows, self.columns), (target, stride));
-        target[..self.columns * stride].chunks_exact_mut(stride).for_each(|row| row[self.rows..].fill(0.0));
         Matrix::new(target, self.columns, stride)
     }
 }
