@@ -21,7 +21,7 @@ use twinspire_core::encode::EncodedView;
 use twinspire_core::rng::Rng;
 
 /// Tokens that fill a chunk.
-const CHUNK_TOKENS: usize = 256;
+const CHUNK_TOKENS: usize = 96;
 
 /// How a batch is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
