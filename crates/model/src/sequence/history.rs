@@ -362,7 +362,7 @@ mod tests {
 
     #[test]
     fn tokens_fill_a_chunk_that_has_enough_rows() {
-        let rows: Vec<(u32, usize)> = (0..9).map(|user| (user, 100)).collect();
+        let rows: Vec<(u32, usize)> = (0..9).map(|user| (user, 40)).collect();
         let mut histories = [history(&rows, 200, false)];
         assert_eq!(cut(&mut histories, 9, (1, 128)), [0, 3, 6, 9]);
         assert_eq!(histories[0].chunks, [0..3, 3..6, 6..9]);
