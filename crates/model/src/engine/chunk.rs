@@ -149,9 +149,10 @@ impl Chunk {
         let corpus = samples.corpus();
         let interests = layout.user.interests();
         let users = (&Repeated(&UsersOf(samples, rows), interests), rows.len() * interests);
-        match layout.user.has_features() {
-            true => self.user.read(&layout.user, corpus, users),
-            false => self.user.count(users.1),
+        if layout.user.has_features() {
+            self.user.read(&layout.user, corpus, users);
+        } else {
+            self.user.count(users.1);
         }
         match batch.pairing {
             _ if !paired => self.item.read(&layout.item, corpus, (&ItemsOf(samples, &[]), 0)),

@@ -16,8 +16,8 @@ use crate::negative::{Draw, Met};
 pub(super) struct BatchColumns {
     /// Gradients of the positives, each with negatives of its own `[rows · group, dimension]`.
     item_gradients: Buffer,
-    /// Vectors and gradients of what all rows meet: first the positives again where rows are negatives of each other, then drawn items, and then
-    /// rows of earlier batches, which get no gradient.
+    /// Vectors and gradients of what all rows meet: first the positives again where rows are negatives of each other, then
+    /// drawn items, and then rows of earlier batches, which get no gradient.
     candidates: [Buffer; 2],
     weights: Vec<f32>,
     item_shifts: Vec<f32>,

@@ -102,10 +102,6 @@ pub(crate) fn multiply_into((target, stride): (&mut [f32], usize), left: Matrix<
 /// Steps of the depth between two looks at whether it ends.
 const UNROLLED: usize = 4;
 
-/// Depth beyond which four wide registers a row are more than the L1 cache keeps for the tiles of a block: rows of a right
-/// matrix that each tile would read from the L2 cache again.
-const DEEP: usize = 128;
-
 /// Most rows of a tile.
 const MOST_ROWS: usize = 12;
 
@@ -169,8 +165,8 @@ impl Product<'_> {
         }
     }
 
-    /// Blocks of columns, widest first: four wide registers and tiles of `SQUARE` rows, unless that is 0, or a turned matrix is
-    /// deep; two wide registers, one, one of half the width, and single numbers.
+    /// Blocks of columns, widest first: four wide registers and tiles of `SQUARE` rows, unless that is 0; two wide registers, one,
+    /// one of half the width, and single numbers.
     #[inline(always)]
     unsafe fn by_columns<
         Wide: Lanes,
@@ -188,7 +184,7 @@ impl Product<'_> {
             let rest = self.right.columns - first;
             // SAFETY: the caller says that the machine has the instructions.
             first += unsafe {
-                if SQUARE > 0 && rest >= 4 * Wide::WIDTH && !(TURNED && self.left.columns > DEEP) {
+                if SQUARE > 0 && rest >= 4 * Wide::WIDTH {
                     self.by_rows::<Wide, 4, SQUARE, TURNED>(target, first)
                 } else if rest >= 2 * Wide::WIDTH {
                     self.by_rows::<Wide, 2, ROWS, TURNED>(target, first)
