@@ -20,8 +20,8 @@ use std::ops::Range;
 use twinspire_core::encode::EncodedView;
 use twinspire_core::rng::Rng;
 
-/// Tokens that fill a chunk.
-const CHUNK_TOKENS: usize = 96;
+/// Tokens and rows that fill a chunk: each row goes through the tower and its loss as well.
+const CHUNK_FILLING: usize = 96;
 
 /// How a batch is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -308,7 +308,7 @@ fn joined(chunks: &[Range<usize>]) -> Range<usize> {
     chunks.first().map_or(0, |first| first.start)..chunks.last().map_or(0, |last| last.end)
 }
 
-/// Cuts rows into chunks: of at least `fewest` of them and, once they are `most` or their tokens fill a chunk, up to the
+/// Cuts rows into chunks: of at least `fewest` of them and, once they are `most` or they fill a chunk with their tokens, up to the
 /// next one with which a sequence of every history starts. Returns the first row of each chunk, and the number of rows.
 pub(crate) fn cut(histories: &mut [History], rows: usize, (fewest, most): (usize, usize)) -> Vec<usize> {
     let Some(first) = histories.first() else {
@@ -319,7 +319,8 @@ pub(crate) fn cut(histories: &mut [History], rows: usize, (fewest, most): (usize
     for end in first.tokens.first_rows().skip(1) {
         let tokens: Option<usize> = histories.iter().map(|history| history.tokens.before(end)).sum();
         let Some(tokens) = tokens else { continue };
-        let is_full = end - start >= most || end - start >= fewest && tokens - before >= CHUNK_TOKENS;
+        let count = end - start;
+        let is_full = count >= most || count >= fewest && tokens - before + count >= CHUNK_FILLING;
         if is_full || end == rows {
             starts.push(end);
             (start, before) = (end, tokens);
