@@ -94,25 +94,20 @@ impl ChunkInput {
         items: &EncodedView<'_>,
         (source, rows): (&impl RowSource, usize),
     ) {
-        self.make_room(layout, rows);
-        self.ids.resize(layout.single.len() * rows, 0);
-        self.sequences.resize_with(layout.sequences.len(), Elements::default);
-        self.sequences.iter_mut().for_each(Elements::clear);
+        self.count(rows);
         if !layout.has_features() {
             return;
         }
+        self.values.resize(rows * layout.width);
+        self.ids.resize(layout.single.len() * rows, 0);
+        self.sequences.resize_with(layout.sequences.len(), Elements::default);
+        self.sequences.iter_mut().for_each(Elements::clear);
         for number in 0..rows {
             self.read_row(layout, items, number, source.row(number));
         }
     }
 
-    /// Makes room for rows that have nothing to be read: vectors of their histories are filled in.
-    pub(crate) fn make_room(&mut self, layout: &InputLayout, rows: usize) {
-        self.rows = rows;
-        self.values.resize(rows * layout.width);
-    }
-
-    /// Becomes rows that have nothing to be read, and are filled in elsewhere.
+    /// Becomes that many rows, of which nothing is read.
     pub(crate) fn count(&mut self, rows: usize) {
         self.rows = rows;
     }
@@ -121,6 +116,7 @@ impl ChunkInput {
     /// encoder are left to be filled in.
     pub(crate) fn look_up(&mut self, layout: &InputLayout, tables: &[Buffer], (shared, start): (&Shared, usize)) {
         self.start = start;
+        self.values.resize(self.rows * layout.width);
         self.shared.clear();
         self.shared.extend((0..layout.single.len()).map(|number| shared.has(number)));
         shared.other_columns(layout.width, &mut self.runs);

@@ -149,11 +149,7 @@ impl Chunk {
         let corpus = samples.corpus();
         let interests = layout.user.interests();
         let users = (&Repeated(&UsersOf(samples, rows), interests), rows.len() * interests);
-        if layout.user.has_features() {
-            self.user.read(&layout.user, corpus, users);
-        } else {
-            self.user.count(users.1);
-        }
+        self.user.read(&layout.user, corpus, users);
         match batch.pairing {
             _ if !paired => self.item.read(&layout.item, corpus, (&ItemsOf(samples, &[]), 0)),
             Pairing::Own => self.item.read(&layout.item, corpus, (&ItemsOf(samples, rows), rows.len())),
@@ -223,7 +219,7 @@ impl Chunk {
         if layout.has_features() {
             return &mut self.user;
         }
-        passing.make_room(layout, self.user.rows());
+        passing.count(self.user.rows());
         passing
     }
 

@@ -3,9 +3,9 @@
 //! In: samples by number, parameters. Out: moved parameters and the loss. Fields with few distinct values are found and
 //! multiplied once for the batch ([`read`]). Where rows meet items of others, all items go through their tower first
 //! ([`items`], [`softmax`]), and what a row must not meet is found by item ([`by_item`]). A worker takes a chunk of rows through
-//! look-up, encoders, forward, loss and backward while it stays in the L2 cache ([`chunk`]); the chunks of a group ([`grid`]), one after another, share the items of their histories and add
-//! up one dense gradient. Then what the batch shares gets its gradients, dense gradients are summed in the order of the groups,
-//! and embedding rows that were read are moved ([`update`]).
+//! look-up, encoders, forward, loss and backward while it stays in the L2 cache ([`chunk`]); the chunks of a group ([`grid`]),
+//! one after another, share the items of their histories and add up one dense gradient. Then what the batch shares gets its
+//! gradients, dense gradients are summed in the order of the groups, and embedding rows that were read are moved ([`update`]).
 //! The grid of chunks depends on the batch and the settings only, so the bytes of a model do not depend on the number of
 //! threads.
 

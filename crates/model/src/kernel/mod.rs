@@ -59,6 +59,12 @@ pub(crate) fn prefetch<T>(values: &[T], at: usize) {
     let _ = values.get(at);
 }
 
+/// Asks for all lines of `count` values from `start` on, which starts a line.
+#[inline(always)]
+pub(crate) fn prefetch_run<T>(values: &[T], start: usize, count: usize) {
+    (0..count).step_by(LINE).for_each(|at| prefetch(values, start + at));
+}
+
 /// The body of a function that does its work in the form of the [`Level`] that runs here.
 macro_rules! at_level {
     ($([$size:ident])? ($($argument:ident: $type:ty),*) [$($result:ty)?] $v4:expr, $v3:expr, $portable:expr) => {

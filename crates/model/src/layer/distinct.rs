@@ -8,7 +8,7 @@
 use super::embedding::{Columns, gather};
 use super::linear::Linear;
 use super::product::{Matrix, multiply};
-use crate::kernel::{Buffer, LINE, for_every_level, prefetch};
+use crate::kernel::{Buffer, for_every_level, prefetch_run};
 use crate::layout::Field;
 use std::ops::Range;
 
@@ -219,12 +219,6 @@ fn add_row<const N: usize>(sums: &mut [f32; N], source: &[f32], (row, width, fir
     sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
 }
 
-/// Asks for that block.
-#[inline(always)]
-fn prefetch_row<const N: usize>(source: &[f32], (row, width, first): (usize, usize, usize)) {
-    (0..N).step_by(LINE).for_each(|column| prefetch(source, row * width + first + column));
-}
-
 for_every_level! {
     /// One block of columns of [`sum_of_indexed`]; returns its width.
     pub(crate) fn sum_sources<const N: usize>(
@@ -237,7 +231,7 @@ for_every_level! {
             let mut sums = [0.0; N];
             for (source, index) in sources {
                 if let Some(&next) = index.get(number + AHEAD) {
-                    prefetch_row::<N>(source, (next as usize, width, first));
+                    prefetch_run(source, next as usize * width + first, N);
                 }
                 add_row(&mut sums, source, (index[number] as usize, width, first));
             }
@@ -275,7 +269,7 @@ for_every_level! {
             let (mut sums, end) = ([0.0; N], end as usize - before);
             for number in start..end {
                 if let Some(&(part, row)) = rows.get(number + AHEAD) {
-                    prefetch_row::<N>(parts[part as usize], (row as usize, width, first));
+                    prefetch_run(parts[part as usize], row as usize * width + first, N);
                 }
                 let (part, row) = rows[number];
                 add_row(&mut sums, parts[part as usize], (row as usize, width, first));

@@ -308,8 +308,8 @@ fn joined(chunks: &[Range<usize>]) -> Range<usize> {
     chunks.first().map_or(0, |first| first.start)..chunks.last().map_or(0, |last| last.end)
 }
 
-/// Cuts rows into chunks: of at least `fewest` of them and, once they are `most` or they fill a chunk with their tokens, up to the
-/// next one with which a sequence of every history starts. Returns the first row of each chunk, and the number of rows.
+/// Cuts rows into chunks: of at least `fewest` of them and, once they are `most` or they fill a chunk with their tokens, up to
+/// the next one with which a sequence of every history starts. Returns the first row of each chunk, and the number of rows.
 pub(crate) fn cut(histories: &mut [History], rows: usize, (fewest, most): (usize, usize)) -> Vec<usize> {
     let Some(first) = histories.first() else {
         return (0..rows).step_by(most).chain([rows]).collect();
@@ -369,6 +369,8 @@ mod tests {
         assert_eq!(histories[0].chunks, [0..3, 3..6, 6..9]);
         assert_eq!(cut(&mut histories, 9, (4, 128)), [0, 4, 8, 9]);
         assert_eq!(cut(&mut histories, 9, (1, 2)), [0, 2, 4, 6, 8, 9], "rows may fill it first");
+        let rows: Vec<_> = (0..3).flat_map(|user| (1..=50).map(move |length| (user, length))).collect();
+        assert_eq!(cut(&mut [history(&rows, 50, true)], 150, (1, 128)), [0, 50, 100, 150], "rows count as tokens do");
     }
 
     #[test]

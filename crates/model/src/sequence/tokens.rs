@@ -4,7 +4,7 @@
 //! user that follow each other can be joined: her history is there once, and each row sees a prefix of it.
 
 use crate::input::{Row, RowSource};
-use crate::kernel::{LINE, prefetch};
+use crate::kernel::prefetch_run;
 use std::ops::Range;
 use twinspire_core::ids::MISSING;
 
@@ -46,7 +46,7 @@ struct Window {
 /// Asks for a history, unless it starts where the one that is read does.
 fn ask_for(history: &[u32], read: &[u32]) {
     if history.as_ptr() != read.as_ptr() {
-        (0..history.len()).step_by(LINE).for_each(|at| prefetch(history, at));
+        prefetch_run(history, 0, history.len());
     }
 }
 

@@ -4,8 +4,10 @@
 //! minus the log of how often an item is expected among them (Yi et al.: "Sampling-Bias-Corrected Neural Modeling for Large
 //! Corpus Item Recommendations", RecSys 2019), or 0 for the whole corpus.
 //!
-//! A tile of users meets all candidates at once. Unit vectors bound the score, so one fixed shift replaces the maximum
-//! of each row; vectors of any length do not, so each row's maximum is taken off first. The division by the row's sum is done on the vectors, which are narrower than the tile.
+//! The candidates are laid out once for a batch; then each thread takes its rows ([`group`]): a tile of users meets all candidates
+//! at once, and each row's scores become exponentials or slopes ([`row`]). Unit vectors bound the score, so one fixed shift
+//! replaces the maximum of each row; vectors of any length do not, so each row's maximum is taken off first. The division by the
+//! row's sum is done on the vectors, which are narrower than the tile.
 
 mod group;
 mod row;

@@ -1,6 +1,6 @@
 //! The scores of one row, which become exponentials or slopes, and what rows and their own items do to each other.
 
-use crate::kernel::{LANES, LINE, dot_lanes, exp, exp_lanes, for_every_level, for_every_register, ln_wide, prefetch};
+use crate::kernel::{LANES, dot_lanes, exp, exp_lanes, for_every_level, for_every_register, ln_wide, prefetch_run};
 use crate::layer::embedding::AHEAD;
 use crate::loss::criterion::{Criterion, pair_slopes};
 
@@ -140,7 +140,7 @@ for_every_register! {
         for (number, (user, scores)) in users.chunks_exact(width).zip(scores.chunks_exact_mut(group)).enumerate() {
             for (place, score) in (number * group..).zip(scores) {
                 if let Some(next) = places.get(place + AHEAD) {
-                    (0..width).step_by(LINE).for_each(|column| prefetch(items, *next as usize * width + column));
+                    prefetch_run(items, *next as usize * width, width);
                 }
                 // SAFETY: the machine has the instructions.
                 let product = unsafe { dot_lanes::<L>(user, &items[places[place] as usize * width..][..width]) };
